@@ -1,0 +1,19 @@
+import { z } from 'zod';
+import { executionResult, executionStatusView, mimeBundle } from './executions.ts';
+
+/**
+ * The events of one execution, in their order, as server-sent events: `event` is `type`, `id` counts from 1, `data`
+ * is the rest as JSON. The last is always `finished`.
+ */
+export const executionEvent = z
+  .discriminatedUnion('type', [
+    z.object({ type: z.literal('status'), ...executionStatusView.shape }),
+    z.object({ type: z.literal('stdout'), text: z.string() }),
+    z.object({ type: z.literal('stderr'), text: z.string() }),
+    z.object({ type: z.literal('result'), bundle: mimeBundle }),
+    z.object({ type: z.literal('truncated'), stream: z.enum(['stdout', 'stderr']) }),
+    z.object({ type: z.literal('kernel_restarted') }),
+    z.object({ type: z.literal('finished'), execution: executionResult }),
+  ])
+  .meta({ id: 'ExecutionEvent' });
+export type ExecutionEvent = z.output<typeof executionEvent>;

@@ -1,0 +1,64 @@
+import { z } from 'zod';
+import { sessionId } from '../ids.ts';
+import { isolation, RUNTIMES } from '../isolation.ts';
+import { language } from '../languages.ts';
+import { SESSION_REASONS, SESSION_STATUSES } from '../session-state.ts';
+import { envVars, page, pageQuery, plainText, resources, seconds, timestamp } from './common.ts';
+
+export const DEFAULT_SESSION_SECONDS = 300;
+export const MAX_SESSION_SECONDS = 24 * 3600;
+
+const lifetime = seconds({ min: 1, max: MAX_SESSION_SECONDS });
+
+/** Body of `POST /sessions`. */
+export const createSessionRequest = z
+  .strictObject({
+    template_id: plainText(128).default('python').meta({ example: 'python' }),
+    timeout: lifetime
+      .default(DEFAULT_SESSION_SECONDS)
+      .meta({ description: 'Seconds that the session lives, counted from now; see extend' }),
+    idle_timeout: lifetime
+      .nullish()
+      .meta({ description: 'Seconds without a call after which it ends earlier; default: none' }),
+    isolation: isolation.default('container'),
+    resources: resources.optional(),
+    env_vars: envVars.default({}),
+    metadata: z
+      .record(plainText(128), plainText(1024))
+      .refine((record) => Object.keys(record).length <= 32, 'must have at most 32 entries')
+      .default({})
+      .meta({ description: "The caller's own labels" }),
+  })
+  .meta({ id: 'CreateSessionRequest' });
+export type CreateSessionRequest = z.output<typeof createSessionRequest>;
+
+export const extendSessionRequest = z
+  .strictObject({
+    timeout: lifetime
+      .default(DEFAULT_SESSION_SECONDS)
+      .meta({ description: 'Seconds to live, counted from now' }),
+  })
+  .meta({ id: 'ExtendSessionRequest' });
+
+export const session = z
+  .object({
+    session_id: sessionId,
+    status: z.enum(SESSION_STATUSES),
+    reason: z.enum(SESSION_REASONS).nullable().meta({ description: 'Why it ended' }),
+    template_id: z.string(),
+    languages: z.array(language),
+    runtime: z.enum(RUNTIMES).nullable(),
+    isolation,
+    resources: z.object({ cpu: z.string(), memory: z.string(), disk: z.string(), pids: z.int() }),
+    metadata: z.record(z.string(), z.string()),
+    idle_timeout: z.number().nullable(),
+    created_at: timestamp,
+    last_used_at: timestamp,
+    expires_at: timestamp,
+    terminated_at: timestamp.nullable(),
+  })
+  .meta({ id: 'Session' });
+export type Session = z.output<typeof session>;
+
+export const sessionList = page(session).meta({ id: 'SessionList' });
+export const sessionListQuery = pageQuery.extend({ status: z.enum(SESSION_STATUSES).optional() });

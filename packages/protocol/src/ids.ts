@@ -1,0 +1,84 @@
+import { randomBytes } from 'node:crypto';
+import { z } from 'zod';
+
+declare const brand: unique symbol;
+export type Branded<T, Name extends string> = T & { readonly [brand]: Name };
+
+/** What each kind of id begins with. */
+const PREFIXES = {
+  tenant: 'ten',
+  apiKey: 'key',
+  session: 'ses',
+  execution: 'exe',
+  sandbox: 'sbx',
+  request: 'req',
+} as const;
+
+type IdKind = keyof typeof PREFIXES;
+
+export type TenantId = Branded<string, 'tenant'>;
+export type ApiKeyId = Branded<string, 'apiKey'>;
+export type SessionId = Branded<string, 'session'>;
+export type ExecutionId = Branded<string, 'execution'>;
+export type SandboxId = Branded<string, 'sandbox'>;
+export type RequestId = Branded<string, 'request'>;
+
+/** Crockford's base 32 in lower case: no i, l, o or u, and it sorts as the bytes do. */
+const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz';
+const TIME_BYTES = 6;
+const RANDOM_BYTES = 14;
+const TEXT_LENGTH = ((TIME_BYTES + RANDOM_BYTES) * 8) / 5;
+
+/** Source of an id's two parts; tests pass a fixed one. */
+export interface IdSource {
+  nowMs(): number;
+  random(bytes: number): Buffer;
+}
+
+const systemSource: IdSource = { nowMs: () => Date.now(), random: (bytes) => randomBytes(bytes) };
+
+/** 48 bits of time in milliseconds, then 112 random bits: ids sort by age and cannot be guessed. */
+function newId(kind: IdKind, source: IdSource): string {
+  const bytes = Buffer.alloc(TIME_BYTES + RANDOM_BYTES);
+  bytes.writeUIntBE(source.nowMs(), 0, TIME_BYTES);
+  source.random(RANDOM_BYTES).copy(bytes, TIME_BYTES);
+  return `${PREFIXES[kind]}_${base32(bytes)}`;
+}
+
+function base32(bytes: Uint8Array): string {
+  let text = '';
+  let pending = 0;
+  let bits = 0;
+  for (const byte of bytes) {
+    pending = ((pending << 8) | byte) & 0xfff;
+    bits += 8;
+    while (bits >= 5) {
+      bits -= 5;
+      text += ALPHABET.charAt((pending >>> bits) & 31);
+    }
+  }
+  return text;
+}
+
+function idSchema<Id extends string>(kind: IdKind): z.ZodType<Id, string> {
+  const pattern = new RegExp(`^${PREFIXES[kind]}_[${ALPHABET}]{${TEXT_LENGTH}}$`);
+  return z
+    .string()
+    .regex(pattern, `must be ${PREFIXES[kind]}_ and ${TEXT_LENGTH} characters of 0-9 and a-z`)
+    .meta({ example: `${PREFIXES[kind]}_${'0'.repeat(TEXT_LENGTH)}` }) as unknown as z.ZodType<Id, string>;
+}
+
+export const tenantId = idSchema<TenantId>('tenant');
+export const apiKeyId = idSchema<ApiKeyId>('apiKey');
+export const sessionId = idSchema<SessionId>('session');
+export const executionId = idSchema<ExecutionId>('execution');
+export const sandboxId = idSchema<SandboxId>('sandbox');
+export const requestId = idSchema<RequestId>('request');
+
+export const newTenantId = (source = systemSource): TenantId => newId('tenant', source) as TenantId;
+export const newApiKeyId = (source = systemSource): ApiKeyId => newId('apiKey', source) as ApiKeyId;
+export const newSessionId = (source = systemSource): SessionId => newId('session', source) as SessionId;
+export const newExecutionId = (source = systemSource): ExecutionId =>
+  newId('execution', source) as ExecutionId;
+export const newSandboxId = (source = systemSource): SandboxId => newId('sandbox', source) as SandboxId;
+export const newRequestId = (source = systemSource): RequestId => newId('request', source) as RequestId;

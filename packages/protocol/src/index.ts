@@ -1,0 +1,31 @@
+export * from './api/common.ts';
+export * from './api/events.ts';
+export * from './api/executions.ts';
+export * from './api/files.ts';
+export * from './api/health.ts';
+export * from './api/sessions.ts';
+export * from './assert-never.ts';
+export * from './errors.ts';
+export {
+  EXECUTION_REASONS,
+  EXECUTION_STATUSES,
+  isFinished,
+  nextExecutionState,
+  QUEUED,
+  type CancelReason,
+  type ExecutionEvent as ExecutionStateEvent,
+  type ExecutionReason,
+  type ExecutionState,
+  type ExecutionStatus,
+} from './execution-state.ts';
+export * from './ids.ts';
+export * from './isolation.ts';
+export * from './json.ts';
+export * from './languages.ts';
+export * from './ports/agent.ts';
+export * from './ports/cancellation.ts';
+export * from './ports/data-plane.ts';
+export * from './problem.ts';
+export * from './quantities.ts';
+export * from './session-state.ts';
+export * from './workspace-path.ts';

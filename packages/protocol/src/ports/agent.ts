@@ -1,0 +1,111 @@
+import type { Readable } from 'node:stream';
+import type { ExecutionReason, ExecutionStatus } from '../execution-state.ts';
+import type { JsonValue } from '../json.ts';
+import type { ExecutionId, SessionId } from '../ids.ts';
+import type { Language } from '../languages.ts';
+import type { WorkspacePath } from '../workspace-path.ts';
+
+/** What can be done inside one sandbox. `SessionEngine` implements it. */
+export interface Agent {
+  readonly files: Files;
+  /**
+   * Runs one step in the kernel of `request.language`, which is started if it is not there. Steps of one agent run
+   * one after the other. Never throws for what the code does: that is the outcome. The deadline counts from the
+   * call; an abort of `signal` cancels, its reason is a `Cancellation`.
+   * @throws CaissonError `sandbox_lost` if the sandbox is gone
+   */
+  step(request: StepRequest, events: EventSink, signal: AbortSignal): Promise<StepOutcome>;
+}
+
+export interface StepRequest {
+  readonly executionId: ExecutionId;
+  /** `null` for a job. */
+  readonly sessionId: SessionId | null;
+  readonly language: Language;
+  readonly code: string;
+  readonly timeoutMs: number;
+  /** Set in the kernel for this step only. */
+  readonly env: Readonly<Record<string, string>>;
+  /** All of standard input; `null` is the same as an empty one. */
+  readonly stdin: string | null;
+  /** Given to `handler`, if the code defines one. */
+  readonly event: JsonValue;
+  /** How much of each of stdout and stderr is kept, in bytes. */
+  readonly outputLimitBytes: number;
+}
+
+/** Takes events in their order. While what it returned is pending, no more of that stream is read from the process. */
+export type EventSink = (event: OutputEvent) => Promise<void> | undefined;
+
+export type OutputEvent =
+  | { readonly type: 'stdout'; readonly text: string }
+  | { readonly type: 'stderr'; readonly text: string }
+  | { readonly type: 'result'; readonly bundle: MimeBundle }
+  /** The stream reached `outputLimitBytes`; what follows is dropped. */
+  | { readonly type: 'truncated'; readonly stream: 'stdout' | 'stderr' }
+  /** The kernel was killed; the next step starts a fresh one, without the state. */
+  | { readonly type: 'kernel_restarted' };
+
+/** One value in several forms, by MIME type, as in Jupyter's `display_data`; binary ones are base64. */
+export type MimeBundle = Readonly<Record<string, JsonValue>>;
+
+export interface CodeError {
+  readonly name: string;
+  readonly message: string;
+  /** The caller's own frames, innermost last, as the language prints them. */
+  readonly traceback: readonly string[];
+}
+
+export interface StepOutcome {
+  readonly status: Exclude<ExecutionStatus, 'queued' | 'running'>;
+  readonly reason: ExecutionReason | null;
+  /** `null` where the code was ended from outside. */
+  readonly exitCode: number | null;
+  /** What `handler` returned; `undefined` where there was no handler. */
+  readonly returnValue: JsonValue | undefined;
+  readonly error: CodeError | null;
+  readonly truncated: boolean;
+  readonly kernelRestarted: boolean;
+  readonly usage: StepUsage;
+}
+
+export interface StepUsage {
+  readonly durationMs: number;
+  /** CPU time of the whole sandbox during the step. */
+  readonly cpuMs: number;
+  /** Highest memory of the whole sandbox during the step, files in memory included; `null` where it cannot be read. */
+  readonly peakMemoryBytes: number | null;
+}
+
+export interface FileEntry {
+  /** Relative to the workspace. */
+  readonly path: WorkspacePath;
+  readonly name: string;
+  readonly type: 'file' | 'directory' | 'link' | 'other';
+  readonly sizeBytes: number;
+  /** Permission bits. */
+  readonly mode: number;
+  readonly modifiedAt: Date;
+}
+
+/**
+ * The files below `/workspace`. No link that was planted there leads out of it. All throw `CaissonError`:
+ * `file_not_found`, `not_a_directory`, `is_a_directory`, `not_a_regular_file`, `path_outside_workspace`,
+ * `workspace_full`, and `sandbox_lost` where the workspace is gone.
+ */
+export interface Files {
+  /** The entry at `path`; a link in the last place is followed. */
+  stat(path: WorkspacePath, signal: AbortSignal): Promise<FileEntry>;
+  /** The entries of a directory in the order of their names, after `after`, `limit` at most. */
+  list(
+    path: WorkspacePath,
+    page: { after: string; limit: number },
+    signal: AbortSignal,
+  ): Promise<FileEntry[]>;
+  /** The bytes of a regular file. The caller destroys `body`. */
+  read(path: WorkspacePath, signal: AbortSignal): Promise<{ entry: FileEntry; body: Readable }>;
+  /** Writes a file whole or not at all, makes the directories above it, and owns it to the sandbox's user. */
+  write(path: WorkspacePath, body: Readable, signal: AbortSignal): Promise<FileEntry>;
+  /** Deletes a file, a link or a directory with all that is in it. */
+  delete(path: WorkspacePath, signal: AbortSignal): Promise<void>;
+}

@@ -1,0 +1,17 @@
+import type { CancelReason } from '../execution-state.ts';
+
+/** The reason of an `AbortSignal` that ends an execution from outside. */
+export class Cancellation extends Error {
+  override readonly name = 'Cancellation';
+  readonly reason: CancelReason;
+
+  constructor(reason: CancelReason) {
+    super(`the execution was ended: ${reason}`);
+    this.reason = reason;
+  }
+}
+
+/** Why `signal` was aborted; any reason but a `Cancellation` counts as the caller's own cancel. */
+export function cancelReason(signal: AbortSignal): CancelReason {
+  return signal.reason instanceof Cancellation ? signal.reason.reason : 'cancelled';
+}

@@ -1,0 +1,97 @@
+import type { SandboxId, TenantId } from '../ids.ts';
+import type { Isolation, IsolationScope, RuntimeName } from '../isolation.ts';
+import type { Language } from '../languages.ts';
+import type { Agent, EventSink, StepOutcome, StepRequest } from './agent.ts';
+
+/** What the control plane asks of a machine. Embedded, it is an object; elsewhere a client of one. */
+export interface DataPlane extends AsyncDisposable {
+  readonly templates: readonly Template[];
+  health(signal: AbortSignal): Promise<DataPlaneHealth>;
+  /**
+   * Makes a sandbox for one tenant and lends it until it is destroyed.
+   * @throws CaissonError `sandbox_unavailable`, `isolation_unavailable`
+   */
+  createSandbox(request: SandboxRequest, signal: AbortSignal): Promise<LentSandbox>;
+  /** The live sandbox of that id, or `undefined`. */
+  sandbox(id: SandboxId): LentSandbox | undefined;
+  /**
+   * Runs one step in a fresh place and throws the place away.
+   * @throws CaissonError `sandbox_unavailable`, `isolation_unavailable`, `sandbox_lost`
+   */
+  runJob(
+    request: SandboxRequest,
+    step: StepRequest,
+    events: EventSink,
+    signal: AbortSignal,
+  ): Promise<JobOutcome>;
+  /** Calls `listener` with the id of each sandbox that ended without being destroyed; returns what ends the calls. */
+  onSandboxLost(listener: (id: SandboxId) => void): () => void;
+}
+
+export interface SandboxRequest {
+  readonly id: SandboxId;
+  readonly tenantId: TenantId;
+  readonly templateId: string;
+  readonly isolation: Isolation;
+  readonly resources: Resources;
+  /** In the environment of every process of the sandbox. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly isolationScope: IsolationScope | 'auto';
+}
+
+export interface LentSandbox {
+  readonly id: SandboxId;
+  readonly placement: Placement;
+  readonly agent: Agent;
+  pause(signal: AbortSignal): Promise<void>;
+  resume(signal: AbortSignal): Promise<void>;
+  /** Ends everything in it and leaves nothing behind; can be called twice. */
+  destroy(): Promise<void>;
+}
+
+export interface JobOutcome {
+  readonly outcome: StepOutcome;
+  readonly placement: Placement;
+}
+
+/** Where something really ran. */
+export interface Placement {
+  readonly runtime: RuntimeName;
+  readonly isolation: Isolation;
+  readonly scope: IsolationScope;
+}
+
+export interface Resources {
+  /** Thousandths of a core. */
+  readonly cpuMillicores: number;
+  /** Memory of the processes; what lies in `/workspace` and `/tmp` is counted apart. */
+  readonly memoryBytes: number;
+  /** Size of `/workspace`. */
+  readonly diskBytes: number;
+  /** Processes and threads. */
+  readonly pids: number;
+}
+
+export interface Template {
+  readonly id: string;
+  readonly description: string;
+  /** The first is the default. */
+  readonly languages: readonly [Language, ...Language[]];
+  readonly resources: Resources;
+}
+
+export interface DataPlaneHealth {
+  readonly runtimes: readonly RuntimeHealth[];
+  readonly sandboxes: number;
+}
+
+export interface RuntimeHealth {
+  readonly name: RuntimeName;
+  readonly isolation: Isolation;
+  readonly version: string | null;
+  readonly available: boolean;
+  /** Whether new sandboxes are made with it. */
+  readonly chosen: boolean;
+  /** What is missing and what to do about it; empty where nothing is. */
+  readonly problems: readonly string[];
+}

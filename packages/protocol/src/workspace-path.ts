@@ -1,0 +1,42 @@
+import { z } from 'zod';
+import type { Branded } from './ids.ts';
+
+/** A path below `/workspace`: relative, no `.` or `..`, no empty component. `''` is `/workspace` itself. */
+export type WorkspacePath = Branded<string, 'workspacePath'>;
+
+export const WORKSPACE_DIRECTORY = '/workspace';
+/** PATH_MAX and NAME_MAX of Linux, less what stands before the path. */
+const MAX_PATH_BYTES = 4000;
+const MAX_COMPONENT_BYTES = 255;
+
+/** The path below `/workspace` that `text` means, or why it means none. */
+export function parseWorkspacePath(text: string): { path: WorkspacePath } | { problem: string } {
+  if (text.includes('\0')) return { problem: 'must not contain a null byte' };
+  if (!text.isWellFormed()) return { problem: 'must be valid Unicode' };
+  const below = withoutRoot(text);
+  if (below === undefined) return { problem: `must be relative, or begin with ${WORKSPACE_DIRECTORY}/` };
+  const components = below.split('/').filter((component) => component !== '' && component !== '.');
+  if (components.includes('..')) return { problem: 'must not contain ".."' };
+  if (components.some((component) => Buffer.byteLength(component) > MAX_COMPONENT_BYTES)) {
+    return { problem: `must not have a name longer than ${MAX_COMPONENT_BYTES} bytes` };
+  }
+  const path = components.join('/');
+  if (Buffer.byteLength(path) > MAX_PATH_BYTES) return { problem: `must be at most ${MAX_PATH_BYTES} bytes` };
+  return { path: path as WorkspacePath };
+}
+
+function withoutRoot(text: string): string | undefined {
+  if (!text.startsWith('/')) return text;
+  if (text === WORKSPACE_DIRECTORY) return '';
+  return text.startsWith(`${WORKSPACE_DIRECTORY}/`) ? text.slice(WORKSPACE_DIRECTORY.length + 1) : undefined;
+}
+
+export const workspacePath = z
+  .string()
+  .transform((text, context) => {
+    const parsed = parseWorkspacePath(text);
+    if ('path' in parsed) return parsed.path;
+    context.issues.push({ code: 'custom', input: text, message: parsed.problem });
+    return z.NEVER;
+  })
+  .meta({ description: 'A path in the workspace: relative to /workspace, or beginning with /workspace/' });

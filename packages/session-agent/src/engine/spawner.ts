@@ -1,0 +1,37 @@
+import type { Duplex, Readable } from 'node:stream';
+
+/** Starts processes in one sandbox: `crun exec` where the host reaches into it, `child_process` where it runs inside. */
+export interface Spawner {
+  /**
+   * Starts `argv` as the sandbox's user with its limits; nothing of the host's environment is passed on.
+   * Rejects if the process cannot be started or `signal` is aborted first; then nothing is left of it.
+   */
+  spawn(request: SpawnRequest, signal: AbortSignal): Promise<SpawnedProcess>;
+}
+
+export interface SpawnRequest {
+  /** The first is an absolute path in the sandbox. */
+  readonly argv: readonly [string, ...string[]];
+  /** Added to the sandbox's own environment. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly cwd: string;
+}
+
+export interface SpawnedProcess {
+  /** Real pipes, so that `/dev/stdout` can be opened by name. Not read unless the reader asks: back-pressure. */
+  readonly stdout: Readable;
+  readonly stderr: Readable;
+  /** The other end of descriptor 3 of the process. Standard input is `/dev/null`. */
+  readonly control: Duplex;
+  /** Settles, and never rejects, when the process has ended. */
+  readonly exited: Promise<ProcessExit>;
+  /** Sends SIGINT to the process alone; does nothing once it has ended. */
+  interrupt(): Promise<void>;
+  /** Kills the process and all that it started, even what left its session; resolves when they are gone. */
+  kill(): Promise<void>;
+}
+
+export interface ProcessExit {
+  readonly exitCode: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
