@@ -47,12 +47,10 @@ export const jobRequest = z
   .meta({ id: 'JobRequest' });
 export type JobRequest = z.output<typeof jobRequest>;
 
-export const mimeBundle = z
-  .record(z.string(), jsonValue)
-  .meta({
-    id: 'MimeBundle',
-    description: 'One value in several forms, by MIME type; binary ones are base64',
-  });
+export const mimeBundle = z.record(z.string(), jsonValue).meta({
+  id: 'MimeBundle',
+  description: 'One value in several forms, by MIME type; binary ones are base64',
+});
 
 export const codeError = z
   .object({
