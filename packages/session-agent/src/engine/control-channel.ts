@@ -1,0 +1,99 @@
+import type { Duplex } from 'node:stream';
+import { parseKernelFrame, type KernelFrame } from './kernel-frames.ts';
+
+/** Holds any result that a kernel may send (see `kernels/README.md`), and bounds what a hostile one can make us keep. */
+const MAX_FRAME_BYTES = 16 * 1024 * 1024;
+const NEWLINE = 0x0a;
+
+export interface ControlListener {
+  /** While what it returned is pending, no more is read. */
+  onFrame(frame: KernelFrame): Promise<void> | undefined;
+  /** The channel was closed, or something came that is no frame. Called once. */
+  onLost(): void;
+}
+
+/** Lines of JSON to and from a kernel. */
+export class ControlChannel {
+  readonly #duplex: Duplex;
+  readonly #listener: ControlListener;
+  #partial: Buffer[] = [];
+  #partialBytes = 0;
+  readonly #lines: string[] = [];
+  #waiting = false;
+  #lost = false;
+
+  constructor(duplex: Duplex, listener: ControlListener) {
+    this.#duplex = duplex;
+    this.#listener = listener;
+    const lose = this.#lose.bind(this);
+    duplex.on('data', (chunk: Buffer) => {
+      this.#take(chunk);
+    });
+    duplex.on('error', lose).on('end', lose).on('close', lose);
+  }
+
+  send(line: string): void {
+    if (!this.#lost) this.#duplex.write(line);
+  }
+
+  close(): void {
+    this.#duplex.destroy();
+  }
+
+  #take(chunk: Buffer): void {
+    let start = 0;
+    for (let end = chunk.indexOf(NEWLINE); end !== -1; end = chunk.indexOf(NEWLINE, start)) {
+      this.#lines.push(this.#finishLine(chunk.subarray(start, end)));
+      start = end + 1;
+    }
+    if (start < chunk.length) {
+      this.#partial.push(chunk.subarray(start));
+      this.#partialBytes += chunk.length - start;
+    }
+    if (this.#partialBytes > MAX_FRAME_BYTES) this.#lose();
+    if (!this.#waiting) this.#deliver();
+  }
+
+  #finishLine(last: Buffer): string {
+    if (this.#partial.length === 0) return last.toString();
+    const line = Buffer.concat([...this.#partial, last]).toString();
+    this.#partial = [];
+    this.#partialBytes = 0;
+    return line;
+  }
+
+  #deliver(): void {
+    for (let line = this.#lines.shift(); line !== undefined && !this.#lost; line = this.#lines.shift()) {
+      const frame = parseKernelFrame(line);
+      if (frame === undefined) {
+        this.#lose();
+        return;
+      }
+      const pending = this.#listener.onFrame(frame);
+      if (pending !== undefined) {
+        this.#wait(pending);
+        return;
+      }
+    }
+  }
+
+  #wait(pending: Promise<void>): void {
+    this.#waiting = true;
+    this.#duplex.pause();
+    const go = (): void => {
+      this.#waiting = false;
+      this.#deliver();
+      if (!this.#waiting) this.#duplex.resume();
+    };
+    pending.then(go, go);
+  }
+
+  #lose(): void {
+    if (this.#lost) return;
+    this.#lost = true;
+    this.#partial = [];
+    this.#lines.length = 0;
+    this.#duplex.destroy();
+    this.#listener.onLost();
+  }
+}

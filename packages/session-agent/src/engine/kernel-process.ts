@@ -1,0 +1,128 @@
+import type { MimeBundle } from '@caisson/protocol';
+import { ControlChannel } from './control-channel.ts';
+import type { KernelFrame } from './kernel-frames.ts';
+import type { KernelEnd } from './outcome.ts';
+import { OutputReader } from './output-reader.ts';
+import type { SpawnedProcess } from './spawner.ts';
+
+/** How long a process that closed its control channel may take to end before it counts as lost. */
+const EXIT_WAIT_MS = 500;
+
+interface RunningStep {
+  onResult(bundle: MimeBundle): Promise<void> | undefined;
+  end(end: KernelEnd): void;
+}
+
+/** One kernel from its start to its end. It is not trusted: whatever it says or does ends the kernel at worst. */
+export class KernelProcess {
+  readonly stdout: OutputReader;
+  readonly stderr: OutputReader;
+  /** Whether it has ever been ready. */
+  wasReady = false;
+  /** Whether a step ran in it, so that there is state to lose. */
+  used = false;
+  readonly #process: SpawnedProcess;
+  readonly #control: ControlChannel;
+  readonly #ready = Promise.withResolvers<undefined>();
+  #end: KernelEnd | undefined;
+  #killed: Promise<void> | undefined;
+  #step: RunningStep | undefined;
+
+  constructor(process: SpawnedProcess) {
+    this.#process = process;
+    this.stdout = new OutputReader(process.stdout);
+    this.stderr = new OutputReader(process.stderr);
+    this.#control = new ControlChannel(process.control, {
+      onFrame: (frame) => this.#take(frame),
+      onLost: () => {
+        this.#lose();
+      },
+    });
+    void process.exited.then((exit) => {
+      this.#finish({ type: 'exited', exit });
+    });
+  }
+
+  get alive(): boolean {
+    return this.#end === undefined;
+  }
+
+  /** Resolves when it is ready for a step, or dead. */
+  get settled(): Promise<void> {
+    return this.#ready.promise;
+  }
+
+  /** Sends one step and resolves, without ever rejecting, when the kernel is done with it or dead. */
+  step(line: string, onResult: RunningStep['onResult']): Promise<KernelEnd> {
+    return new Promise((resolve) => {
+      if (this.#end !== undefined) {
+        resolve(this.#end);
+        return;
+      }
+      this.used = true;
+      this.#step = { onResult, end: resolve };
+      this.#control.send(line);
+    });
+  }
+
+  /** Before it is ready, an interrupt would only kill it. */
+  async interrupt(): Promise<void> {
+    if (this.wasReady && this.alive) await this.#process.interrupt();
+  }
+
+  /** Kills it and all that it started. Can be called twice, and is needed also where it died by itself. */
+  kill(): Promise<void> {
+    this.#killed ??= this.#kill();
+    return this.#killed;
+  }
+
+  async #kill(): Promise<void> {
+    try {
+      await this.#process.kill();
+    } finally {
+      this.#finish({ type: 'lost' });
+    }
+  }
+
+  /** Gives back the descriptors; what is still in the streams is dropped. */
+  close(): void {
+    this.#control.close();
+    this.stdout.close();
+    this.stderr.close();
+  }
+
+  #take(frame: KernelFrame): Promise<void> | undefined {
+    if (frame.type === 'ready') {
+      this.wasReady = true;
+      this.#ready.resolve(undefined);
+      return undefined;
+    }
+    if (frame.type === 'result') return this.#step?.onResult(frame.bundle);
+    if (this.#step === undefined) this.#finish({ type: 'lost' });
+    else this.#endStep(frame);
+    return undefined;
+  }
+
+  /** The channel closes a moment before the process ends: what its end was tells more than that. */
+  #lose(): void {
+    const timer = setTimeout(() => {
+      this.#finish({ type: 'lost' });
+    }, EXIT_WAIT_MS);
+    void this.#process.exited.then(() => {
+      clearTimeout(timer);
+    });
+  }
+
+  #finish(end: KernelEnd): void {
+    if (this.#end !== undefined) return;
+    this.#end = end;
+    this.#ready.resolve(undefined);
+    this.#endStep(end);
+  }
+
+  #endStep(end: KernelEnd): void {
+    const step = this.#step;
+    this.#step = undefined;
+    step?.end(end);
+  }
+}

@@ -1,0 +1,51 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import type { Duplex, Readable } from 'node:stream';
+import type { ProcessExit, SpawnedProcess, Spawner, SpawnRequest } from './spawner.ts';
+
+/** Starts processes beside the tests, without any sandbox. */
+export class LocalSpawner implements Spawner {
+  readonly processes: ChildProcess[] = [];
+
+  async spawn(request: SpawnRequest, signal: AbortSignal): Promise<SpawnedProcess> {
+    signal.throwIfAborted();
+    const [file, ...args] = request.argv;
+    const child = spawn(file, args, {
+      cwd: request.cwd,
+      env: { PATH: '/usr/local/bin:/usr/bin:/bin', HOME: '/tmp', LANG: 'C.UTF-8', ...request.env },
+      stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+      detached: true,
+    });
+    this.processes.push(child);
+    const exited = new Promise<ProcessExit>((resolve) => {
+      child.once('exit', (exitCode, exitSignal) => {
+        resolve({ exitCode, signal: exitSignal });
+      });
+    });
+    await new Promise((resolve, reject) => {
+      child.once('spawn', resolve).once('error', reject);
+    });
+    return {
+      stdout: child.stdio[1] as Readable,
+      stderr: child.stdio[2] as Readable,
+      control: child.stdio[3] as Duplex,
+      exited,
+      interrupt: async () => {
+        await Promise.resolve();
+        child.kill('SIGINT');
+      },
+      kill: async () => {
+        killGroup(child.pid);
+        await exited;
+      },
+    };
+  }
+}
+
+function killGroup(pid: number | undefined): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, 'SIGKILL');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}

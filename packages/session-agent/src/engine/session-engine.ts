@@ -1,0 +1,252 @@
+import {
+  WORKSPACE_DIRECTORY,
+  type Agent,
+  type EventSink,
+  type Files,
+  type Language,
+  type StepOutcome,
+  type StepRequest,
+  type StepUsage,
+} from '@caisson/protocol';
+import { KERNELS, SANDBOX_LAYOUT, type KernelLayout } from '../kernels/kernels.ts';
+import { monotonicClock, type Clock } from './clock.ts';
+import { KernelProcess } from './kernel-process.ts';
+import { endingOf } from './outcome.ts';
+import type { Spawner } from './spawner.ts';
+import { StepEvents } from './step-events.ts';
+import { StepLock } from './step-lock.ts';
+import { runStep } from './step-run.ts';
+import { StepStop } from './step-stop.ts';
+import type { Measurement, Usage, UsageMeter } from './usage-meter.ts';
+
+export interface SessionEngineOptions {
+  readonly spawner: Spawner;
+  readonly meter: UsageMeter;
+  readonly files: Files;
+  readonly clock?: Clock;
+  /** Where the kernels are in the sandbox; default: where `kernelMounts` puts them. */
+  readonly layout?: KernelLayout;
+  /** Directory in which kernels start. */
+  readonly workspaceDirectory?: string;
+  /** Told to the code, and to languages that have a heap limit of their own. */
+  readonly memoryLimitBytes?: number;
+}
+
+interface Run {
+  readonly stop: StepStop;
+  readonly events: StepEvents;
+  readonly startedMs: number;
+}
+
+interface Measured {
+  readonly memory: MemoryGuard;
+  readonly measurement: Measurement;
+}
+
+const NO_USAGE: Usage = { cpuMs: 0, peakMemoryBytes: null, outOfMemory: false };
+const HEAP_EXHAUSTED = 'heap out of memory';
+
+/** Runs steps in the kernels of one sandbox: one kernel for each language, started when it is first needed. */
+export class SessionEngine implements Agent, AsyncDisposable {
+  readonly files: Files;
+  readonly #options: SessionEngineOptions;
+  readonly #clock: Clock;
+  readonly #lock = new StepLock();
+  readonly #kernels = new Map<Language, KernelProcess>();
+  readonly #stops = new Set<StepStop>();
+  #closed = false;
+
+  constructor(options: SessionEngineOptions) {
+    this.#options = options;
+    this.files = options.files;
+    this.#clock = options.clock ?? monotonicClock;
+  }
+
+  /**
+   * Starts the kernel of `language`, if it is not there, and resolves when it is ready for a step.
+   * @throws what the spawner throws
+   */
+  async prewarm(language: Language, signal: AbortSignal): Promise<void> {
+    using _turn = await this.#lock.acquire(signal);
+    await this.#buryDead(language);
+    const kernel = this.#kernels.get(language) ?? (await this.#startKernel(language, signal));
+    await kernel.settled;
+  }
+
+  async step(request: StepRequest, sink: EventSink, signal: AbortSignal): Promise<StepOutcome> {
+    const startedMs = this.#clock.nowMs();
+    using stop = new StepStop(request.timeoutMs, signal);
+    const events = new StepEvents(sink, (error) => {
+      stop.fail(error);
+    });
+    this.#stops.add(stop);
+    try {
+      const run = { stop, events, startedMs };
+      using turn = await this.#turn(stop);
+      return turn === undefined ? this.#unstarted(run) : await this.#measured(request, run);
+    } finally {
+      events.close();
+      this.#stops.delete(stop);
+      if (stop.failure !== undefined) throw stop.failure;
+    }
+  }
+
+  /** Kills the kernels and all that they started; steps that run or wait end as `session_terminated`. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
+    for (const stop of this.#stops) stop.end('session_terminated');
+    const kernels = [...this.#kernels.values()];
+    this.#kernels.clear();
+    const killed = await Promise.allSettled(kernels.map((kernel) => discard(kernel)));
+    const failures = killed.filter(({ status }) => status === 'rejected');
+    if (failures.length > 0) throw new AggregateError(failures, 'some kernels could not be killed');
+  }
+
+  async #turn(stop: StepStop): Promise<Disposable | undefined> {
+    try {
+      return await this.#lock.acquire(stop.signal);
+    } catch (error) {
+      if (stop.cause === undefined) throw error;
+      return undefined;
+    }
+  }
+
+  async #measured(request: StepRequest, run: Run): Promise<StepOutcome> {
+    const memory = new MemoryGuard(run.stop);
+    const measurement = this.#options.meter.begin(() => {
+      memory.exceed();
+    });
+    try {
+      return await this.#run(request, run, { memory, measurement });
+    } finally {
+      measurement.end();
+    }
+  }
+
+  async #run(request: StepRequest, run: Run, { memory, measurement }: Measured): Promise<StepOutcome> {
+    const { stop, events, startedMs } = run;
+    const lostBefore = await this.#buryDead(request.language);
+    if (lostBefore) await events.emit({ type: 'kernel_restarted' });
+    const kernel = await this.#kernelFor(request.language, stop);
+    if (kernel === undefined) return this.#unstarted(run);
+    memory.watch(kernel);
+    const { end, truncated, stderrTail } = await runStep(request, {
+      kernel,
+      stop,
+      events,
+      memoryLimitBytes: this.#options.memoryLimitBytes,
+      remainingMs: startedMs + request.timeoutMs - this.#clock.nowMs(),
+    });
+    const usage = measurement.end();
+    const lostNow = await this.#buryDead(request.language);
+    if (lostNow) await stopping(events.emit({ type: 'kernel_restarted' }), stop);
+    const ending = endingOf({
+      end,
+      stop: stop.cause,
+      wasReady: kernel.wasReady,
+      killedForMemory: memory.killed,
+      outOfMemory: usage.outOfMemory,
+      heapExhausted: stderrTail.includes(HEAP_EXHAUSTED),
+    });
+    return {
+      ...ending,
+      truncated,
+      kernelRestarted: lostBefore || lostNow,
+      usage: this.#usage(startedMs, usage),
+    };
+  }
+
+  /** What came of a step that was stopped before a kernel was there for it. */
+  #unstarted({ stop, startedMs }: Run): StepOutcome {
+    const cause = stop.cause ?? 'cancelled';
+    return {
+      status: cause === 'timeout' ? 'timed_out' : 'cancelled',
+      reason: cause,
+      exitCode: null,
+      returnValue: undefined,
+      error: null,
+      truncated: false,
+      kernelRestarted: false,
+      usage: this.#usage(startedMs, NO_USAGE),
+    };
+  }
+
+  #usage(startedMs: number, { cpuMs, peakMemoryBytes }: Usage): StepUsage {
+    return { durationMs: this.#clock.nowMs() - startedMs, cpuMs, peakMemoryBytes };
+  }
+
+  /** `undefined` if `stop` came before the kernel. */
+  async #kernelFor(language: Language, stop: StepStop): Promise<KernelProcess | undefined> {
+    try {
+      return this.#kernels.get(language) ?? (await this.#startKernel(language, stop.signal));
+    } catch (error) {
+      if (stop.cause === undefined) throw error;
+      return undefined;
+    }
+  }
+
+  async #startKernel(language: Language, signal: AbortSignal): Promise<KernelProcess> {
+    const {
+      layout = SANDBOX_LAYOUT,
+      memoryLimitBytes,
+      workspaceDirectory = WORKSPACE_DIRECTORY,
+    } = this.#options;
+    const { argv, env } = KERNELS[language].launch(layout, memoryLimitBytes);
+    const process = await this.#options.spawner.spawn({ argv, env, cwd: workspaceDirectory }, signal);
+    const kernel = new KernelProcess(process);
+    if (this.#closed) {
+      await discard(kernel);
+      throw new Error('the engine was closed while a kernel was started');
+    }
+    this.#kernels.set(language, kernel);
+    return kernel;
+  }
+
+  /** Clears away a kernel that has died, and all that it left running; says whether state was lost with it. */
+  async #buryDead(language: Language): Promise<boolean> {
+    const kernel = this.#kernels.get(language);
+    if (kernel === undefined || kernel.alive) return false;
+    this.#kernels.delete(language);
+    await discard(kernel);
+    return kernel.used;
+  }
+}
+
+/** Kills a kernel once the sandbox holds more memory than it may. */
+class MemoryGuard {
+  /** Whether memory, and nothing that came before it, ended the step. */
+  killed = false;
+  #exceeded = false;
+  #kernel: KernelProcess | undefined;
+  readonly #stop: StepStop;
+
+  constructor(stop: StepStop) {
+    this.#stop = stop;
+  }
+
+  watch(kernel: KernelProcess): void {
+    this.#kernel = kernel;
+    if (this.#exceeded) this.exceed();
+  }
+
+  exceed(): void {
+    this.#exceeded = true;
+    if (this.#kernel?.alive !== true) return;
+    this.killed = this.#stop.cause === undefined;
+    // The step waits for the same kill and hears of its failure.
+    this.#kernel.kill().catch(() => undefined);
+  }
+}
+
+async function discard(kernel: KernelProcess): Promise<void> {
+  try {
+    await kernel.kill();
+  } finally {
+    kernel.close();
+  }
+}
+
+/** A sink that hangs must not hold up a step that was stopped. */
+function stopping(pending: Promise<void> | undefined, stop: StepStop): Promise<void> | undefined {
+  return stop.cause === undefined ? pending : undefined;
+}

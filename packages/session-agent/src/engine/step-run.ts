@@ -1,0 +1,81 @@
+import { randomBytes } from 'node:crypto';
+import type { StepRequest } from '@caisson/protocol';
+import type { KernelProcess } from './kernel-process.ts';
+import type { KernelEnd } from './outcome.ts';
+import { drainOutput } from './output-drain.ts';
+import { encodeStepFrame } from './step-frame.ts';
+import type { StepEvents } from './step-events.ts';
+import { StepOutput } from './step-output.ts';
+import type { StepStop } from './step-stop.ts';
+import { stopKernel } from './stop-kernel.ts';
+
+/** 128 bits: no code can guess what ends its own output. */
+const NONCE_BYTES = 16;
+/** Of the bundles of one step together. */
+const MAX_RESULT_BYTES = 32 * 1024 * 1024;
+
+export interface StepRun {
+  readonly end: KernelEnd;
+  readonly truncated: boolean;
+  readonly stderrTail: string;
+}
+
+export interface StepPlace {
+  readonly kernel: KernelProcess;
+  readonly stop: StepStop;
+  readonly events: StepEvents;
+  readonly memoryLimitBytes: number | undefined;
+  readonly remainingMs: number;
+}
+
+/** Runs one step in a kernel and gives its output to the sink. Rejects only if the kernel cannot be stopped. */
+export async function runStep(request: StepRequest, place: StepPlace): Promise<StepRun> {
+  const { kernel, stop, events } = place;
+  const nonce = randomBytes(NONCE_BYTES).toString('hex');
+  const marker = Buffer.from(`\0${nonce}\n`);
+  const stdout = new StepOutput('stdout', request.outputLimitBytes, events.emit);
+  const stderr = new StepOutput('stderr', request.outputLimitBytes, events.emit);
+  const drained = Promise.all([
+    kernel.stdout.begin(marker, (bytes) => stdout.write(bytes)),
+    kernel.stderr.begin(marker, (bytes) => stderr.write(bytes)),
+  ]);
+  await using _stopping = stopKernel(kernel, stop);
+  const results = new ResultLimit(MAX_RESULT_BYTES);
+  const line = encodeStepFrame({
+    ...request,
+    nonce,
+    stdin: request.stdin ?? '',
+    sessionId: request.sessionId ?? '',
+    memoryLimitBytes: place.memoryLimitBytes,
+    remainingMs: place.remainingMs,
+  });
+  const end = await kernel.step(line, (bundle) =>
+    results.admits(bundle) ? events.emit({ type: 'result', bundle }) : undefined,
+  );
+  // What holds the streams open would else keep us waiting for their end.
+  if (end.type !== 'done') await kernel.kill();
+  await drainOutput(kernel, drained, { stop, events, alive: end.type === 'done' });
+  kernel.stdout.abandon();
+  kernel.stderr.abandon();
+  await Promise.all([stdout.end(), stderr.end()].filter(() => stop.cause === undefined));
+  return {
+    end,
+    truncated: stdout.truncated || stderr.truncated || results.exceeded,
+    stderrTail: stderr.tail(),
+  };
+}
+
+class ResultLimit {
+  exceeded = false;
+  #roomBytes: number;
+
+  constructor(roomBytes: number) {
+    this.#roomBytes = roomBytes;
+  }
+
+  admits(bundle: Readonly<Record<string, unknown>>): boolean {
+    this.#roomBytes -= JSON.stringify(bundle).length;
+    if (this.#roomBytes < 0) this.exceeded = true;
+    return !this.exceeded;
+  }
+}

@@ -1,0 +1,5 @@
+export { SessionEngine, type SessionEngineOptions } from './engine/session-engine.ts';
+export type { ProcessExit, SpawnedProcess, Spawner, SpawnRequest } from './engine/spawner.ts';
+export type { Measurement, Usage, UsageMeter } from './engine/usage-meter.ts';
+export { SANDBOX_FILES, type SandboxFile } from './kernels/sandbox-files.ts';
+export { SANDBOX_LAYOUT, type KernelLayout } from './kernels/kernels.ts';

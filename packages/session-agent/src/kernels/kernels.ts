@@ -1,0 +1,53 @@
+import type { Language } from '@caisson/protocol';
+
+/** Where things are in the sandbox. */
+export interface KernelLayout {
+  readonly nodePath: string;
+  readonly kernelsDirectory: string;
+  readonly acornPath: string;
+}
+
+export const SANDBOX_LAYOUT: KernelLayout = {
+  nodePath: '/opt/caisson/bin/node',
+  kernelsDirectory: '/opt/caisson/kernels',
+  acornPath: '/opt/caisson/lib/acorn.js',
+};
+
+export interface KernelLaunch {
+  readonly argv: readonly [string, ...string[]];
+  readonly env: Readonly<Record<string, string>>;
+}
+
+interface Kernel {
+  /** How it is started. `memoryLimitBytes` is that of the sandbox, where one is known. */
+  launch(layout: KernelLayout, memoryLimitBytes: number | undefined): KernelLaunch;
+}
+
+/** A new language is a row here and a folder beside this file. */
+export const KERNELS: Readonly<Record<Language, Kernel>> = {
+  python: {
+    // Unbuffered, so that prints keep their order among what native code and subprocesses write.
+    launch: ({ kernelsDirectory }) => ({
+      argv: ['/usr/bin/python3', '-I', '-u', '-X', 'utf8', `${kernelsDirectory}/python/kernel.py`],
+      env: {},
+    }),
+  },
+  javascript: {
+    launch: ({ nodePath, kernelsDirectory, acornPath }, memoryLimitBytes) => ({
+      argv: [nodePath, ...heapLimit(memoryLimitBytes), `${kernelsDirectory}/javascript/kernel.js`, acornPath],
+      env: {},
+    }),
+  },
+  shell: {
+    launch: ({ kernelsDirectory }) => ({
+      argv: ['/bin/bash', '--noprofile', '--norc', `${kernelsDirectory}/shell/kernel.sh`],
+      env: {},
+    }),
+  },
+};
+
+function heapLimit(memoryLimitBytes: number | undefined): string[] {
+  return memoryLimitBytes === undefined
+    ? []
+    : [`--max-old-space-size=${Math.floor(memoryLimitBytes / 2 ** 20)}`];
+}

@@ -1,0 +1,56 @@
+"""What is told of an exception."""
+
+import sys
+import traceback
+
+MAX_FRAMES = 100
+MAX_MESSAGE = 16 * 1024
+
+
+def describe(exception, sources):
+    """Name, message and traceback of an exception, with the caller's own frames alone."""
+    try:
+        name = type(exception).__name__
+        message = message_of(exception)
+        return name, cut(message), traceback_of(exception, sources)
+    except BaseException:
+        # What the code put into its exception fails in its turn.
+        return type(exception).__name__, '', []
+
+
+def message_of(exception):
+    try:
+        return str(exception)
+    except BaseException:
+        return '<unprintable>'
+
+
+def traceback_of(exception, sources):
+    hide_frames_of_kernel(exception, sources)
+    lines = traceback.format_exception(
+        type(exception), exception, exception.__traceback__, limit=-MAX_FRAMES
+    )
+    return [cut(line) for line in lines]
+
+
+def hide_frames_of_kernel(exception, sources):
+    """Ours are the outermost: all before the first that belongs to a step."""
+    frames = exception.__traceback__
+    while frames is not None and frames.tb_frame.f_code.co_filename not in sources:
+        frames = frames.tb_next
+    exception.__traceback__ = frames
+
+
+def cut(text):
+    return text if len(text) <= MAX_MESSAGE else f'{text[:MAX_MESSAGE]}…\n'
+
+
+def exit_code_of(exit):
+    """As Python itself does at the end of a program."""
+    code = exit.code
+    if code is None:
+        return 0
+    if isinstance(code, int):
+        return code & 0xFF
+    print(code, file=sys.stderr)
+    return 1

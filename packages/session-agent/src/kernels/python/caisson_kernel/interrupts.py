@@ -1,0 +1,61 @@
+"""SIGINT ends the caller's code, and nothing else."""
+
+import signal
+import sys
+
+
+class Interrupts:
+    def __init__(self):
+        self._allowed = False
+        self._held = 0
+        self._came = False
+        self.reclaim()
+
+    def reclaim(self):
+        """Takes the signal back from code that has put a handler of its own in place."""
+        if signal.getsignal(signal.SIGINT) != self._on_signal:
+            signal.signal(signal.SIGINT, self._on_signal)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
+
+    def allow(self):
+        self._came = False
+        self._allowed = True
+
+    def forbid(self):
+        self._allowed = False
+
+    def __enter__(self):
+        """Holds an interrupt back: half a frame must never be sent."""
+        self._held += 1
+
+    def __exit__(self, *_):
+        self._held -= 1
+        if self._came and self._held == 0:
+            self._came = False
+            raise KeyboardInterrupt
+
+    def _on_signal(self, _number, _frame):
+        if not self._allowed:
+            return
+        # Once is enough: a second one could hit what the first has just reached.
+        self._allowed = False
+        if self._held:
+            self._came = True
+        else:
+            raise KeyboardInterrupt
+
+
+def main_thread_only(interrupts):
+    """`interrupts` where signals are handled, else something that holds nothing."""
+    threading = sys.modules.get('threading')
+    if threading is None or threading.current_thread() is threading.main_thread():
+        return interrupts
+    return _Nothing()
+
+
+class _Nothing:
+    def __enter__(self):
+        pass
+
+    def __exit__(self, *_):
+        pass

@@ -1,0 +1,102 @@
+"""Standard input, output and error of the steps."""
+
+import io
+import os
+import sys
+
+from caisson_kernel.channel import move_high
+
+
+class Streams:
+    def __init__(self):
+        # Copies, for the code may close or redirect its own.
+        self._outputs = {1: move_high(1), 2: move_high(2)}
+        self._no_input = os.open('/dev/null', os.O_RDONLY | os.O_CLOEXEC)
+        self._stdin_used = False
+
+    def begin(self, stdin):
+        self._reopen_outputs()
+        if stdin:
+            self._give(stdin)
+        elif self._stdin_used or sys.stdin is None or sys.stdin.closed:
+            self._give_nothing()
+
+    def end(self, nonce):
+        """All that was written is on its way, and behind it the marker that tells the engine so."""
+        self.flush()
+        marker = b'\0%s\n' % nonce.encode()
+        for descriptor in self._outputs.values():
+            write_all(descriptor, marker)
+        if self._stdin_used:
+            self._give_nothing()
+
+    def flush(self):
+        for stream in (sys.stdout, sys.stderr):
+            try:
+                stream.flush()
+            except Exception:
+                # Whatever the code put there in place of a stream.
+                pass
+        if 'ctypes' in sys.modules:
+            flush_native()
+
+    def close_in_child(self):
+        for descriptor in self._outputs.values():
+            os.close(descriptor)
+        self._outputs = {}
+
+    def _reopen_outputs(self):
+        for descriptor, copy in self._outputs.items():
+            try:
+                os.fstat(descriptor)
+            except OSError:
+                os.dup2(copy, descriptor)
+        if is_closed(sys.stdout):
+            sys.stdout = open_text(1, 'strict')
+        if is_closed(sys.stderr):
+            sys.stderr = open_text(2, 'backslashreplace')
+
+    def _give(self, text):
+        # A file and not a pipe: a pipe would need somebody to fill it while the code reads.
+        source = os.memfd_create('stdin')
+        write_all(source, text.encode('utf-8', 'surrogatepass'))
+        os.lseek(source, 0, os.SEEK_SET)
+        self._take(source)
+        os.close(source)
+        self._stdin_used = True
+
+    def _give_nothing(self):
+        self._take(self._no_input)
+        self._stdin_used = False
+
+    def _take(self, source):
+        os.dup2(source, 0)
+        sys.stdin = open(0, encoding='utf-8', errors='surrogateescape', closefd=False)
+
+
+def is_closed(stream):
+    return stream is None or getattr(stream, 'closed', False) is True
+
+
+def open_text(descriptor, errors):
+    raw = io.FileIO(descriptor, 'w', closefd=False)
+    return io.TextIOWrapper(raw, encoding='utf-8', errors=errors, write_through=True)
+
+
+def write_all(descriptor, data):
+    while data:
+        try:
+            data = data[os.write(descriptor, data) :]
+        except BlockingIOError:
+            # A child has made the pipe non-blocking, for all who share it.
+            os.set_blocking(descriptor, True)
+        except OSError:
+            return
+
+
+def flush_native():
+    """What native code has printed lies in the buffers of the C library."""
+    try:
+        sys.modules['ctypes'].CDLL(None).fflush(None)
+    except Exception:
+        pass
