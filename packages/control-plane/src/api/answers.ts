@@ -1,0 +1,100 @@
+import { CaissonError, executionResult, executionStatusView, problemSchema } from '@caisson/protocol';
+import type { ExecutionId, ExecutionResult, TenantId } from '@caisson/protocol';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { IncomingHttpHeaders } from 'node:http';
+import { z } from 'zod';
+import type { Executions } from '../orchestrator/executions.ts';
+import { executionStatusOf } from '../orchestrator/execution-view.ts';
+import { sendEvents } from './sse.ts';
+import type { SseSettings } from './sse.ts';
+
+/** How the caller wants to learn of the end. */
+export type AnswerMode = 'wait' | 'async' | 'events';
+
+export function answerMode({ accept, prefer }: IncomingHttpHeaders): AnswerMode {
+  if (wantsEvents(accept)) return 'events';
+  const preferences = (typeof prefer === 'string' ? prefer : '').toLowerCase().split(',');
+  return preferences.some((one) => one.split(';', 1)[0]?.trim() === 'respond-async') ? 'async' : 'wait';
+}
+
+export function wantsEvents(accept: string | undefined): boolean {
+  return accept?.toLowerCase().includes('text/event-stream') === true;
+}
+
+export const executionAnswers = {
+  200: {
+    description: 'The result, or its events as they happen (`Accept: text/event-stream`, see ExecutionEvent)',
+    content: {
+      'application/json': { schema: executionResult },
+      'text/event-stream': { schema: z.string() },
+    },
+  },
+  202: executionStatusView.describe('Accepted (`Prefer: respond-async`); `Location` tells where it is'),
+};
+
+export interface Answering {
+  readonly executions: Executions;
+  readonly sse: SseSettings;
+}
+
+/** Answers with the result, the id or the events of an execution. */
+export async function answerExecution(
+  { executions, sse }: Answering,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  execution: { tenantId: TenantId; id: ExecutionId; mode: AnswerMode; detached: boolean },
+): Promise<FastifyReply> {
+  const { tenantId, id, mode, detached } = execution;
+  void reply.header('location', `/api/v1/executions/${id}`);
+  if (mode === 'async') {
+    const status = executionStatusOf(await executions.find(tenantId, id));
+    return reply.code(202).header('preference-applied', 'respond-async').send(status);
+  }
+  if (mode === 'events') {
+    return sendEvents(request, reply, await executions.follow(tenantId, id, 0, true), sse);
+  }
+  return reply.code(200).send(await waitFor(executions, reply, tenantId, id, detached));
+}
+
+/** A caller that goes away while it waits cancels the execution, unless it can come back for it. */
+async function waitFor(
+  executions: Executions,
+  reply: FastifyReply,
+  tenantId: TenantId,
+  id: ExecutionId,
+  detached: boolean,
+): Promise<ExecutionResult> {
+  const onClose = () => {
+    if (!detached && !reply.raw.writableFinished) executions.cancel(tenantId, id).catch(ignore);
+  };
+  reply.raw.once('close', onClose);
+  if (reply.raw.destroyed) onClose();
+  try {
+    return await executions.result(tenantId, id);
+  } finally {
+    reply.raw.off('close', onClose);
+  }
+}
+
+function ignore(): void {
+  // There is nobody left to tell; the end of the execution is recorded either way.
+}
+
+/** Every answer that is not the one asked for is a problem. */
+export const problems = {
+  '4xx': problemContent('What was wrong with the request'),
+  '5xx': problemContent('What went wrong in the server'),
+};
+
+function problemContent(description: string) {
+  return { description, content: { 'application/problem+json': { schema: problemSchema } } };
+}
+
+/** The value of `Idempotency-Key`, if there is one. @throws CaissonError `validation_failed` */
+export function idempotencyKey(headers: IncomingHttpHeaders): string | undefined {
+  const key = headers['idempotency-key'];
+  if (key === undefined) return undefined;
+  if (typeof key === 'string' && /^[\x21-\x7e]{1,255}$/.test(key)) return key;
+  const message = 'must be 1 to 255 visible ASCII characters, once';
+  throw new CaissonError('validation_failed', { fields: [{ field: 'idempotency-key', message }] });
+}

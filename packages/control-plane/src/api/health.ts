@@ -1,0 +1,88 @@
+import { health, healthDetailed } from '@caisson/protocol';
+import { z } from 'zod';
+import { problems } from './answers.ts';
+import type { Api } from './server.ts';
+import type { Services } from './services.ts';
+
+const tags = ['health'];
+const HEALTH_TIMEOUT_MS = 5000;
+
+/** Those that need no key: they tell nothing of what runs. */
+export function healthRoutes(api: Api, services: Services): void {
+  const { version, executions } = services;
+  const alive = { status: 'ok' as const, version };
+  for (const url of ['/healthz', '/api/v1/health']) {
+    api.route({
+      method: 'GET',
+      url,
+      schema: { summary: 'Whether the server lives', tags, response: { 200: health } },
+      handler: () => alive,
+    });
+  }
+  api.route({
+    method: 'GET',
+    url: '/readyz',
+    schema: {
+      summary: 'Whether the server takes work',
+      tags,
+      response: { 200: health, 503: health.describe('It does not, or not any more') },
+    },
+    handler: async (_request, reply) => {
+      const ready = !executions.stopping && (await services.databaseAnswers());
+      if (ready) return reply.code(200).send(alive);
+      return reply.code(503).send({ status: 'unavailable', version });
+    },
+  });
+}
+
+/** Those that need a key. */
+export function metricsRoute(api: Api, services: Services): void {
+  const { config, dataPlane, dispatcher, metrics, version, clock } = services;
+  const startedAt = clock.nowMs();
+  api.route({
+    method: 'GET',
+    url: '/metrics',
+    schema: {
+      summary: 'Metrics in the text format of Prometheus',
+      tags,
+      response: {
+        200: { description: 'Metrics', content: { 'text/plain': { schema: z.string() } } },
+        ...problems,
+      },
+    },
+    handler: async (_request, reply) => {
+      const text = await metrics.text();
+      return reply.code(200).type(metrics.contentType).serializer(String).send(text);
+    },
+  });
+  api.route({
+    method: 'GET',
+    url: '/api/v1/health/detailed',
+    schema: {
+      summary: 'What the server has and does',
+      tags,
+      response: { 200: healthDetailed, ...problems },
+    },
+    handler: async () => {
+      const [plane, database] = await Promise.all([
+        dataPlane.health(AbortSignal.timeout(HEALTH_TIMEOUT_MS)),
+        services.databaseAnswers(),
+      ]);
+      const ok = database && plane.runtimes.some(({ available }) => available);
+      return {
+        status: ok ? ('ok' as const) : ('unavailable' as const),
+        version,
+        uptime_ms: clock.nowMs() - startedAt,
+        runtimes: plane.runtimes.map((runtime) => ({ ...runtime, problems: [...runtime.problems] })),
+        sandboxes: plane.sandboxes,
+        executions: {
+          running: dispatcher.running,
+          queued: dispatcher.waiting,
+          limit: config.maxConcurrentExecutions,
+          queue_limit: config.maxQueuedExecutions,
+        },
+        database: { driver: 'sqlite', ok: database },
+      };
+    },
+  });
+}

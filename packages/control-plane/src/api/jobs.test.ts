@@ -1,0 +1,22 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { executionResult } from '@caisson/protocol';
+import { start } from '../testing/start.ts';
+
+test('a job answers with its result, and can be read again', async () => {
+  await using server = await start();
+  server.plane.on('print(1)', async (_step, events) => {
+    await events({ type: 'stdout', text: '1\n' });
+    return { returnValue: { result: 'hello world' } };
+  });
+  const answer = await server.call('POST', '/api/v1/jobs', {
+    json: { code: 'print(1)', language: 'python' },
+  });
+  assert.equal(answer.status, 200);
+  const result = executionResult.parse(await answer.json());
+  assert.equal(result.status, 'succeeded');
+  assert.equal(result.stdout, '1\n');
+  assert.deepEqual(result.return_value, { result: 'hello world' });
+  const again = await server.call('GET', `/api/v1/executions/${result.execution_id}`);
+  assert.deepEqual(await again.json(), result);
+});

@@ -1,0 +1,33 @@
+import { jobRequest } from '@caisson/protocol';
+import { submitJob } from '../orchestrator/jobs.ts';
+import { answerExecution, answerMode, executionAnswers, idempotencyKey, problems } from './answers.ts';
+import type { Api } from './server.ts';
+import type { Services } from './services.ts';
+
+export function jobRoutes(api: Api, services: Services): void {
+  const { config, dataPlane, executions, idempotency, ids } = services;
+  const jobs = { dataPlane, executions, ids, outputLimitBytes: config.outputLimitBytes };
+  api.route({
+    method: 'POST',
+    url: '/jobs',
+    schema: {
+      summary: 'Run code in a fresh sandbox that is thrown away',
+      description:
+        'Waits and answers with the result; `Prefer: respond-async` answers with the id at once, `Accept: ' +
+        'text/event-stream` with the events as they happen. An exception in the code is a result, not an error.',
+      tags: ['jobs'],
+      body: jobRequest,
+      response: { ...executionAnswers, ...problems },
+    },
+    handler: async (request, reply) => {
+      const { tenantId } = request.principal;
+      const mode = answerMode(request.headers);
+      const key = idempotencyKey(request.headers);
+      const detached = mode !== 'wait' || key !== undefined;
+      const id = await idempotency.once({ tenantId, endpoint: 'jobs', key, request: request.body }, () =>
+        submitJob(jobs, tenantId, request.body, detached),
+      );
+      return answerExecution(services.answering, request, reply, { tenantId, id, mode, detached });
+    },
+  });
+}

@@ -1,0 +1,98 @@
+import { isUtf8 } from 'node:buffer';
+import type { IncomingMessage } from 'node:http';
+import { CaissonError } from '@caisson/protocol';
+
+/** Far above what people write, far below what exhausts the stack of those that walk over it. */
+const MAX_DEPTH = 64;
+
+export interface BodyLimits {
+  readonly bytes: number;
+  readonly timeoutMs: number;
+}
+
+/**
+ * Reads a JSON body.
+ * @throws CaissonError `body_too_large`, `invalid_utf8`, `malformed_json`, `validation_failed`
+ */
+export async function readJson(request: IncomingMessage, limits: BodyLimits): Promise<unknown> {
+  const bytes = await readBytes(request, limits);
+  if (!isUtf8(bytes)) throw new CaissonError('invalid_utf8', { field: 'body' });
+  if (bytes.length === 0) throw new CaissonError('malformed_json', { problem: 'is empty' });
+  const value = parse(bytes.toString('utf8'));
+  refuseUnsafe(value);
+  return value;
+}
+
+function readBytes(request: IncomingMessage, { bytes: limitBytes, timeoutMs }: BodyLimits): Promise<Buffer> {
+  if (Number(request.headers['content-length']) > limitBytes) {
+    return Promise.reject(new CaissonError('body_too_large', { limitBytes }));
+  }
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let length = 0;
+    const settle = (act: () => void) => {
+      clearTimeout(timer);
+      request.off('data', onData).off('end', onEnd).off('error', onGone).off('close', onGone);
+      act();
+    };
+    const fail = (error: CaissonError) => {
+      settle(() => {
+        reject(error);
+      });
+    };
+    const timer = setTimeout(() => {
+      fail(new CaissonError('malformed_json', { problem: `did not arrive within ${timeoutMs} ms` }));
+    }, timeoutMs).unref();
+    const onData = (chunk: Buffer) => {
+      length += chunk.length;
+      if (length > limitBytes) fail(new CaissonError('body_too_large', { limitBytes }));
+      else chunks.push(chunk);
+    };
+    const onEnd = () => {
+      settle(() => {
+        resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks, length));
+      });
+    };
+    const onGone = () => {
+      fail(new CaissonError('malformed_json', { problem: 'ended early' }));
+    };
+    request.on('data', onData).on('end', onEnd).on('error', onGone).on('close', onGone);
+  });
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    // The parser's message quotes the text, which may be code or hold secrets: only the place is told.
+    const place =
+      cause instanceof SyntaxError ? /at position \d+|line \d+ column \d+/.exec(cause.message) : null;
+    throw new CaissonError('malformed_json', { problem: `is not valid JSON${place ? ` ${place[0]}` : ''}` });
+  }
+}
+
+/** Refuses what would be dangerous to walk over or to copy: deep nesting, and keys that set a prototype. */
+function refuseUnsafe(root: unknown): void {
+  let level: { value: object; field: string }[] = isObject(root) ? [{ value: root, field: '' }] : [];
+  for (let depth = 1; level.length > 0; depth += 1) {
+    if (depth > MAX_DEPTH)
+      invalid(level[0]?.field ?? 'body', `must not be nested deeper than ${MAX_DEPTH} levels`);
+    const next: { value: object; field: string }[] = [];
+    for (const { value, field } of level) {
+      if (Object.hasOwn(value, '__proto__')) invalid(field || 'body', 'must not have a key "__proto__"');
+      for (const [key, child] of Object.entries(value)) {
+        // The first key is enough to name the field, and bounds the length of what is told.
+        if (isObject(child)) next.push({ value: child, field: field || key });
+      }
+    }
+    level = next;
+  }
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
+}
+
+function invalid(field: string, message: string): never {
+  throw new CaissonError('validation_failed', { fields: [{ field: field.slice(0, 100), message }] });
+}

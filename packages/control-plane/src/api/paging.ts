@@ -1,0 +1,27 @@
+import { CaissonError } from '@caisson/protocol';
+
+/** One item more than the page holds tells whether there is another page. */
+export function pageOf<Item, View>(
+  items: readonly Item[],
+  limit: number,
+  keyOf: (item: Item) => string,
+  view: (item: Item) => View,
+): { items: View[]; next_cursor: string | null } {
+  const shown = items.slice(0, limit);
+  const last = shown.at(-1);
+  const more = items.length > limit && last !== undefined;
+  return { items: shown.map(view), next_cursor: more ? toCursor(keyOf(last)) : null };
+}
+
+/** The key that a cursor stands for; opaque to callers, so that lists may be ordered otherwise one day. */
+export function keyOfCursor(cursor: string | undefined): string | undefined {
+  if (cursor === undefined) return undefined;
+  const key = Buffer.from(cursor, 'base64url').toString('utf8');
+  if (cursor !== '' && toCursor(key) === cursor) return key;
+  const message = 'must be the "next_cursor" of an earlier page';
+  throw new CaissonError('validation_failed', { fields: [{ field: 'cursor', message }] });
+}
+
+function toCursor(key: string): string {
+  return Buffer.from(key, 'utf8').toString('base64url');
+}

@@ -1,0 +1,152 @@
+import { newRequestId, CaissonError } from '@caisson/protocol';
+import Fastify from 'fastify';
+import type {
+  FastifyBaseLogger,
+  FastifyInstance,
+  FastifyRequest,
+  RawReplyDefaultExpression,
+  RawRequestDefaultExpression,
+  RawServerDefault,
+} from 'fastify';
+import type { IncomingMessage } from 'node:http';
+import type { ZodTypeProvider } from 'fastify-type-provider-zod';
+import type { Principal } from '../store/tenants.ts';
+import { answerClientError } from './client-errors.ts';
+import { executionRoutes } from './executions.ts';
+import { fileRoutes } from './files.ts';
+import { healthRoutes, metricsRoute } from './health.ts';
+import { jobRoutes } from './jobs.ts';
+import { readJson } from './json-body.ts';
+import { registerOpenApi } from './openapi.ts';
+import { sendProblem } from './problems.ts';
+import { refuseBrokenQuery } from './query.ts';
+import type { Services } from './services.ts';
+import { sessionRoutes } from './sessions.ts';
+import { uploadRoute } from './upload.ts';
+import { compileValidator } from './validation.ts';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Who is calling; set on every route that needs a key. */
+    principal: Principal;
+  }
+}
+
+export type Api = FastifyInstance<
+  RawServerDefault,
+  RawRequestDefaultExpression,
+  RawReplyDefaultExpression,
+  FastifyBaseLogger,
+  ZodTypeProvider
+>;
+
+const MAX_HEADER_BYTES = 16 * 1024;
+const HEADERS_TIMEOUT_MS = 10_000;
+const CONNECTIONS_CHECK_MS = 5000;
+/** Bounds the upload of a file; JSON bodies and pauses have much shorter limits of their own. */
+const REQUEST_TIMEOUT_MS = 3600_000;
+const KEEP_ALIVE_MS = 60_000;
+
+/** The HTTP server with all its routes; it does not listen yet. */
+export async function buildServer(services: Services): Promise<Api> {
+  const { config, ids } = services;
+  const api: Api = Fastify({
+    loggerInstance: services.logger as FastifyBaseLogger,
+    disableRequestLogging: true,
+    genReqId: () => newRequestId(ids),
+    requestIdHeader: false,
+    bodyLimit: config.bodyLimitBytes,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    exposeHeadRoutes: false,
+    // Connections that are open only for the next request may not delay a stop.
+    forceCloseConnections: 'idle',
+    return503OnClosing: false,
+    routerOptions: { maxParamLength: MAX_HEADER_BYTES },
+    http: {
+      maxHeaderSize: MAX_HEADER_BYTES,
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      connectionsCheckingInterval: CONNECTIONS_CHECK_MS,
+    },
+    clientErrorHandler: answerClientError,
+    frameworkErrors: (error, request, reply) => {
+      sendProblem(error, request, reply);
+    },
+  }).withTypeProvider<ZodTypeProvider>();
+  api.setErrorHandler((error, request, reply) => sendProblem(error, request, reply));
+  api.setNotFoundHandler((request, reply) => {
+    const path = (request.raw.url ?? '').split('?', 1)[0]?.slice(0, 200) ?? '';
+    return sendProblem(new CaissonError('route_not_found', { method: request.method, path }), request, reply);
+  });
+  api.setValidatorCompiler(compileValidator);
+  // The handlers' types say that an answer is what its schema says; to check it again costs more than the answer.
+  api.setSerializerCompiler(() => JSON.stringify);
+  readJsonBodies(api, services);
+  observe(api, services);
+  await registerOpenApi(api, services.version);
+  await api.register((open) => {
+    healthRoutes(open as Api, services);
+    return Promise.resolve();
+  });
+  await api.register(async (guarded) => {
+    requireKey(guarded as Api, services);
+    metricsRoute(guarded as Api, services);
+    await guarded.register(
+      async (v1) => {
+        jobRoutes(v1 as Api, services);
+        sessionRoutes(v1 as Api, services);
+        executionRoutes(v1 as Api, services);
+        await fileRoutes(v1 as Api, services);
+        await uploadRoute(v1 as Api, services);
+      },
+      { prefix: '/api/v1' },
+    );
+  });
+  await api.ready();
+  return api;
+}
+
+function readJsonBodies(api: Api, { config }: Services): void {
+  const limits = { bytes: config.bodyLimitBytes, timeoutMs: config.bodyTimeoutMs };
+  api.removeAllContentTypeParsers();
+  api.addContentTypeParser('application/json', (_request: FastifyRequest, payload: IncomingMessage) =>
+    readJson(payload, limits),
+  );
+  api.addContentTypeParser('*', (request: FastifyRequest) => {
+    const contentType = request.headers['content-type'] ?? '';
+    return Promise.reject(
+      new CaissonError('unsupported_media_type', { contentType, expected: 'application/json' }),
+    );
+  });
+}
+
+function requireKey(api: Api, { authenticate }: Services): void {
+  api.decorateRequest('principal', undefined as unknown as Principal);
+  api.addHook('onRequest', async (request) => {
+    request.principal = await authenticate(request.headers.authorization);
+  });
+  api.addHook('onRoute', (route) => {
+    route.schema = { ...route.schema, security: [{ apiKey: [] }] };
+  });
+}
+
+function observe(api: Api, { metrics }: Services): void {
+  api.addHook('onRequest', (request, reply, done) => {
+    void reply.header('x-request-id', request.id);
+    done(refuseBrokenQuery(request.raw.url ?? ''));
+  });
+  api.addHook('onResponse', (request, reply, done) => {
+    const route = request.routeOptions.url ?? 'unknown';
+    metrics.answered(request.method, route, reply.statusCode, reply.elapsedTime / 1000);
+    request.log.info(
+      {
+        method: request.method,
+        route,
+        status: reply.statusCode,
+        ms: Math.round(reply.elapsedTime * 10) / 10,
+      },
+      'answered',
+    );
+    done();
+  });
+}

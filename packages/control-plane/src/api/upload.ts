@@ -1,0 +1,94 @@
+import multipart from '@fastify/multipart';
+import { CaissonError, parseWorkspacePath, uploadedFiles } from '@caisson/protocol';
+import type { FileEntry, Files, WorkspacePath } from '@caisson/protocol';
+import type { FastifyRequest } from 'fastify';
+import { problems } from './answers.ts';
+import { fileEntryOf, withIdleLimit } from './file-bodies.ts';
+import { withFiles } from './files.ts';
+import type { Api } from './server.ts';
+import type { Services } from './services.ts';
+import { sessionParams } from './sessions.ts';
+
+const MAX_FILES = 1000;
+const MAX_FIELDS = 10;
+const MAX_FIELD_BYTES = 4096;
+
+export async function uploadRoute(api: Api, services: Services): Promise<void> {
+  await api.register(async (form) => {
+    form.removeAllContentTypeParsers();
+    form.addContentTypeParser('*', (request: FastifyRequest) => {
+      const contentType = request.headers['content-type'] ?? '';
+      return Promise.reject(
+        new CaissonError('unsupported_media_type', { contentType, expected: 'multipart/form-data' }),
+      );
+    });
+    await form.register(multipart, {
+      // Files are streamed to the workspace, whose size is the limit.
+      limits: {
+        files: MAX_FILES,
+        fields: MAX_FIELDS,
+        parts: MAX_FILES + MAX_FIELDS,
+        fieldSize: MAX_FIELD_BYTES,
+        fileSize: Infinity,
+      },
+      throwFileSizeLimit: false,
+    });
+    (form as Api).route({
+      method: 'POST',
+      url: '/sessions/:session_id/files/upload',
+      schema: {
+        summary: 'Upload files as multipart/form-data',
+        description: 'The field `path`, before the files, names the directory that they are put into.',
+        tags: ['files'],
+        consumes: ['multipart/form-data'],
+        params: sessionParams,
+        response: { 201: uploadedFiles, ...problems },
+      },
+      handler: async (request, reply) => {
+        if (!request.isMultipart()) {
+          const contentType = request.headers['content-type'] ?? '';
+          throw new CaissonError('unsupported_media_type', { contentType, expected: 'multipart/form-data' });
+        }
+        const { tenantId } = request.principal;
+        const entries = await withFiles(services, tenantId, request.params.session_id, (files) =>
+          writeParts(request, files, services.config.bodyTimeoutMs),
+        );
+        if (entries.length === 0) throw invalid('body', 'must have at least one file');
+        return reply.code(201).send({ files: entries.map(fileEntryOf) });
+      },
+    });
+  });
+}
+
+async function writeParts(request: FastifyRequest, files: Files, idleMs: number): Promise<FileEntry[]> {
+  const entries: FileEntry[] = [];
+  let directory = '';
+  for await (const part of request.parts()) {
+    if (part.type === 'file') {
+      const path = pathOf(directory, part.filename);
+      entries.push(await files.write(path, withIdleLimit(part.file, idleMs), request.signal));
+    } else if (part.fieldname === 'path') {
+      if (typeof part.value !== 'string' || part.valueTruncated) throw invalid('path', 'must be a path');
+      directory = checked('path', part.value);
+    } else {
+      throw invalid(part.fieldname.slice(0, 100), 'is not a field of this request');
+    }
+  }
+  return entries;
+}
+
+function pathOf(directory: string, filename: string): WorkspacePath {
+  const name = checked('filename', filename);
+  if (name === '' || name.includes('/')) throw invalid('filename', 'must be the name of a file');
+  return checked('path', directory === '' ? name : `${directory}/${name}`);
+}
+
+function checked(field: string, text: string): WorkspacePath {
+  const parsed = parseWorkspacePath(text);
+  if ('path' in parsed) return parsed.path;
+  throw invalid(field, parsed.problem);
+}
+
+function invalid(field: string, message: string): CaissonError {
+  return new CaissonError('validation_failed', { fields: [{ field, message }] });
+}

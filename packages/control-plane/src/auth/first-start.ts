@@ -1,0 +1,38 @@
+import { rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { newApiKeyId, newTenantId } from '@caisson/protocol';
+import type { Clock } from '../clock.ts';
+import type { TenantRepository } from '../store/tenants.ts';
+import { hashApiKey, newApiKey } from './api-key.ts';
+
+export const ADMIN_KEY_FILE = 'admin.key';
+
+/**
+ * Where there is no key yet: makes the tenant "default" with an admin key, writes it to `admin.key` (mode 0600, no line
+ * break), and returns it for the one time that it is shown.
+ */
+export async function makeFirstKey(
+  tenants: TenantRepository,
+  dataDir: string,
+  clock: Clock,
+): Promise<string | undefined> {
+  if (await tenants.hasKeys()) return undefined;
+  const key = newApiKey();
+  // The file first: a key that is in the database but that nobody has could never be made again.
+  await writeSecret(join(dataDir, ADMIN_KEY_FILE), key);
+  const tenantId = newTenantId();
+  const createdAt = clock.nowMs();
+  await tenants.addTenant(
+    { id: tenantId, name: 'default', createdAt },
+    { id: newApiKeyId(), tenantId, name: 'admin', hash: hashApiKey(key), createdAt },
+  );
+  return key;
+}
+
+async function writeSecret(path: string, text: string): Promise<void> {
+  const temporary = `${path}.new`;
+  await rm(temporary, { force: true });
+  // `wx` makes the file anew, so that neither a planted link nor an older file's mode is taken over.
+  await writeFile(temporary, text, { mode: 0o600, flag: 'wx' });
+  await rename(temporary, path);
+}

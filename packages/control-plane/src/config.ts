@@ -1,0 +1,62 @@
+import { availableParallelism } from 'node:os';
+import { isAbsolute } from 'node:path';
+import { z } from 'zod';
+
+const MIB = 2 ** 20;
+
+/**
+ * Executions wait far more than they compute (for their sandbox to start, for files, for `sleep`), and each has a CPU
+ * limit of its own, so that eight to a core keep it busy; more would only cost memory, and time to each of them.
+ */
+const EXECUTIONS_PER_CORE = 8;
+
+const count = (fallback: number) => z.int().min(1).default(fallback);
+
+/** What the control plane needs to know; the composition root parses it once. */
+export const controlPlaneConfig = z
+  .strictObject({
+    /** Directory of the database and the admin key; it is made if it is not there. */
+    dataDir: z.string().refine(isAbsolute, 'must be an absolute path'),
+    maxConcurrentExecutions: z.int().min(1).optional(),
+    /** Default: three quarters, so that no tenant can keep all others waiting for its long executions. */
+    maxConcurrentExecutionsPerTenant: z.int().min(1).optional(),
+    maxQueuedExecutions: count(1000),
+    maxQueuedExecutionsPerTenant: z.int().min(1).optional(),
+    /** Bound of what waiting requests may hold in memory, in bytes. */
+    maxQueuedBytes: count(256 * MIB),
+    maxSessionsPerTenant: count(200),
+    /** How much of each of stdout and stderr is kept, in bytes. */
+    outputLimitBytes: count(MIB),
+    /** Of JSON bodies; files have no limit but the workspace's. */
+    bodyLimitBytes: count(4 * MIB),
+    /** How long running executions may take to finish when the server stops. */
+    shutdownGraceMs: z.int().min(0).default(10_000),
+    /** How long a session can live in all, extensions included. */
+    maxSessionLifetimeMs: count(24 * 3600 * 1000),
+    sweepIntervalMs: count(1000),
+    idempotencyKeyAgeMs: count(24 * 3600 * 1000),
+    /** How long the data plane may take beyond an execution's own deadline before it is given up. */
+    placementGraceMs: count(60_000),
+    createSandboxTimeoutMs: count(60_000),
+    /** How long a request's JSON body may take to arrive, and how long a file's may pause. */
+    bodyTimeoutMs: count(30_000),
+    /** How often a silent event stream gets a comment, so that proxies keep it open. */
+    heartbeatMs: count(15_000),
+    /** How long a reader of events may take nothing before it is dropped. */
+    stalledReaderMs: count(60_000),
+  })
+  .transform((config) => {
+    const concurrent =
+      config.maxConcurrentExecutions ?? Math.max(16, EXECUTIONS_PER_CORE * availableParallelism());
+    return {
+      ...config,
+      maxConcurrentExecutions: concurrent,
+      maxConcurrentExecutionsPerTenant:
+        config.maxConcurrentExecutionsPerTenant ?? Math.ceil((concurrent * 3) / 4),
+      maxQueuedExecutionsPerTenant:
+        config.maxQueuedExecutionsPerTenant ?? Math.ceil((config.maxQueuedExecutions * 3) / 4),
+    };
+  });
+
+export type ControlPlaneConfigInput = z.input<typeof controlPlaneConfig>;
+export type ControlPlaneConfig = z.output<typeof controlPlaneConfig>;

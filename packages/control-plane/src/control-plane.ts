@@ -1,0 +1,130 @@
+import type { DataPlane, IdSource } from '@caisson/protocol';
+import { sql } from 'kysely';
+import type { Logger } from 'pino';
+import packageJson from '../package.json' with { type: 'json' };
+import { buildServer } from './api/server.ts';
+import type { Services } from './api/services.ts';
+import { authenticator } from './auth/authenticate.ts';
+import { makeFirstKey } from './auth/first-start.ts';
+import { systemClock } from './clock.ts';
+import type { Clock } from './clock.ts';
+import type { ControlPlaneConfig } from './config.ts';
+import { createMetrics } from './metrics/metrics.ts';
+import { Dispatcher } from './orchestrator/dispatcher.ts';
+import { Executions } from './orchestrator/executions.ts';
+import { Idempotency } from './orchestrator/idempotency.ts';
+import { recover } from './orchestrator/recovery.ts';
+import { Sessions } from './orchestrator/sessions.ts';
+import { startTicking } from './orchestrator/ticking.ts';
+import { openDatabase } from './store/database.ts';
+import { executionRepository } from './store/executions.ts';
+import { idempotencyRepository } from './store/idempotency.ts';
+import { sessionRepository } from './store/sessions.ts';
+import { tenantRepository } from './store/tenants.ts';
+
+export interface ControlPlaneOptions {
+  readonly config: ControlPlaneConfig;
+  /** Not closed by the control plane: whoever made it disposes of it, after `close`. */
+  readonly dataPlane: DataPlane;
+  readonly logger: Logger;
+  readonly clock?: Clock;
+  readonly ids?: IdSource;
+}
+
+export interface ControlPlane {
+  /** Starts to answer; port 0 takes a free one. */
+  listen(port: number, host: string): Promise<{ url: string }>;
+  /**
+   * Stops: takes nothing new, lets what runs finish for `shutdownGraceMs` or until `signal`, ends the rest, ends all
+   * sessions, and closes the server and the database. Can be called twice.
+   */
+  close(signal?: AbortSignal): Promise<void>;
+  /** The admin key, on the very first start only. */
+  readonly adminKey: string | undefined;
+}
+
+const SWEEP_KEYS_MS = 60_000;
+
+/** Opens the database, puts right what an earlier process left, and builds the server. */
+export async function createControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
+  const { config, dataPlane, clock = systemClock, ids } = options;
+  const logger = options.logger.child({}, { redact: ['req.headers.authorization', 'headers.authorization'] });
+  await using undo = new AsyncDisposableStack();
+  const db = await openDatabase(config.dataDir);
+  undo.defer(() => db.destroy());
+  const executionStore = executionRepository(db);
+  const sessionStore = sessionRepository(db);
+  const tenants = tenantRepository(db);
+  const metrics = createMetrics();
+  undo.defer(() => {
+    metrics.close();
+  });
+  const dispatcher = new Dispatcher(
+    {
+      maxRunning: config.maxConcurrentExecutions,
+      maxRunningPerTenant: config.maxConcurrentExecutionsPerTenant,
+      maxWaiting: config.maxQueuedExecutions,
+      maxWaitingPerTenant: config.maxQueuedExecutionsPerTenant,
+      maxWaitingBytes: config.maxQueuedBytes,
+    },
+    clock,
+  );
+  const executions = new Executions({ config, store: executionStore, dispatcher, metrics, logger, clock });
+  const sessions = new Sessions({ config, dataPlane, executions, store: sessionStore, logger, clock, ids });
+  const idempotency = new Idempotency(idempotencyRepository(db), clock, config.idempotencyKeyAgeMs);
+  metrics.observe({
+    queued: () => dispatcher.waiting,
+    running: () => dispatcher.running,
+    sessions: () => sessions.liveCount,
+  });
+  const adminKey = await makeFirstKey(tenants, config.dataDir, clock);
+  const services: Services = {
+    config,
+    dataPlane,
+    executions,
+    answering: {
+      executions,
+      sse: { heartbeatMs: config.heartbeatMs, stalledReaderMs: config.stalledReaderMs },
+    },
+    sessions,
+    dispatcher,
+    idempotency,
+    authenticate: authenticator(tenants, clock),
+    metrics,
+    logger,
+    clock,
+    ids,
+    version: packageJson.version,
+    databaseAnswers: () =>
+      sql`select 1`.execute(db).then(
+        () => true,
+        () => false,
+      ),
+  };
+  const api = await buildServer(services);
+  undo.defer(() => api.close());
+  await recover({ dataPlane, executions, executionStore, sessionStore, clock, logger });
+  undo.defer(dataPlane.onSandboxLost((id) => void sessions.sandboxLost(id)));
+  undo.use(startTicking('session sweep', config.sweepIntervalMs, () => sessions.sweep(), logger));
+  undo.use(startTicking('idempotency key sweep', SWEEP_KEYS_MS, () => idempotency.sweep(), logger));
+  const resources = undo.move();
+
+  let closing: Promise<void> | undefined;
+  const close = async (signal?: AbortSignal): Promise<void> => {
+    sessions.stopIntake();
+    await executions.stopIntake();
+    await executions.drain(config.shutdownGraceMs, signal);
+    await sessions.endAll();
+    await resources.disposeAsync();
+  };
+  return {
+    adminKey,
+    async listen(port, host) {
+      const url = await api.listen({ port, host });
+      // Only now: what waited is run when it can be watched.
+      dispatcher.dispatch();
+      return { url };
+    },
+    close: (signal) => (closing ??= close(signal)),
+  };
+}

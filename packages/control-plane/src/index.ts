@@ -1,0 +1,4 @@
+export { createControlPlane, type ControlPlane, type ControlPlaneOptions } from './control-plane.ts';
+export { ADMIN_KEY_FILE } from './auth/first-start.ts';
+export type { Clock } from './clock.ts';
+export { controlPlaneConfig, type ControlPlaneConfig, type ControlPlaneConfigInput } from './config.ts';

@@ -1,0 +1,100 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { ExecutionRecord } from '../orchestrator/execution-record.ts';
+
+const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600];
+const LOOP_RESOLUTION_MS = 20;
+
+/** What is read when the metrics are asked for. */
+export interface Gauges {
+  queued(): number;
+  running(): number;
+  sessions(): number;
+}
+
+export interface Metrics {
+  finished(record: ExecutionRecord): void;
+  answered(method: string, route: string, status: number, seconds: number): void;
+  /** All of it in the text format of Prometheus. */
+  text(): Promise<string>;
+  readonly contentType: string;
+  /** Reads the gauges from here from now on. */
+  observe(gauges: Gauges): void;
+  close(): void;
+}
+
+export function createMetrics(): Metrics {
+  const registry = new Registry();
+  const registers = [registry];
+  const executions = new Counter({
+    name: 'caisson_executions_total',
+    help: 'Executions that ended, by status and reason',
+    labelNames: ['status', 'reason'],
+    registers,
+  });
+  const duration = new Histogram({
+    name: 'caisson_execution_duration_seconds',
+    help: 'From the start of an execution to its end',
+    labelNames: ['status'],
+    buckets: SECONDS,
+    registers,
+  });
+  const queueTime = new Histogram({
+    name: 'caisson_execution_queue_seconds',
+    help: 'From the arrival of an execution to its start',
+    buckets: SECONDS,
+    registers,
+  });
+  const requests = new Histogram({
+    name: 'caisson_http_request_duration_seconds',
+    help: 'HTTP requests, by route',
+    labelNames: ['method', 'route', 'status'],
+    buckets: SECONDS,
+    registers,
+  });
+  const loop = monitorEventLoopDelay({ resolution: LOOP_RESOLUTION_MS });
+  loop.enable();
+  new Gauge({
+    name: 'caisson_event_loop_delay_p99_seconds',
+    help: 'How late the event loop was, since the last scrape',
+    registers,
+    collect() {
+      this.set(loop.percentile(99) / 1e9);
+      loop.reset();
+    },
+  });
+  return {
+    finished(record) {
+      const { status, reason } = record.state;
+      executions.inc({ status, reason: reason ?? '' });
+      if (record.startedAt === null || record.finishedAt === null) return;
+      duration.observe({ status }, (record.finishedAt - record.startedAt) / 1000);
+      queueTime.observe((record.startedAt - record.createdAt) / 1000);
+    },
+    answered(method, route, status, seconds) {
+      requests.observe({ method, route, status }, seconds);
+    },
+    text: () => registry.metrics(),
+    contentType: registry.contentType,
+    observe(gauges) {
+      gauge('caisson_executions_queued', 'Executions that wait', () => gauges.queued());
+      gauge('caisson_executions_running', 'Executions that run', () => gauges.running());
+      gauge('sandbox_active_total', 'Sessions that hold a sandbox', () => gauges.sessions());
+    },
+    close() {
+      loop.disable();
+      registry.clear();
+    },
+  };
+
+  function gauge(name: string, help: string, read: () => number): void {
+    new Gauge({
+      name,
+      help,
+      registers,
+      collect() {
+        this.set(read());
+      },
+    });
+  }
+}

@@ -1,0 +1,111 @@
+import { Cancellation } from '@caisson/protocol';
+import type { CancelReason } from '@caisson/protocol';
+import type { Logger } from 'pino';
+import type { Clock } from '../clock.ts';
+import type { ControlPlaneConfig } from '../config.ts';
+import type { Metrics } from '../metrics/metrics.ts';
+import type { ExecutionRepository } from '../store/executions.ts';
+import type { Dispatcher } from './dispatcher.ts';
+import { advance } from './execution-record.ts';
+import type { ExecutionRecord } from './execution-record.ts';
+import { executionResultOf, executionStatusOf } from './execution-view.ts';
+import type { LiveExecution } from './live-execution.ts';
+import { runIn } from './placing.ts';
+import type { Ending } from './placing.ts';
+import { settledWithin } from './waiting.ts';
+
+export interface LifeDependencies {
+  readonly config: Pick<ControlPlaneConfig, 'placementGraceMs'>;
+  readonly store: ExecutionRepository;
+  readonly dispatcher: Dispatcher;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+  readonly clock: Clock;
+}
+
+/** Leads live executions from their start to their end, and writes both down. */
+export class ExecutionLife {
+  readonly #dependencies: LifeDependencies;
+  readonly #onEnd: (execution: LiveExecution) => void;
+
+  /** `onEnd` is called once for each, after its end is in the database. */
+  constructor(dependencies: LifeDependencies, onEnd: (execution: LiveExecution) => void) {
+    this.#dependencies = dependencies;
+    this.#onEnd = onEnd;
+  }
+
+  /** Its turn has come: it runs from now on, in memory; the row follows. */
+  begin(execution: LiveExecution): void {
+    const next = advance(execution.record, { type: 'dispatched' }, this.#dependencies.clock.nowMs());
+    if (next === undefined) return;
+    execution.record = next;
+    execution.feed.push({ type: 'status', ...executionStatusOf(next) });
+  }
+
+  /** One that had to wait: its row says `queued` so far. Never rejects. */
+  async runQueued(execution: LiveExecution): Promise<void> {
+    this.begin(execution);
+    try {
+      await execution.inserted;
+      await this.#dependencies.store.update(execution.record);
+    } catch (error) {
+      this.#log(execution.record).error({ err: error }, 'the start of the execution was not recorded');
+    }
+    await this.run(execution);
+  }
+
+  /** Runs what has begun, to its end. Never rejects: what goes wrong becomes the end, or a line in the log. */
+  async run(execution: LiveExecution): Promise<void> {
+    const { config, dispatcher } = this.#dependencies;
+    const { run, feed, controller } = execution;
+    try {
+      const ending = await runIn(run.place, run.step, feed.sink, controller, config.placementGraceMs);
+      if (ending.cause !== undefined) {
+        this.#log(execution.record).warn({ err: ending.cause }, 'the execution had no sandbox');
+      }
+      await this.#finish(execution, ending);
+    } finally {
+      dispatcher.leave(execution.entrant);
+    }
+  }
+
+  /** Ends one for a reason from outside, and waits until it is gone, `waitMs` at most. */
+  async end(execution: LiveExecution, reason: CancelReason, waitMs: number): Promise<void> {
+    if (this.#dependencies.dispatcher.withdraw(execution.entrant)) {
+      const event = { type: 'cancelled', reason } as const;
+      await this.#finish(execution, { event, outcome: null, placement: null, cause: undefined });
+      return;
+    }
+    execution.controller.abort(new Cancellation(reason));
+    await settledWithin(execution.finished.promise, waitMs);
+  }
+
+  async #finish(execution: LiveExecution, { event, outcome, placement }: Ending): Promise<void> {
+    const { clock, metrics, store } = this.#dependencies;
+    const { feed } = execution;
+    const next = advance(execution.record, event, clock.nowMs());
+    if (next === undefined) return;
+    const told = outcome && feed.resultsTruncated ? { ...outcome, truncated: true } : outcome;
+    const record = { ...next, outcome: told, placement };
+    feed.settle();
+    try {
+      await execution.inserted;
+      await store.finish(record, feed.output);
+    } catch (error) {
+      // The caller gets the result all the same; the next start ends the row as lost.
+      this.#log(record).error({ err: error }, 'the end of the execution was not recorded');
+    }
+    execution.record = record;
+    const result = executionResultOf(record, feed.output);
+    feed.push({ type: 'finished', execution: result });
+    feed.close();
+    metrics.finished(record);
+    this.#onEnd(execution);
+    execution.finished.resolve(result);
+    this.#log(record).debug({ ...record.state, code_sha256: record.codeSha256 }, 'the execution has ended');
+  }
+
+  #log(record: ExecutionRecord): Logger {
+    return this.#dependencies.logger.child({ execution_id: record.id, session_id: record.sessionId });
+  }
+}

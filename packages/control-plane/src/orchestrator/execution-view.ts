@@ -1,0 +1,97 @@
+import type {
+  ExecutionEvent,
+  ExecutionResult,
+  ExecutionSummary,
+  OutputEvent,
+  executionLogs,
+  executionStatusView,
+} from '@caisson/protocol';
+import { isFinished } from '@caisson/protocol';
+import type { z } from 'zod';
+import type { ExecutionRecord } from './execution-record.ts';
+
+type Output = readonly OutputEvent[];
+
+export function executionSummaryOf(record: ExecutionRecord): ExecutionSummary {
+  const usage = record.outcome?.usage ?? null;
+  return {
+    execution_id: record.id,
+    session_id: record.sessionId,
+    status: record.state.status,
+    reason: record.state.reason,
+    language: record.language,
+    template_id: record.templateId,
+    runtime: record.placement?.runtime ?? null,
+    isolation: record.placement?.isolation ?? null,
+    isolation_scope: record.placement?.scope ?? null,
+    metrics: {
+      queue_ms: record.startedAt === null ? null : record.startedAt - record.createdAt,
+      duration_ms: usage?.durationMs ?? null,
+      cpu_ms: usage?.cpuMs ?? null,
+      peak_memory_bytes: usage?.peakMemoryBytes ?? null,
+    },
+    created_at: rfc3339(record.createdAt),
+    started_at: record.startedAt === null ? null : rfc3339(record.startedAt),
+    finished_at: record.finishedAt === null ? null : rfc3339(record.finishedAt),
+  };
+}
+
+export function executionResultOf(record: ExecutionRecord, output: Output): ExecutionResult {
+  const { outcome } = record;
+  return {
+    ...executionSummaryOf(record),
+    stdout: textOf(output, 'stdout'),
+    stderr: textOf(output, 'stderr'),
+    truncated: outcome?.truncated ?? isTruncated(output),
+    exit_code: outcome?.exitCode ?? null,
+    return_value: outcome?.returnValue ?? null,
+    results: output.flatMap((event) => (event.type === 'result' ? [{ ...event.bundle }] : [])),
+    error: outcome?.error == null ? null : { ...outcome.error, traceback: [...outcome.error.traceback] },
+    kernel_restarted: outcome?.kernelRestarted ?? false,
+    artifacts: [],
+  };
+}
+
+export function executionStatusOf(record: ExecutionRecord): z.output<typeof executionStatusView> {
+  return { execution_id: record.id, ...record.state };
+}
+
+export function executionLogsOf(record: ExecutionRecord, output: Output): z.output<typeof executionLogs> {
+  return {
+    execution_id: record.id,
+    stdout: textOf(output, 'stdout'),
+    stderr: textOf(output, 'stderr'),
+    truncated: record.outcome?.truncated ?? isTruncated(output),
+  };
+}
+
+/** The events of an execution that has ended, with the ids that they had while it lived. */
+export function replayOf(record: ExecutionRecord, output: Output): ExecutionEvent[] {
+  const events: ExecutionEvent[] = [
+    { type: 'status', execution_id: record.id, status: 'queued', reason: null },
+  ];
+  if (record.startedAt !== null) {
+    events.push({ type: 'status', execution_id: record.id, status: 'running', reason: null });
+  }
+  for (const event of output) {
+    events.push(event.type === 'result' ? { type: 'result', bundle: { ...event.bundle } } : event);
+  }
+  if (isFinished(record.state.status)) {
+    events.push({ type: 'finished', execution: executionResultOf(record, output) });
+  }
+  return events;
+}
+
+export function rfc3339(ms: number): string {
+  return new Date(ms).toISOString();
+}
+
+function textOf(output: Output, stream: 'stdout' | 'stderr'): string {
+  let text = '';
+  for (const event of output) if (event.type === stream) text += event.text;
+  return text;
+}
+
+function isTruncated(output: Output): boolean {
+  return output.some((event) => event.type === 'truncated');
+}

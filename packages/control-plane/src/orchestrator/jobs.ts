@@ -1,0 +1,85 @@
+import { newExecutionId, newSandboxId } from '@caisson/protocol';
+import type {
+  DataPlane,
+  ExecuteRequest,
+  ExecutionId,
+  IdSource,
+  JobRequest,
+  Language,
+  SandboxRequest,
+  SessionId,
+  StepRequest,
+  TenantId,
+} from '@caisson/protocol';
+import type { Executions } from './executions.ts';
+import type { Place } from './placing.ts';
+import { languageOf, resourcesOf, templateOfJob } from './templates.ts';
+
+export interface JobsDependencies {
+  readonly dataPlane: DataPlane;
+  readonly executions: Executions;
+  readonly outputLimitBytes: number;
+  readonly ids: IdSource | undefined;
+}
+
+/**
+ * Submits a job; see `Executions.submit`.
+ * @throws CaissonError `template_not_found`, `language_not_in_template`, `queue_full`, `shutting_down`
+ */
+export async function submitJob(
+  { dataPlane, executions, outputLimitBytes, ids }: JobsDependencies,
+  tenantId: TenantId,
+  request: JobRequest,
+  detached: boolean,
+): Promise<ExecutionId> {
+  const template = templateOfJob(dataPlane.templates, request.template_id, request.language);
+  const language = languageOf(template, request.language);
+  const sandbox: SandboxRequest = {
+    id: newSandboxId(ids),
+    tenantId,
+    templateId: template.id,
+    isolation: request.isolation,
+    resources: resourcesOf(template, request.resources),
+    env: {},
+    isolationScope: request.isolation_scope ?? 'auto',
+  };
+  const step = stepOf(request, {
+    executionId: newExecutionId(ids),
+    sessionId: null,
+    language,
+    outputLimitBytes,
+  });
+  const place = freshPlace(dataPlane, sandbox);
+  return executions.submit({
+    tenantId,
+    templateId: template.id,
+    step,
+    place,
+    detached,
+    job: { step, sandbox },
+  });
+}
+
+/** A place that is made for one step and thrown away. */
+export function freshPlace(dataPlane: DataPlane, sandbox: SandboxRequest): Place {
+  return (step, events, signal) => dataPlane.runJob(sandbox, step, events, signal);
+}
+
+export function stepOf(
+  request: ExecuteRequest,
+  given: {
+    executionId: ExecutionId;
+    sessionId: SessionId | null;
+    language: Language;
+    outputLimitBytes: number;
+  },
+): StepRequest {
+  return {
+    ...given,
+    code: request.code,
+    timeoutMs: Math.round(request.timeout * 1000),
+    env: request.env_vars,
+    stdin: request.stdin ?? null,
+    event: request.event ?? {},
+  };
+}

@@ -1,0 +1,59 @@
+import type { ExecutionResult, StepRequest } from '@caisson/protocol';
+import type { Entrant } from './dispatcher.ts';
+import type { ExecutionRecord } from './execution-record.ts';
+import { OutputFeed } from './output-feed.ts';
+import type { Place } from './placing.ts';
+
+/** What runs, where, and for whom. */
+export interface Run {
+  readonly step: StepRequest;
+  readonly place: Place;
+  /** Whether it goes on without its caller; a job that still waits then outlives a restart too. */
+  readonly detached: boolean;
+}
+
+/** An execution that has not ended, as this process holds it. */
+export interface LiveExecution {
+  record: ExecutionRecord;
+  readonly run: Run;
+  readonly feed: OutputFeed;
+  readonly controller: AbortController;
+  readonly finished: PromiseWithResolvers<ExecutionResult>;
+  readonly entrant: Entrant;
+  /** Settles when its row is in the database. */
+  inserted: Promise<void>;
+}
+
+/** `start` is called when its turn comes, if it has to wait. */
+export function liveExecution(
+  record: ExecutionRecord,
+  run: Run,
+  start: (execution: LiveExecution) => void,
+): LiveExecution {
+  const execution: LiveExecution = {
+    record,
+    run,
+    feed: new OutputFeed(run.step.outputLimitBytes),
+    controller: new AbortController(),
+    finished: Promise.withResolvers<ExecutionResult>(),
+    inserted: Promise.resolve(),
+    entrant: {
+      tenantId: record.tenantId,
+      lane: record.sessionId,
+      bytes: sizeOf(run.step),
+      start: () => {
+        start(execution);
+      },
+    },
+  };
+  // Nobody has to wait for it; whoever does gets the rejection.
+  execution.finished.promise.catch(() => undefined);
+  execution.feed.push({ type: 'status', execution_id: record.id, status: 'queued', reason: null });
+  return execution;
+}
+
+/** Bytes that a waiting step holds, roughly: its texts, and a kilobyte for the rest. */
+function sizeOf({ code, stdin, env, event }: StepRequest): number {
+  const envCharacters = Object.entries(env).reduce((sum, [name, text]) => sum + name.length + text.length, 0);
+  return 1024 + code.length + (stdin?.length ?? 0) + envCharacters + JSON.stringify(event).length;
+}

@@ -1,0 +1,26 @@
+import { newSandboxId, newSessionId } from '@caisson/protocol';
+import type { CreateSessionRequest, IdSource, Template, TenantId } from '@caisson/protocol';
+import { creatingSession } from './session-record.ts';
+import type { SessionRecord } from './session-record.ts';
+import { findTemplate, resourcesOf } from './templates.ts';
+
+/** The session that a request asks for. @throws CaissonError `template_not_found` */
+export function newSession(
+  request: CreateSessionRequest,
+  given: { tenantId: TenantId; templates: readonly Template[]; now: number; ids: IdSource | undefined },
+): SessionRecord {
+  const template = findTemplate(given.templates, request.template_id);
+  return creatingSession({
+    id: newSessionId(given.ids),
+    tenantId: given.tenantId,
+    sandboxId: newSandboxId(given.ids),
+    templateId: template.id,
+    languages: template.languages,
+    isolation: request.isolation,
+    resources: resourcesOf(template, request.resources),
+    metadata: request.metadata,
+    idleTimeoutMs: request.idle_timeout == null ? null : request.idle_timeout * 1000,
+    createdAt: given.now,
+    expiresAt: given.now + request.timeout * 1000,
+  });
+}

@@ -1,0 +1,50 @@
+import type { DataPlane } from '@caisson/protocol';
+import type { Logger } from 'pino';
+import type { Clock } from '../clock.ts';
+import type { ExecutionRepository } from '../store/executions.ts';
+import type { SessionRepository } from '../store/sessions.ts';
+import { advance } from './execution-record.ts';
+import type { Executions } from './executions.ts';
+import { freshPlace } from './jobs.ts';
+import { advanceSession } from './session-record.ts';
+
+export interface RecoveryDependencies {
+  readonly dataPlane: DataPlane;
+  readonly executions: Executions;
+  readonly executionStore: ExecutionRepository;
+  readonly sessionStore: SessionRepository;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/**
+ * Puts right what an earlier process left: what it ran is lost with it, what it had not begun and nobody waits for is
+ * queued again. Nothing stays `running` for ever.
+ */
+export async function recover(dependencies: RecoveryDependencies): Promise<void> {
+  const { dataPlane, executions, executionStore, sessionStore, clock, logger } = dependencies;
+  const counts = { lost: 0, queued: 0, sessions: 0 };
+  const lost = { type: 'failed', reason: 'sandbox_lost' } as const;
+  for (const { record, job } of await executionStore.unfinished()) {
+    if (record.state.status === 'queued' && job !== null) {
+      executions.resubmit(record, {
+        step: job.step,
+        place: freshPlace(dataPlane, job.sandbox),
+        detached: true,
+      });
+      counts.queued += 1;
+    } else {
+      const ended = advance(record, lost, clock.nowMs());
+      if (ended !== undefined) await executionStore.finish(ended, []);
+      counts.lost += 1;
+    }
+  }
+  for (const record of await sessionStore.live()) {
+    const event = { type: 'terminated', reason: 'sandbox_lost' } as const;
+    const ended = advanceSession(record, event, clock.nowMs());
+    if (ended !== undefined) await sessionStore.update(ended);
+    counts.sessions += 1;
+  }
+  if (counts.lost + counts.queued + counts.sessions > 0)
+    logger.warn(counts, 'recovered from an earlier process');
+}

@@ -1,0 +1,49 @@
+import { CREATING, nextSessionState } from '@caisson/protocol';
+import type {
+  Isolation,
+  Language,
+  Resources,
+  RuntimeName,
+  SandboxId,
+  SessionEvent,
+  SessionId,
+  SessionState,
+  TenantId,
+} from '@caisson/protocol';
+
+/** A session as it is kept. Times are milliseconds since 1970. */
+export interface SessionRecord {
+  readonly id: SessionId;
+  readonly tenantId: TenantId;
+  readonly sandboxId: SandboxId;
+  readonly state: SessionState;
+  readonly templateId: string;
+  readonly languages: readonly [Language, ...Language[]];
+  /** `null` until the sandbox is there. */
+  readonly runtime: RuntimeName | null;
+  readonly isolation: Isolation;
+  readonly resources: Resources;
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly idleTimeoutMs: number | null;
+  readonly createdAt: number;
+  readonly lastUsedAt: number;
+  readonly expiresAt: number;
+  readonly terminatedAt: number | null;
+}
+
+export type NewSession = Omit<SessionRecord, 'state' | 'runtime' | 'lastUsedAt' | 'terminatedAt'>;
+
+export function creatingSession(fields: NewSession): SessionRecord {
+  return { ...fields, state: CREATING, runtime: null, lastUsedAt: fields.createdAt, terminatedAt: null };
+}
+
+/** The record after `event`, or `undefined` where the event cannot happen to it. */
+export function advanceSession(
+  record: SessionRecord,
+  event: SessionEvent,
+  at: number,
+): SessionRecord | undefined {
+  const state = nextSessionState(record.state, event);
+  if (state === undefined) return undefined;
+  return state.status === 'terminated' ? { ...record, state, terminatedAt: at } : { ...record, state };
+}

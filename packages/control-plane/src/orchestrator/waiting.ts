@@ -1,0 +1,24 @@
+/** Waits until `promise` has settled, but `ms` at most, or until `signal`. Never rejects. */
+export async function settledWithin(
+  promise: Promise<unknown>,
+  ms: number,
+  signal?: AbortSignal,
+): Promise<void> {
+  const over = Promise.withResolvers<void>();
+  const timer = setTimeout(over.resolve, ms).unref();
+  const onAbort = () => {
+    over.resolve();
+  };
+  signal?.addEventListener('abort', onAbort, { once: true });
+  if (signal?.aborted === true) over.resolve();
+  try {
+    await Promise.race([promise.then(ignore, ignore), over.promise]);
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', onAbort);
+  }
+}
+
+function ignore(): void {
+  // Only that it settled matters.
+}

@@ -1,0 +1,68 @@
+import type { CodeError, JsonValue } from '@caisson/protocol';
+import { isFinished } from '@caisson/protocol';
+import type { ExecutionRecord, RecordedOutcome } from '../orchestrator/execution-record.ts';
+import type { ExecutionsTable } from './tables.ts';
+
+export function toExecutionRow(record: ExecutionRecord): Omit<ExecutionsTable, 'request_json'> {
+  const { outcome, placement } = record;
+  const usage = outcome?.usage ?? null;
+  return {
+    id: record.id,
+    tenant_id: record.tenantId,
+    session_id: record.sessionId,
+    status: record.state.status,
+    reason: record.state.reason,
+    language: record.language,
+    template_id: record.templateId,
+    runtime: placement?.runtime ?? null,
+    isolation: placement?.isolation ?? null,
+    isolation_scope: placement?.scope ?? null,
+    code_sha256: record.codeSha256,
+    created_at: record.createdAt,
+    started_at: record.startedAt,
+    finished_at: record.finishedAt,
+    duration_ms: usage?.durationMs ?? null,
+    cpu_ms: usage?.cpuMs ?? null,
+    peak_memory_bytes: usage?.peakMemoryBytes ?? null,
+    exit_code: outcome?.exitCode ?? null,
+    return_value_json: jsonOrNull(outcome?.returnValue ?? null),
+    error_json: jsonOrNull(outcome?.error ?? null),
+    truncated: outcome?.truncated === true ? 1 : 0,
+    kernel_restarted: outcome?.kernelRestarted === true ? 1 : 0,
+  };
+}
+
+export function fromExecutionRow(row: ExecutionsTable): ExecutionRecord {
+  const { runtime, isolation, isolation_scope: scope } = row;
+  return {
+    id: row.id,
+    tenantId: row.tenant_id,
+    sessionId: row.session_id,
+    state: { status: row.status, reason: row.reason },
+    language: row.language,
+    templateId: row.template_id,
+    codeSha256: row.code_sha256,
+    placement:
+      runtime === null || isolation === null || scope === null ? null : { runtime, isolation, scope },
+    createdAt: row.created_at,
+    startedAt: row.started_at,
+    finishedAt: row.finished_at,
+    outcome: isFinished(row.status) ? outcomeOf(row) : null,
+  };
+}
+
+function outcomeOf(row: ExecutionsTable): RecordedOutcome {
+  const { duration_ms: durationMs, cpu_ms: cpuMs, peak_memory_bytes: peakMemoryBytes } = row;
+  return {
+    exitCode: row.exit_code,
+    returnValue: row.return_value_json === null ? null : (JSON.parse(row.return_value_json) as JsonValue),
+    error: row.error_json === null ? null : (JSON.parse(row.error_json) as CodeError),
+    truncated: row.truncated !== 0,
+    kernelRestarted: row.kernel_restarted !== 0,
+    usage: durationMs === null || cpuMs === null ? null : { durationMs, cpuMs, peakMemoryBytes },
+  };
+}
+
+function jsonOrNull(value: unknown): string | null {
+  return value === null ? null : JSON.stringify(value);
+}

@@ -1,0 +1,106 @@
+import { sql } from 'kysely';
+import type { Kysely } from 'kysely';
+import type { Migration } from 'kysely/migration';
+import type { Tables } from './tables.ts';
+
+/** By name, in the order of their names. One that was released is never edited; a change is a new one. */
+export const MIGRATIONS: Readonly<Record<string, Migration>> = {
+  '0001-initial': { up: initial },
+};
+
+async function initial(db: Kysely<unknown>): Promise<void> {
+  const { schema } = db as Kysely<Tables>;
+  await schema
+    .createTable('tenants')
+    .addColumn('id', 'text', (column) => column.primaryKey())
+    .addColumn('name', 'text', (column) => column.notNull().unique())
+    .addColumn('created_at', 'bigint', (column) => column.notNull())
+    .execute();
+  await schema
+    .createTable('api_keys')
+    .addColumn('id', 'text', (column) => column.primaryKey())
+    .addColumn('tenant_id', 'text', (column) => column.notNull().references('tenants.id'))
+    .addColumn('name', 'text', (column) => column.notNull())
+    .addColumn('hash', 'text', (column) => column.notNull().unique())
+    .addColumn('created_at', 'bigint', (column) => column.notNull())
+    .execute();
+  await schema
+    .createTable('sessions')
+    .addColumn('id', 'text', (column) => column.primaryKey())
+    .addColumn('tenant_id', 'text', (column) => column.notNull().references('tenants.id'))
+    .addColumn('sandbox_id', 'text', (column) => column.notNull())
+    .addColumn('status', 'text', (column) => column.notNull())
+    .addColumn('reason', 'text')
+    .addColumn('template_id', 'text', (column) => column.notNull())
+    .addColumn('languages_json', 'text', (column) => column.notNull())
+    .addColumn('runtime', 'text')
+    .addColumn('isolation', 'text', (column) => column.notNull())
+    .addColumn('cpu_millicores', 'bigint', (column) => column.notNull())
+    .addColumn('memory_bytes', 'bigint', (column) => column.notNull())
+    .addColumn('disk_bytes', 'bigint', (column) => column.notNull())
+    .addColumn('pids', 'bigint', (column) => column.notNull())
+    .addColumn('metadata_json', 'text', (column) => column.notNull())
+    .addColumn('idle_timeout_ms', 'bigint')
+    .addColumn('created_at', 'bigint', (column) => column.notNull())
+    .addColumn('last_used_at', 'bigint', (column) => column.notNull())
+    .addColumn('expires_at', 'bigint', (column) => column.notNull())
+    .addColumn('terminated_at', 'bigint')
+    .execute();
+  await schema
+    .createTable('executions')
+    .addColumn('id', 'text', (column) => column.primaryKey())
+    .addColumn('tenant_id', 'text', (column) => column.notNull().references('tenants.id'))
+    .addColumn('session_id', 'text', (column) => column.references('sessions.id'))
+    .addColumn('status', 'text', (column) => column.notNull())
+    .addColumn('reason', 'text')
+    .addColumn('language', 'text', (column) => column.notNull())
+    .addColumn('template_id', 'text', (column) => column.notNull())
+    .addColumn('runtime', 'text')
+    .addColumn('isolation', 'text')
+    .addColumn('isolation_scope', 'text')
+    .addColumn('code_sha256', 'text', (column) => column.notNull())
+    .addColumn('request_json', 'text')
+    .addColumn('created_at', 'bigint', (column) => column.notNull())
+    .addColumn('started_at', 'bigint')
+    .addColumn('finished_at', 'bigint')
+    .addColumn('duration_ms', 'double precision')
+    .addColumn('cpu_ms', 'double precision')
+    .addColumn('peak_memory_bytes', 'bigint')
+    .addColumn('exit_code', 'integer')
+    .addColumn('return_value_json', 'text')
+    .addColumn('error_json', 'text')
+    .addColumn('truncated', 'integer', (column) => column.notNull())
+    .addColumn('kernel_restarted', 'integer', (column) => column.notNull())
+    .execute();
+  await schema
+    .createTable('execution_outputs')
+    .addColumn('execution_id', 'text', (column) => column.primaryKey().references('executions.id'))
+    .addColumn('events_json', 'text', (column) => column.notNull())
+    .execute();
+  await schema
+    .createTable('idempotency_keys')
+    .addColumn('tenant_id', 'text', (column) => column.notNull().references('tenants.id'))
+    .addColumn('endpoint', 'text', (column) => column.notNull())
+    .addColumn('key', 'text', (column) => column.notNull())
+    .addColumn('fingerprint', 'text', (column) => column.notNull())
+    .addColumn('resource_id', 'text', (column) => column.notNull())
+    .addColumn('created_at', 'bigint', (column) => column.notNull())
+    .addPrimaryKeyConstraint('idempotency_keys_pk', ['tenant_id', 'endpoint', 'key'])
+    .execute();
+  await schema.createIndex('sessions_by_tenant').on('sessions').columns(['tenant_id', 'id']).execute();
+  await schema.createIndex('executions_by_tenant').on('executions').columns(['tenant_id', 'id']).execute();
+  // Only for steps and for what is not finished: most executions are jobs, and pay for neither index.
+  await schema
+    .createIndex('executions_by_session')
+    .on('executions')
+    .columns(['session_id', 'id'])
+    .where(sql.ref('session_id'), 'is not', null)
+    .execute();
+  await schema
+    .createIndex('executions_unfinished')
+    .on('executions')
+    .column('id')
+    .where(sql.ref('finished_at'), 'is', null)
+    .execute();
+  await schema.createIndex('idempotency_keys_by_age').on('idempotency_keys').column('created_at').execute();
+}

@@ -1,0 +1,61 @@
+import { chmodSync } from 'node:fs';
+import { DatabaseSync } from 'node:sqlite';
+import type { SQLInputValue } from 'node:sqlite';
+import { SqliteDialect } from 'kysely';
+import type { Dialect, SqliteStatement } from 'kysely';
+
+const BUSY_TIMEOUT_MS = 5000;
+/** Far above the number of statements that the repositories have; bounds what lists of varying length could add. */
+const MAX_CACHED_STATEMENTS = 500;
+
+/**
+ * Opens or makes the database. One process alone may hold it: a second server on the same directory would take the
+ * first one's executions for lost. The exclusive lock also spares the shared-memory index.
+ */
+export function openSqlite(path: string): DatabaseSync {
+  const database = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS, enableForeignKeyConstraints: true });
+  try {
+    chmodSync(path, 0o600);
+    database.exec('PRAGMA locking_mode = EXCLUSIVE');
+    database.exec('PRAGMA journal_mode = WAL');
+    // A commit survives a crash of the process; only a power cut may take the last ones, never the consistency.
+    database.exec('PRAGMA synchronous = NORMAL');
+    return database;
+  } catch (cause) {
+    database.close();
+    throw new Error(`the database ${path} cannot be opened; is another server using it?`, { cause });
+  }
+}
+
+/** Kysely over `node:sqlite`: Kysely's own dialect asks for the interface of better-sqlite3. */
+export function sqliteDialect(database: DatabaseSync): Dialect {
+  const statements = new Map<string, SqliteStatement>();
+  const prepare = (sql: string): SqliteStatement => {
+    const cached = statements.get(sql);
+    if (cached !== undefined) return cached;
+    const statement = adapt(database, sql);
+    if (statements.size >= MAX_CACHED_STATEMENTS) statements.clear();
+    statements.set(sql, statement);
+    return statement;
+  };
+  return new SqliteDialect({
+    database: {
+      prepare,
+      close: () => {
+        database.close();
+      },
+    },
+  });
+}
+
+function adapt(database: DatabaseSync, sql: string): SqliteStatement {
+  const statement = database.prepare(sql);
+  // Kysely gives only what `tables.ts` lets into a column, and those are values that SQLite takes.
+  const values = (parameters: readonly unknown[]) => parameters as SQLInputValue[];
+  return {
+    reader: statement.columns().length > 0,
+    all: (parameters) => statement.all(...values(parameters)),
+    run: (parameters) => statement.run(...values(parameters)),
+    iterate: (parameters) => statement.iterate(...values(parameters)),
+  };
+}

@@ -1,0 +1,103 @@
+import type {
+  ApiKeyId,
+  ExecutionId,
+  ExecutionReason,
+  ExecutionStatus,
+  Isolation,
+  IsolationScope,
+  Language,
+  RuntimeName,
+  SandboxId,
+  SessionId,
+  SessionReason,
+  SessionStatus,
+  TenantId,
+} from '@caisson/protocol';
+
+/** Times are milliseconds since 1970; `_json` columns hold JSON text; flags are 0 or 1. */
+export interface Tables {
+  tenants: TenantsTable;
+  api_keys: ApiKeysTable;
+  sessions: SessionsTable;
+  executions: ExecutionsTable;
+  execution_outputs: ExecutionOutputsTable;
+  idempotency_keys: IdempotencyKeysTable;
+}
+
+interface TenantsTable {
+  id: TenantId;
+  name: string;
+  created_at: number;
+}
+
+interface ApiKeysTable {
+  id: ApiKeyId;
+  tenant_id: TenantId;
+  name: string;
+  hash: string;
+  created_at: number;
+}
+
+export interface SessionsTable {
+  id: SessionId;
+  tenant_id: TenantId;
+  sandbox_id: SandboxId;
+  status: SessionStatus;
+  reason: SessionReason | null;
+  template_id: string;
+  languages_json: string;
+  runtime: RuntimeName | null;
+  isolation: Isolation;
+  cpu_millicores: number;
+  memory_bytes: number;
+  disk_bytes: number;
+  pids: number;
+  metadata_json: string;
+  idle_timeout_ms: number | null;
+  created_at: number;
+  last_used_at: number;
+  expires_at: number;
+  terminated_at: number | null;
+}
+
+export interface ExecutionsTable {
+  id: ExecutionId;
+  tenant_id: TenantId;
+  session_id: SessionId | null;
+  status: ExecutionStatus;
+  reason: ExecutionReason | null;
+  language: Language;
+  template_id: string;
+  runtime: RuntimeName | null;
+  isolation: Isolation | null;
+  isolation_scope: IsolationScope | null;
+  code_sha256: string;
+  /** Only while it waits and can be run without its caller: code and secrets are not kept longer. */
+  request_json: string | null;
+  created_at: number;
+  started_at: number | null;
+  finished_at: number | null;
+  duration_ms: number | null;
+  cpu_ms: number | null;
+  peak_memory_bytes: number | null;
+  exit_code: number | null;
+  return_value_json: string | null;
+  error_json: string | null;
+  truncated: number;
+  kernel_restarted: number;
+}
+
+interface ExecutionOutputsTable {
+  execution_id: ExecutionId;
+  /** The output events in their order: what stdout, stderr, results and replays are derived from. */
+  events_json: string;
+}
+
+interface IdempotencyKeysTable {
+  tenant_id: TenantId;
+  endpoint: string;
+  key: string;
+  fingerprint: string;
+  resource_id: string;
+  created_at: number;
+}

@@ -1,0 +1,205 @@
+import { PassThrough, Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
+import { CaissonError, cancelReason } from '@caisson/protocol';
+import type {
+  Agent,
+  DataPlane,
+  EventSink,
+  FileEntry,
+  Files,
+  LentSandbox,
+  Placement,
+  SandboxId,
+  SandboxRequest,
+  StepOutcome,
+  StepRequest,
+  Template,
+  WorkspacePath,
+} from '@caisson/protocol';
+
+/** What a step does; the default succeeds at once. */
+export type Script = (
+  step: StepRequest,
+  events: EventSink,
+  signal: AbortSignal,
+) => Promise<Partial<StepOutcome>>;
+
+const RESOURCES = { cpuMillicores: 1000, memoryBytes: 512 * 2 ** 20, diskBytes: 2 ** 30, pids: 128 };
+const PLACEMENT: Placement = { runtime: 'crun', isolation: 'container', scope: 'sandbox' };
+
+const TEMPLATES: readonly Template[] = [
+  { id: 'python', description: 'Python', languages: ['python', 'shell'], resources: RESOURCES },
+  { id: 'node', description: 'Node', languages: ['javascript', 'shell'], resources: RESOURCES },
+];
+
+/** A data plane in memory: real lives of sandboxes and files, scripted steps. */
+export class FakeDataPlane implements DataPlane {
+  readonly templates = TEMPLATES;
+  readonly sandboxes = new Map<SandboxId, FakeSandbox>();
+  readonly requests: SandboxRequest[] = [];
+  readonly steps: StepRequest[] = [];
+  /** By the code that asks for it. */
+  readonly #scripts = new Map<string, Script>();
+  readonly #lostListeners = new Set<(id: SandboxId) => void>();
+  /** Waits before a sandbox is there. */
+  beforeCreate: (signal: AbortSignal) => Promise<void> = () => Promise.resolve();
+
+  /** Lets steps whose code is `code` do `script`. */
+  on(code: string, script: Script): void {
+    this.#scripts.set(code, script);
+  }
+
+  health(): Promise<{ runtimes: []; sandboxes: number }> {
+    return Promise.resolve({ runtimes: [], sandboxes: this.sandboxes.size });
+  }
+
+  async createSandbox(request: SandboxRequest, signal: AbortSignal): Promise<LentSandbox> {
+    this.requests.push(request);
+    await this.beforeCreate(signal);
+    const sandbox = new FakeSandbox(request.id, this);
+    this.sandboxes.set(request.id, sandbox);
+    return sandbox;
+  }
+
+  sandbox(id: SandboxId): LentSandbox | undefined {
+    return this.sandboxes.get(id);
+  }
+
+  async runJob(request: SandboxRequest, step: StepRequest, events: EventSink, signal: AbortSignal) {
+    this.requests.push(request);
+    return { outcome: await this.step(step, events, signal), placement: PLACEMENT };
+  }
+
+  onSandboxLost(listener: (id: SandboxId) => void): () => void {
+    this.#lostListeners.add(listener);
+    return () => this.#lostListeners.delete(listener);
+  }
+
+  /** The sandbox is gone, as after a crash of its container. */
+  lose(id: SandboxId): void {
+    this.sandboxes.delete(id);
+    for (const listener of this.#lostListeners) listener(id);
+  }
+
+  async step(step: StepRequest, events: EventSink, signal: AbortSignal): Promise<StepOutcome> {
+    this.steps.push(step);
+    const told = await this.#scripts.get(step.code)?.(step, events, signal);
+    return { ...SUCCEEDED, ...told };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const sandbox of this.sandboxes.values()) await sandbox.destroy();
+  }
+}
+
+const SUCCEEDED: StepOutcome = {
+  status: 'succeeded',
+  reason: null,
+  exitCode: 0,
+  returnValue: undefined,
+  error: null,
+  truncated: false,
+  kernelRestarted: false,
+  usage: { durationMs: 1, cpuMs: 1, peakMemoryBytes: 1024 },
+};
+
+/** A script that runs until it is ended from outside. */
+export const untilAborted: Script = (_step, _events, signal) =>
+  new Promise((resolve) => {
+    const end = () => {
+      resolve({ status: 'cancelled', reason: cancelReason(signal), exitCode: null });
+    };
+    if (signal.aborted) end();
+    else signal.addEventListener('abort', end, { once: true });
+  });
+
+class FakeSandbox implements LentSandbox {
+  readonly id: SandboxId;
+  readonly placement = PLACEMENT;
+  readonly agent: Agent;
+  readonly files = new FakeFiles();
+  paused = false;
+  readonly #plane: FakeDataPlane;
+
+  constructor(id: SandboxId, plane: FakeDataPlane) {
+    this.id = id;
+    this.#plane = plane;
+    this.agent = {
+      files: this.files,
+      step: (step, events, signal) => {
+        if (!plane.sandboxes.has(id)) throw new CaissonError('sandbox_lost', { id });
+        return plane.step(step, events, signal);
+      },
+    };
+  }
+
+  pause(): Promise<void> {
+    this.paused = true;
+    return Promise.resolve();
+  }
+
+  resume(): Promise<void> {
+    this.paused = false;
+    return Promise.resolve();
+  }
+
+  destroy(): Promise<void> {
+    this.#plane.sandboxes.delete(this.id);
+    return Promise.resolve();
+  }
+}
+
+class FakeFiles implements Files {
+  readonly contents = new Map<string, Buffer>();
+  /** Bytes that a file gains after its size was read, as when the code writes to it meanwhile. */
+  growth = Buffer.alloc(0);
+
+  stat(path: WorkspacePath): Promise<FileEntry> {
+    return Promise.resolve().then(() => this.#entry(path));
+  }
+
+  list(path: WorkspacePath, page: { after: string; limit: number }): Promise<FileEntry[]> {
+    const prefix = path === '' ? '' : `${path}/`;
+    const entries = [...this.contents.keys()]
+      .filter((name) => name.startsWith(prefix) && !name.slice(prefix.length).includes('/'))
+      .filter((name) => name.slice(prefix.length) > page.after)
+      .sort()
+      .slice(0, page.limit)
+      .map((name) => this.#entry(name));
+    return Promise.resolve(entries);
+  }
+
+  read(path: WorkspacePath): Promise<{ entry: FileEntry; body: Readable }> {
+    return Promise.resolve().then(() => {
+      const entry = this.#entry(path);
+      const body = new PassThrough();
+      body.end(Buffer.concat([this.contents.get(path) ?? Buffer.alloc(0), this.growth]));
+      return { entry, body };
+    });
+  }
+
+  async write(path: WorkspacePath, body: Readable): Promise<FileEntry> {
+    this.contents.set(path, await buffer(body));
+    return this.#entry(path);
+  }
+
+  delete(path: WorkspacePath): Promise<void> {
+    return Promise.resolve().then(() => {
+      this.#entry(path);
+      this.contents.delete(path);
+    });
+  }
+
+  #entry(path: string): FileEntry {
+    const content = this.contents.get(path);
+    if (content === undefined) throw new CaissonError('file_not_found', { path });
+    return {
+      path: path as WorkspacePath,
+      name: path.slice(path.lastIndexOf('/') + 1),
+      type: 'file',
+      sizeBytes: content.length,
+      mode: 0o644,
+      modifiedAt: new Date(0),
+    };
+  }
+}
