@@ -17,6 +17,7 @@ export interface ErrorContexts {
   not_a_directory: { path: string };
   is_a_directory: { path: string };
   not_a_regular_file: { path: string };
+  file_busy: { path: string };
   path_outside_workspace: { path: string };
   workspace_full: { path: string };
   template_not_found: { id: string; known: readonly string[] };
@@ -133,6 +134,12 @@ export const ERROR_KINDS: { readonly [Code in ErrorCode]: ErrorKind<ErrorContext
     status: 409,
     title: 'The path is not a regular file',
     detail: ({ path }) => `path: "${path}" is a pipe, socket or device`,
+  },
+  file_busy: {
+    status: 409,
+    title: 'The file is busy',
+    detail: ({ path }) => `path: "${path}" is held or kept changing by a process in the sandbox`,
+    suggestion: () => 'Try again when that process has ended.',
   },
   path_outside_workspace: {
     status: 422,

@@ -3,3 +3,4 @@ export type { ProcessExit, SpawnedProcess, Spawner, SpawnRequest } from './engin
 export type { Measurement, Usage, UsageMeter } from './engine/usage-meter.ts';
 export { SANDBOX_FILES, type SandboxFile } from './kernels/sandbox-files.ts';
 export { SANDBOX_LAYOUT, type KernelLayout } from './kernels/kernels.ts';
+export { createWorkspaceFiles } from './files/workspace-files.ts';

@@ -91,7 +91,7 @@ export interface FileEntry {
 /**
  * The files below `/workspace`. No link that was planted there leads out of it. All throw `CaissonError`:
  * `file_not_found`, `not_a_directory`, `is_a_directory`, `not_a_regular_file`, `path_outside_workspace`,
- * `workspace_full`, and `sandbox_lost` where the workspace is gone.
+ * `file_busy`, `workspace_full`, and `sandbox_lost` where the workspace is gone.
  */
 export interface Files {
   /** The entry at `path`; a link in the last place is followed. */

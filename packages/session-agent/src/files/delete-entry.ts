@@ -1,0 +1,127 @@
+import { randomBytes } from 'node:crypto';
+import { opendir, rename, rmdir, unlink, type FileHandle } from 'node:fs/promises';
+import { pathAt, pathOf, pinDirectory, type FileName } from './descriptor.ts';
+import { isSystemError, systemError } from './file-errors.ts';
+import type { Place } from './place.ts';
+
+const READ_AHEAD_ENTRIES = 256;
+/** A tree that grows as fast as it is deleted would never end. */
+const MAX_CALLS = 20_000_000;
+/** How often a directory that looks empty and is not, or changes between file and directory, is tried again. */
+const MAX_FRUITLESS_ROUNDS = 100;
+
+/**
+ * Deletes what is in `place`, a directory with all that is in it, and follows no link. However deep the tree is, three
+ * descriptors are enough: what a subdirectory holds of directories is moved up into the directory that is deleted.
+ * @throws system errors; EBUSY if the tree changes faster than it can be deleted
+ */
+export async function deleteEntry({ parent, name }: Place, signal: AbortSignal): Promise<void> {
+  const budget = new Budget(signal);
+  if ((await remove(parent, name, budget)) !== 'full') return;
+  for (;;) {
+    const before = budget.removed;
+    await emptyAt(parent, name, budget);
+    if ((await removeIfThere(parent, name, budget)) !== 'full') return;
+    if (budget.removed === before) budget.spendFruitlessRound();
+  }
+}
+
+async function emptyAt(parent: FileHandle, name: FileName, budget: Budget): Promise<void> {
+  await using directory = await pinIfDirectory(parent, name);
+  if (directory === undefined) return;
+  const top = directory;
+  for await (const child of namesIn(top)) {
+    if ((await removeIfThere(top, child, budget)) !== 'full') continue;
+    await using subdirectory = await pinIfDirectory(top, child);
+    if (subdirectory === undefined) continue;
+    for await (const grandchild of namesIn(subdirectory)) {
+      if ((await removeIfThere(subdirectory, grandchild, budget)) !== 'full') continue;
+      await moveUp(subdirectory, grandchild, top, budget);
+    }
+    await removeIfThere(top, child, budget);
+  }
+}
+
+type Removal = 'gone' | 'full';
+
+/** Removes one entry; `full` is a directory with something in it. */
+async function remove(parent: FileHandle, name: FileName, budget: Budget): Promise<Removal> {
+  budget.spendCall();
+  try {
+    await unlink(pathAt(parent, name));
+  } catch (error) {
+    if (!isSystemError(error, 'EISDIR')) throw error;
+    try {
+      await rmdir(pathAt(parent, name));
+    } catch (rmdirError) {
+      if (isSystemError(rmdirError, 'ENOTEMPTY', 'ENOTDIR')) return 'full';
+      throw rmdirError;
+    }
+  }
+  budget.countRemoval();
+  return 'gone';
+}
+
+async function removeIfThere(parent: FileHandle, name: FileName, budget: Budget): Promise<Removal> {
+  try {
+    return await remove(parent, name, budget);
+  } catch (error) {
+    if (isSystemError(error, 'ENOENT')) return 'gone';
+    throw error;
+  }
+}
+
+async function moveUp(from: FileHandle, name: FileName, to: FileHandle, budget: Budget): Promise<void> {
+  try {
+    await rename(pathAt(from, name), pathAt(to, budget.freshName()));
+    budget.countRemoval();
+  } catch (error) {
+    // What was moved or replaced meanwhile is found again in the next round, if it is still below.
+    if (!isSystemError(error, 'ENOENT', 'EINVAL', 'ENOTEMPTY', 'EXDEV')) throw error;
+  }
+}
+
+async function pinIfDirectory(parent: FileHandle, name: FileName): Promise<FileHandle | undefined> {
+  try {
+    return await pinDirectory(parent, name);
+  } catch (error) {
+    if (isSystemError(error, 'ENOENT', 'ENOTDIR', 'ELOOP')) return undefined;
+    throw error;
+  }
+}
+
+async function* namesIn(directory: FileHandle): AsyncGenerator<FileName> {
+  const options = { encoding: 'buffer' as BufferEncoding, bufferSize: READ_AHEAD_ENTRIES };
+  for await (const entry of await opendir(pathOf(directory), options)) yield entry.name as unknown as Buffer;
+}
+
+/** What one deletion may cost, and the names that it gives. */
+class Budget {
+  readonly #signal: AbortSignal;
+  readonly #prefix = `.caisson-${randomBytes(16).toString('hex')}`;
+  #calls = 0;
+  #fruitlessRounds = 0;
+  #names = 0;
+  removed = 0;
+
+  constructor(signal: AbortSignal) {
+    this.#signal = signal;
+  }
+
+  spendCall(): void {
+    this.#signal.throwIfAborted();
+    if (++this.#calls > MAX_CALLS) throw systemError('EBUSY', 'the tree does not end');
+  }
+
+  spendFruitlessRound(): void {
+    if (++this.#fruitlessRounds > MAX_FRUITLESS_ROUNDS) throw systemError('EBUSY', 'the tree keeps changing');
+  }
+
+  countRemoval(): void {
+    this.removed++;
+  }
+
+  freshName(): FileName {
+    return Buffer.from(`${this.#prefix}-${++this.#names}`);
+  }
+}
