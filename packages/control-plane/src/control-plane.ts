@@ -104,7 +104,11 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
   const api = await buildServer(services);
   undo.defer(() => api.close());
   await recover({ dataPlane, executions, executionStore, sessionStore, clock, logger });
-  undo.defer(dataPlane.onSandboxLost((id) => void sessions.sandboxLost(id)));
+  undo.defer(
+    dataPlane.onSandboxLost((id) => {
+      sessions.sandboxLost(id);
+    }),
+  );
   undo.use(startTicking('session sweep', config.sweepIntervalMs, () => sessions.sweep(), logger));
   undo.use(startTicking('idempotency key sweep', SWEEP_KEYS_MS, () => idempotency.sweep(), logger));
   const resources = undo.move();

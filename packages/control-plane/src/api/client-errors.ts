@@ -25,6 +25,7 @@ function problemOf(code: string | undefined): { status: number; title: string; d
       return { status: 408, title: 'Request Timeout', detail: 'request: did not arrive in time' };
     case 'HPE_HEADER_OVERFLOW':
       return { status: 431, title: 'Request Header Fields Too Large', detail: 'headers: are too large' };
+    case undefined:
     default:
       return { status: 400, title: 'Bad Request', detail: 'request: is not valid HTTP' };
   }

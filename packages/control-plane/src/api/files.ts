@@ -26,7 +26,7 @@ export async function fileRoutes(api: Api, services: Services): Promise<void> {
     raw.addContentTypeParser('*', (_request, payload, done) => {
       done(null, payload);
     });
-    writeRoute(raw as Api, services);
+    writeRoute(raw, services);
     return Promise.resolve();
   });
 }

@@ -19,6 +19,7 @@ export async function readJson(request: IncomingMessage, limits: BodyLimits): Pr
   if (!isUtf8(bytes)) throw new CaissonError('invalid_utf8', { field: 'body' });
   if (bytes.length === 0) throw new CaissonError('malformed_json', { problem: 'is empty' });
   const value = parse(bytes.toString('utf8'));
+  if (!isObject(value) || Array.isArray(value)) invalid('body', 'must be a JSON object');
   refuseUnsafe(value);
   return value;
 }
@@ -72,8 +73,8 @@ function parse(text: string): unknown {
 }
 
 /** Refuses what would be dangerous to walk over or to copy: deep nesting, and keys that set a prototype. */
-function refuseUnsafe(root: unknown): void {
-  let level: { value: object; field: string }[] = isObject(root) ? [{ value: root, field: '' }] : [];
+function refuseUnsafe(root: object): void {
+  let level: { value: object; field: string }[] = [{ value: root, field: '' }];
   for (let depth = 1; level.length > 0; depth += 1) {
     if (depth > MAX_DEPTH)
       invalid(level[0]?.field ?? 'body', `must not be nested deeper than ${MAX_DEPTH} levels`);

@@ -23,7 +23,7 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
 }
 
 function asCaissonError(error: unknown, request: FastifyRequest): CaissonError {
-  if (error instanceof CaissonError) return error;
+  if (error instanceof CaissonError) return error as CaissonError;
   const { code, statusCode } = codesOf(error);
   const field = (name: string, message: string) =>
     new CaissonError('validation_failed', { fields: [{ field: name, message }] }, { cause: error });
@@ -62,6 +62,7 @@ function asCaissonError(error: unknown, request: FastifyRequest): CaissonError {
     case 'ECONNRESET':
     case 'ERR_STREAM_PREMATURE_CLOSE':
       return field('body', 'ended early');
+    case undefined:
     default:
   }
   if (statusCode >= 400 && statusCode < 500) return field('request', 'is not valid');

@@ -1,5 +1,5 @@
 import { newRequestId, CaissonError } from '@caisson/protocol';
-import Fastify from 'fastify';
+import Fastify, { LogController } from 'fastify';
 import type {
   FastifyBaseLogger,
   FastifyInstance,
@@ -50,9 +50,10 @@ const KEEP_ALIVE_MS = 60_000;
 /** The HTTP server with all its routes; it does not listen yet. */
 export async function buildServer(services: Services): Promise<Api> {
   const { config, ids } = services;
+  const logger: FastifyBaseLogger = services.logger;
   const api: Api = Fastify({
-    loggerInstance: services.logger as FastifyBaseLogger,
-    disableRequestLogging: true,
+    loggerInstance: logger,
+    logController: new LogController({ disableRequestLogging: true }),
     genReqId: () => newRequestId(ids),
     requestIdHeader: false,
     bodyLimit: config.bodyLimitBytes,
@@ -85,19 +86,19 @@ export async function buildServer(services: Services): Promise<Api> {
   observe(api, services);
   await registerOpenApi(api, services.version);
   await api.register((open) => {
-    healthRoutes(open as Api, services);
+    healthRoutes(open, services);
     return Promise.resolve();
   });
   await api.register(async (guarded) => {
-    requireKey(guarded as Api, services);
-    metricsRoute(guarded as Api, services);
+    requireKey(guarded, services);
+    metricsRoute(guarded, services);
     await guarded.register(
       async (v1) => {
-        jobRoutes(v1 as Api, services);
-        sessionRoutes(v1 as Api, services);
-        executionRoutes(v1 as Api, services);
-        await fileRoutes(v1 as Api, services);
-        await uploadRoute(v1 as Api, services);
+        jobRoutes(v1, services);
+        sessionRoutes(v1, services);
+        executionRoutes(v1, services);
+        await fileRoutes(v1, services);
+        await uploadRoute(v1, services);
       },
       { prefix: '/api/v1' },
     );

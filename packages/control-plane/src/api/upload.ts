@@ -51,13 +51,26 @@ export async function uploadRoute(api: Api, services: Services): Promise<void> {
         }
         const { tenantId } = request.principal;
         const entries = await withFiles(services, tenantId, request.params.session_id, (files) =>
-          writeParts(request, files, services.config.bodyTimeoutMs),
+          writeForm(request, files, services.config.bodyTimeoutMs),
         );
         if (entries.length === 0) throw invalid('body', 'must have at least one file');
         return reply.code(201).send({ files: entries.map(fileEntryOf) });
       },
     });
   });
+}
+
+/** What the parser of forms says of a form that is broken. */
+const BROKEN_FORM = /^(?:Unexpected end of|Malformed|Multipart:|Unterminated|Missing)/;
+
+async function writeForm(request: FastifyRequest, files: Files, idleMs: number): Promise<FileEntry[]> {
+  try {
+    return await writeParts(request, files, idleMs);
+  } catch (error) {
+    if (error instanceof Error && BROKEN_FORM.test(error.message))
+      throw invalid('body', 'is not a whole form');
+    throw error;
+  }
 }
 
 async function writeParts(request: FastifyRequest, files: Files, idleMs: number): Promise<FileEntry[]> {

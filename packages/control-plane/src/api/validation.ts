@@ -11,7 +11,7 @@ export const compileValidator: FastifySchemaCompiler<z.ZodType> = ({ schema, htt
   const fallback = httpPart === 'querystring' ? 'query' : (httpPart ?? 'body');
   return (data: unknown) => {
     // A body that was left out is an empty object: all fields of some requests are optional.
-    const result = schema.safeParse(httpPart === 'body' && data === undefined ? {} : data);
+    const result = schema.safeParse(httpPart === 'body' ? (data ?? {}) : data);
     if (result.success) return { value: result.data };
     return { error: errorOf(result.error, fallback, data) };
   };

@@ -38,6 +38,7 @@ export function executionSummaryOf(record: ExecutionRecord): ExecutionSummary {
 
 export function executionResultOf(record: ExecutionRecord, output: Output): ExecutionResult {
   const { outcome } = record;
+  const error = outcome?.error ?? null;
   return {
     ...executionSummaryOf(record),
     stdout: textOf(output, 'stdout'),
@@ -46,7 +47,7 @@ export function executionResultOf(record: ExecutionRecord, output: Output): Exec
     exit_code: outcome?.exitCode ?? null,
     return_value: outcome?.returnValue ?? null,
     results: output.flatMap((event) => (event.type === 'result' ? [{ ...event.bundle }] : [])),
-    error: outcome?.error == null ? null : { ...outcome.error, traceback: [...outcome.error.traceback] },
+    error: error && { ...error, traceback: [...error.traceback] },
     kernel_restarted: outcome?.kernelRestarted ?? false,
     artifacts: [],
   };

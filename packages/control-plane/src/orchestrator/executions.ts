@@ -69,7 +69,7 @@ export class Executions {
       else if (!dispatcher.withdraw(execution.entrant)) execution.controller.abort();
       throw error;
     }
-    if (!waits) void this.#life.run(execution);
+    if (!waits) this.#watch(this.#life.run(execution));
     return id;
   }
 
@@ -176,6 +176,14 @@ export class Executions {
   }
 
   #hold(record: ExecutionRecord, run: Run): LiveExecution {
-    return liveExecution(record, run, (execution) => void this.#life.runQueued(execution));
+    return liveExecution(record, run, (execution) => {
+      this.#watch(this.#life.runQueued(execution));
+    });
+  }
+
+  #watch(run: Promise<void>): void {
+    run.catch((error: unknown) => {
+      this.#dependencies.logger.error({ err: error }, 'an execution was left without an end');
+    });
   }
 }

@@ -9,6 +9,8 @@ export function newSession(
   request: CreateSessionRequest,
   given: { tenantId: TenantId; templates: readonly Template[]; now: number; ids: IdSource | undefined },
 ): SessionRecord {
+  const { idle_timeout: idleSeconds = null } = request;
+  const idleMs = idleSeconds === null ? null : idleSeconds * 1000;
   const template = findTemplate(given.templates, request.template_id);
   return creatingSession({
     id: newSessionId(given.ids),
@@ -19,7 +21,7 @@ export function newSession(
     isolation: request.isolation,
     resources: resourcesOf(template, request.resources),
     metadata: request.metadata,
-    idleTimeoutMs: request.idle_timeout == null ? null : request.idle_timeout * 1000,
+    idleTimeoutMs: idleMs,
     createdAt: given.now,
     expiresAt: given.now + request.timeout * 1000,
   });

@@ -70,7 +70,7 @@ export class OutputFeed {
     else if (event.type === 'result') this.#appendResult(event);
     else this.#appendOutput(event);
     if (!this.#isFull()) return undefined;
-    this.#room ??= Promise.withResolvers<void>();
+    this.#room ??= Promise.withResolvers();
     return this.#room.promise;
   };
 
@@ -203,7 +203,7 @@ class FeedFollower implements Follower {
         return { id: this.#index, event };
       }
       if (this.#feed.closed) return undefined;
-      this.#waiting ??= Promise.withResolvers<void>();
+      this.#waiting ??= Promise.withResolvers();
       await this.#waiting.promise;
     }
   }

@@ -39,11 +39,10 @@ export async function runIn(
   const giveUp = () => {
     lost.reject(new CaissonError('sandbox_unavailable', { problem: 'the data plane does not answer' }));
   };
-  let overdue = false;
+  const overdue = new Cancellation('cancelled');
   let watchLastWord: NodeJS.Timeout | undefined;
   const watch = setTimeout(() => {
-    overdue = true;
-    controller.abort(new Cancellation('cancelled'));
+    controller.abort(overdue);
   }, step.timeoutMs + graceMs).unref();
   const onAbort = () => {
     watchLastWord ??= setTimeout(giveUp, LAST_WORD_MS).unref();
@@ -52,7 +51,9 @@ export async function runIn(
   try {
     const { outcome, placement } = await Promise.race([place(step, events, controller.signal), lost.promise]);
     const event: ExecutionStateEvent =
-      overdue && outcome.status === 'cancelled' ? { type: 'timed_out' } : eventOf(outcome);
+      controller.signal.reason === overdue && outcome.status === 'cancelled'
+        ? { type: 'timed_out' }
+        : eventOf(outcome);
     return { event, outcome: recorded(outcome), placement, cause: undefined };
   } catch (error) {
     return failed(error, controller.signal);
@@ -114,13 +115,13 @@ function failed(error: unknown, signal: AbortSignal): Ending {
   }
   const reason = isCaissonError(error, 'sandbox_lost') ? 'sandbox_lost' : 'sandbox_unavailable';
   // Only errors of the catalogue are fit for callers; what else goes wrong is for the log.
-  const message = error instanceof CaissonError ? error.message : 'the sandbox failed';
+  const told = error instanceof CaissonError ? (error as CaissonError) : undefined;
   return {
     event: { type: 'failed', reason },
     outcome: {
       exitCode: null,
       returnValue: null,
-      error: { name: error instanceof CaissonError ? error.code : reason, message, traceback: [] },
+      error: { name: told?.code ?? reason, message: told?.message ?? 'the sandbox failed', traceback: [] },
       truncated: false,
       kernelRestarted: false,
       usage: null,

@@ -110,7 +110,7 @@ export class Sessions {
       return await use(live.sandbox);
     } catch (error) {
       if (error instanceof CaissonError && error.code === 'sandbox_lost') {
-        void this.#end(live, 'sandbox_lost');
+        this.#endSoon(live, 'sandbox_lost');
       }
       throw error;
     } finally {
@@ -166,9 +166,9 @@ export class Sessions {
   }
 
   /** Ends the session of a sandbox that is gone. */
-  async sandboxLost(id: SandboxId): Promise<void> {
+  sandboxLost(id: SandboxId): void {
     const lost = [...this.#live.values()].find(({ record }) => record.sandboxId === id);
-    if (lost !== undefined) await this.#end(lost, 'sandbox_lost');
+    if (lost !== undefined) this.#endSoon(lost, 'sandbox_lost');
   }
 
   /** Makes no new ones. */
@@ -248,6 +248,12 @@ export class Sessions {
   #end(live: LiveSession, reason: SessionReason): Promise<void> {
     live.ending ??= this.#endOnce(live, reason);
     return live.ending;
+  }
+
+  #endSoon(live: LiveSession, reason: SessionReason): void {
+    this.#end(live, reason).catch((error: unknown) => {
+      this.#log(live.record.id).error({ err: error }, 'the session could not be ended');
+    });
   }
 
   /** Never rejects: what could not be removed is logged, and the data plane's own sweep finds it. */

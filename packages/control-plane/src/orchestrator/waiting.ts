@@ -4,7 +4,7 @@ export async function settledWithin(
   ms: number,
   signal?: AbortSignal,
 ): Promise<void> {
-  const over = Promise.withResolvers<void>();
+  const over: PromiseWithResolvers<void> = Promise.withResolvers();
   const timer = setTimeout(over.resolve, ms).unref();
   const onAbort = () => {
     over.resolve();
