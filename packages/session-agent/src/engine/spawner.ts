@@ -21,7 +21,7 @@ export interface SpawnedProcess {
   /** Real pipes, so that `/dev/stdout` can be opened by name. Not read unless the reader asks: back-pressure. */
   readonly stdout: Readable;
   readonly stderr: Readable;
-  /** The other end of descriptor 3 of the process. Standard input is `/dev/null`. */
+  /** The other end of descriptor 3 of the process. Standard input is empty. */
   readonly control: Duplex;
   /** Settles, and never rejects, when the process has ended. */
   readonly exited: Promise<ProcessExit>;

@@ -1,0 +1,80 @@
+import type { Measurement, Usage, UsageMeter } from '@caisson/session-agent';
+import type { Cgroup } from './cgroup.ts';
+
+/** How often the memory of the processes is looked at while a step runs. */
+const WATCH_INTERVAL_MS = 100;
+
+/**
+ * Measures a sandbox by its cgroup. `memoryLimitBytes` is what its processes may hold; the cgroup's own limit lies
+ * above it by the size of the file systems in memory, which count there too, so that a full disk is told apart from
+ * full memory. The kernel enforces that sum at every moment, this meter the part for processes.
+ */
+export class CgroupUsageMeter implements UsageMeter {
+  readonly #cgroup: Cgroup;
+  readonly #memoryLimitBytes: number;
+
+  constructor(cgroup: Cgroup, memoryLimitBytes: number) {
+    this.#cgroup = cgroup;
+    this.#memoryLimitBytes = memoryLimitBytes;
+  }
+
+  begin(onMemoryExceeded: () => void): Measurement {
+    const cgroup = this.#cgroup;
+    const cpuBeforeMs = readCpuMs(cgroup);
+    const killsBefore = readOutOfMemoryKills(cgroup);
+    resetPeakMemory(cgroup);
+    let exceeded = false;
+    let usage: Usage | undefined;
+    const watch = setInterval(() => {
+      if (readProcessMemory(cgroup) <= this.#memoryLimitBytes) return;
+      exceeded = true;
+      clearInterval(watch);
+      onMemoryExceeded();
+    }, WATCH_INTERVAL_MS).unref();
+    return {
+      end: () => {
+        clearInterval(watch);
+        usage ??= {
+          cpuMs: Math.max(0, readCpuMs(cgroup) - cpuBeforeMs),
+          peakMemoryBytes: readPeakMemory(cgroup),
+          outOfMemory: exceeded || readOutOfMemoryKills(cgroup) > killsBefore,
+        };
+        return usage;
+      },
+    };
+  }
+}
+
+function readCpuMs(cgroup: Cgroup): number {
+  if (cgroup.isV2) return (statValue(cgroup.read('cpu', 'cpu.stat'), 'usage_usec') ?? 0) / 1e3;
+  return Number(cgroup.read('cpuacct', 'cpuacct.usage') ?? 0) / 1e6;
+}
+
+/** Memory that belongs to processes alone, without files and page cache. */
+function readProcessMemory(cgroup: Cgroup): number {
+  const stat = cgroup.read('memory', 'memory.stat');
+  return statValue(stat, cgroup.isV2 ? 'anon' : 'total_rss') ?? 0;
+}
+
+function readOutOfMemoryKills(cgroup: Cgroup): number {
+  const events = cgroup.isV2
+    ? cgroup.read('memory', 'memory.events')
+    : cgroup.read('memory', 'memory.oom_control');
+  return statValue(events, 'oom_kill') ?? 0;
+}
+
+/** On v2 the peak can be reset since Linux 6.12 only, and only for the descriptor that wrote; there it is the sandbox's whole life. */
+function resetPeakMemory(cgroup: Cgroup): void {
+  if (!cgroup.isV2) cgroup.write('memory', 'memory.max_usage_in_bytes', '0');
+}
+
+function readPeakMemory(cgroup: Cgroup): number | null {
+  const peak = cgroup.read('memory', cgroup.isV2 ? 'memory.peak' : 'memory.max_usage_in_bytes');
+  return peak === undefined ? null : Number(peak);
+}
+
+/** Value of `key` in a file of lines `key value`. */
+export function statValue(text: string | undefined, key: string): number | undefined {
+  const line = text?.split('\n').find((candidate) => candidate.startsWith(`${key} `));
+  return line === undefined ? undefined : Number(line.slice(key.length + 1));
+}

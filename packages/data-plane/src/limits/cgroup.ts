@@ -1,0 +1,164 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { cgroupDirectory } from './cgroup-layout.ts';
+import type { CgroupLayout } from './cgroup-layout.ts';
+
+/** One cgroup of a sandbox, in every hierarchy of the host at the same path. */
+export class Cgroup {
+  readonly #layout: CgroupLayout;
+  /** Relative to each hierarchy's mount point; begins with `/`. */
+  readonly path: string;
+
+  constructor(layout: CgroupLayout, path: string) {
+    this.#layout = layout;
+    this.path = path;
+  }
+
+  /** Text of the file `name` of `controller`; `undefined` where there is none. */
+  read(controller: string, name: string): string | undefined {
+    const directory = cgroupDirectory(this.#layout, controller, this.path);
+    if (directory === undefined) return undefined;
+    try {
+      return readFileSync(join(directory, name), 'utf8');
+    } catch (error) {
+      if (isGone(error)) return undefined;
+      throw error;
+    }
+  }
+
+  /** Writes the file `name` of `controller`; says whether there was such a file that takes the value. */
+  write(controller: string, name: string, value: string): boolean {
+    const directory = cgroupDirectory(this.#layout, controller, this.path);
+    if (directory === undefined) return false;
+    try {
+      writeFileSync(join(directory, name), value);
+      return true;
+    } catch (error) {
+      if (isGone(error) || isRefused(error)) return false;
+      throw error;
+    }
+  }
+
+  get isV2(): boolean {
+    return this.#layout.version === 'v2';
+  }
+
+  /** Host pids of all processes in it and in the cgroups below it. */
+  processes(): number[] {
+    const directory = cgroupDirectory(this.#layout, 'pids', this.path);
+    return directory === undefined ? [] : processesBelow(directory);
+  }
+
+  /** Stops every process where it is until `thaw`; resolves when they have stopped. */
+  async freeze(signal: AbortSignal): Promise<void> {
+    if (this.isV2) {
+      this.write('freezer', 'cgroup.freeze', '1');
+      await until(() => this.read('freezer', 'cgroup.events')?.includes('frozen 1') ?? true, signal);
+    } else {
+      this.write('freezer', 'freezer.state', 'FROZEN');
+      await until(() => (this.read('freezer', 'freezer.state') ?? 'FROZEN').startsWith('FROZEN'), signal);
+    }
+  }
+
+  thaw(): void {
+    if (this.isV2) this.write('freezer', 'cgroup.freeze', '0');
+    else this.write('freezer', 'freezer.state', 'THAWED');
+  }
+
+  /** Kills every process in it, resolves when they are gone. */
+  async kill(signal: AbortSignal): Promise<void> {
+    const atOnce = this.isV2 && this.write('pids', 'cgroup.kill', '1');
+    await until(() => {
+      const alive = this.processes();
+      if (!atOnce) for (const pid of alive) sendSignal(pid, 'SIGKILL');
+      // A frozen process takes its SIGKILL only once it is thawed.
+      if (alive.length > 0) this.thaw();
+      return alive.length === 0;
+    }, signal);
+  }
+
+  /** Removes it, with the cgroups below it, from every hierarchy. All its processes must be gone. */
+  async remove(signal: AbortSignal): Promise<void> {
+    for (const mountPoint of this.#layout.mountPoints) {
+      const directory = join(mountPoint, this.path);
+      // The kernel takes a moment to let go of the last process of a cgroup.
+      await until(() => removeTree(directory), signal);
+    }
+  }
+
+  /** Makes it in every hierarchy, so that cgroups can be made below it. */
+  make(): void {
+    for (const mountPoint of this.#layout.mountPoints)
+      mkdirSync(join(mountPoint, this.path), { recursive: true });
+  }
+}
+
+/** Sends `name` to the host process `pid`; says whether there was one. */
+export function sendSignal(pid: number, name: NodeJS.Signals): boolean {
+  try {
+    return process.kill(pid, name);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false;
+    throw error;
+  }
+}
+
+function processesBelow(directory: string): number[] {
+  const pids: number[] = [];
+  for (const path of [directory, ...subdirectories(directory)]) {
+    try {
+      for (const line of readFileSync(join(path, 'cgroup.procs'), 'utf8').split('\n')) {
+        if (line !== '') pids.push(Number(line));
+      }
+    } catch (error) {
+      if (!isGone(error)) throw error;
+    }
+  }
+  return pids;
+}
+
+/** All directories below `directory`, the innermost last. */
+function subdirectories(directory: string): string[] {
+  try {
+    return readdirSync(directory, { withFileTypes: true })
+      .filter((entry) => entry.isDirectory())
+      .flatMap((entry) => {
+        const path = join(directory, entry.name);
+        return [path, ...subdirectories(path)];
+      });
+  } catch (error) {
+    if (isGone(error)) return [];
+    throw error;
+  }
+}
+
+function removeTree(directory: string): boolean {
+  if (!existsSync(directory)) return true;
+  for (const path of [...subdirectories(directory).reverse(), directory]) {
+    try {
+      rmdirSync(path);
+    } catch (error) {
+      if (isGone(error)) continue;
+      if ((error as NodeJS.ErrnoException).code === 'EBUSY') return false;
+      throw error;
+    }
+  }
+  return true;
+}
+
+async function until(condition: () => boolean, signal: AbortSignal): Promise<void> {
+  for (let waitMs = 1; !condition(); waitMs = Math.min(waitMs * 2, 20))
+    await delay(waitMs, undefined, { signal });
+}
+
+/** ENODEV: the cgroup was removed while its file was open. */
+function isGone(error: unknown): boolean {
+  return ['ENOENT', 'ENODEV'].includes((error as NodeJS.ErrnoException).code ?? '');
+}
+
+function isRefused(error: unknown): boolean {
+  return ['EINVAL', 'EACCES', 'EPERM', 'EBUSY', 'EOPNOTSUPP'].includes(
+    (error as NodeJS.ErrnoException).code ?? '',
+  );
+}

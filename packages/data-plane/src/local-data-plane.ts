@@ -1,0 +1,147 @@
+import type {
+  DataPlane,
+  DataPlaneHealth,
+  EventSink,
+  JobOutcome,
+  LentSandbox,
+  Placement,
+  RuntimeHealth,
+  SandboxId,
+  SandboxRequest,
+  StepRequest,
+  Template,
+} from '@caisson/protocol';
+import { CaissonError } from '@caisson/protocol';
+import type { Logger } from 'pino';
+import type { Runtime, Sandbox } from './runtimes/runtime.ts';
+import { BUILT_IN_TEMPLATES } from './templates/templates.ts';
+
+const WATCH_INTERVAL_MS = 2_000;
+/** Sandboxes whose end nobody waits for; beyond, a job ends only when its sandbox has. */
+const MAX_ENDING = 32;
+
+/** The data plane of this machine, in this process. */
+export class LocalDataPlane implements DataPlane {
+  readonly templates: readonly Template[] = BUILT_IN_TEMPLATES;
+  readonly #runtime: Runtime;
+  readonly #runtimes: readonly RuntimeHealth[];
+  readonly #logger: Logger;
+  readonly #release: () => Promise<void>;
+  readonly #lent = new Map<SandboxId, { sandbox: Sandbox; lent: LentSandbox }>();
+  readonly #ending = new Set<Promise<void>>();
+  readonly #listeners = new Set<(id: SandboxId) => void>();
+  readonly #watch: NodeJS.Timeout;
+
+  /** `release` frees what the sandboxes share; it is called when the last of them is gone. */
+  constructor(parts: {
+    runtime: Runtime;
+    runtimes: readonly RuntimeHealth[];
+    logger: Logger;
+    release: () => Promise<void>;
+  }) {
+    this.#runtime = parts.runtime;
+    this.#runtimes = parts.runtimes;
+    this.#logger = parts.logger;
+    this.#release = parts.release;
+    this.#watch = setInterval(() => {
+      this.#findLost();
+    }, WATCH_INTERVAL_MS).unref();
+  }
+
+  async health(): Promise<DataPlaneHealth> {
+    return Promise.resolve({ runtimes: this.#runtimes, sandboxes: this.#lent.size });
+  }
+
+  async createSandbox(request: SandboxRequest, signal: AbortSignal): Promise<LentSandbox> {
+    const sandbox = await this.#create(request, signal);
+    const lent: LentSandbox = {
+      id: sandbox.id,
+      placement: this.#placement(),
+      agent: sandbox.agent,
+      pause: async (pauseSignal) => sandbox.pause(pauseSignal),
+      resume: async (resumeSignal) => sandbox.resume(resumeSignal),
+      destroy: async () => {
+        this.#lent.delete(sandbox.id);
+        await this.#end(sandbox);
+      },
+    };
+    this.#lent.set(sandbox.id, { sandbox, lent });
+    return lent;
+  }
+
+  sandbox(id: SandboxId): LentSandbox | undefined {
+    return this.#lent.get(id)?.lent;
+  }
+
+  async runJob(
+    request: SandboxRequest,
+    step: StepRequest,
+    events: EventSink,
+    signal: AbortSignal,
+  ): Promise<JobOutcome> {
+    const sandbox = await this.#create(request, signal);
+    try {
+      const outcome = await sandbox.agent.step(step, events, signal);
+      return { outcome, placement: this.#placement() };
+    } finally {
+      const ended = this.#end(sandbox);
+      if (this.#ending.size > MAX_ENDING) await ended;
+    }
+  }
+
+  onSandboxLost(listener: (id: SandboxId) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    clearInterval(this.#watch);
+    await Promise.all([...this.#lent.values()].map(async ({ lent }) => lent.destroy()));
+    while (this.#ending.size > 0) await Promise.all(this.#ending);
+    await this.#release();
+  }
+
+  async #create(request: SandboxRequest, signal: AbortSignal): Promise<Sandbox> {
+    const available: readonly string[] = [this.#runtime.isolation];
+    if (!available.includes(request.isolation)) {
+      throw new CaissonError('isolation_unavailable', { isolation: request.isolation, available });
+    }
+    try {
+      return await this.#runtime.create(request, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      this.#logger.error({ err: error, sandbox_id: request.id }, 'no sandbox could be made');
+      const problem = 'the container runtime could not make one';
+      throw new CaissonError('sandbox_unavailable', { problem }, { cause: error });
+    }
+  }
+
+  #placement(): Placement {
+    return { runtime: this.#runtime.name, isolation: this.#runtime.isolation, scope: 'sandbox' };
+  }
+
+  /** Ends a sandbox; never rejects, for there is nobody to try again: what is left, the next start removes. */
+  async #end(sandbox: Sandbox): Promise<void> {
+    const ended = (async () => {
+      try {
+        await sandbox[Symbol.asyncDispose]();
+      } catch (error) {
+        this.#logger.error({ err: error, sandbox_id: sandbox.id }, 'a sandbox could not be removed');
+      }
+    })();
+    this.#ending.add(ended);
+    await ended;
+    this.#ending.delete(ended);
+  }
+
+  #findLost(): void {
+    for (const { sandbox, lent } of this.#lent.values()) {
+      if (sandbox.isAlive()) continue;
+      this.#logger.warn({ sandbox_id: sandbox.id }, 'a sandbox was lost');
+      lent.destroy().catch((error: unknown) => {
+        this.#logger.error({ err: error, sandbox_id: sandbox.id }, 'a lost sandbox could not be removed');
+      });
+      for (const listener of this.#listeners) listener(sandbox.id);
+    }
+  }
+}

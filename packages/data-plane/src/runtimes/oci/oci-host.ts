@@ -1,0 +1,114 @@
+import { mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { randomInt } from 'node:crypto';
+import { dirname, join } from 'node:path';
+import { SANDBOX_FILES } from '@caisson/session-agent';
+import type { Logger } from 'pino';
+import { Cgroup } from '../../limits/cgroup.ts';
+import { readCgroupLayout } from '../../limits/cgroup-layout.ts';
+import { IdRanges } from '../../limits/id-ranges.ts';
+import { beginInstance } from '../../sandboxes/instance.ts';
+import { removeLeftovers } from '../../sandboxes/leftovers.ts';
+import { makeHostUsrRoot } from '../../templates/host-usr.ts';
+import type { ReadOnlyMount } from '../../templates/root-file-system.ts';
+import { findProgram } from './find-program.ts';
+import { MountNamespace } from './mount-namespace.ts';
+import { OutputPipes } from './output-pipes.ts';
+import type { OciHost } from './oci-sandbox.ts';
+import { INIT_PATH } from './oci-sandbox.ts';
+import { loadSeccomp } from './seccomp.ts';
+
+export const INIT_PROGRAM = 'catatonit';
+const CLEAN_TIMEOUT_MS = 60_000;
+
+/** What this host lacks for OCI runtimes, each as what to do about it; empty where nothing is. */
+export function missingForOci(): string[] {
+  const problems: string[] = [];
+  if (process.platform !== 'linux') return ['Linux is needed'];
+  if (process.getuid?.() !== 0)
+    problems.push('run it as root: making sandboxes needs namespaces, mounts and cgroups');
+  if (readCgroupLayout() === undefined) problems.push('mount the cgroup file system below /sys/fs/cgroup');
+  if (findProgram(INIT_PROGRAM) === undefined)
+    problems.push(`install the package ${INIT_PROGRAM} (an init for sandboxes)`);
+  for (const name of ['unshare', 'nsenter', 'mount', 'umount', 'mkfifo']) {
+    if (findProgram(name) === undefined)
+      problems.push(`install the program ${name} (packages util-linux, mount, coreutils)`);
+  }
+  return problems;
+}
+
+/**
+ * Removes what dead servers left, then prepares all that the sandboxes of this server share.
+ * @param stateDirectory absolute; only root may write there
+ * @throws Error if `missingForOci` names anything
+ */
+export async function prepareOciHost(options: {
+  stateDirectory: string;
+  logger: Logger;
+}): Promise<OciHost & AsyncDisposable> {
+  const layout = readCgroupLayout();
+  const init = findProgram(INIT_PROGRAM);
+  if (layout === undefined || init === undefined) throw new Error(missingForOci().join('; '));
+  await using cleanup = new AsyncDisposableStack();
+  const { stateDirectory, logger } = options;
+  mkdirSync(stateDirectory, { recursive: true, mode: 0o711 });
+  const instance = cleanup.use(beginInstance(stateDirectory));
+  const idRanges = new IdRanges(join(stateDirectory, 'ids'), instance.name, randomInt(2 ** 31));
+  await removeLeftovers({ stateDirectory, layout, idRanges, logger }, AbortSignal.timeout(CLEAN_TIMEOUT_MS));
+
+  const cgroup = new Cgroup(layout, instance.cgroupPath);
+  cleanup.defer(async () => {
+    const limit = AbortSignal.timeout(CLEAN_TIMEOUT_MS);
+    await cgroup.kill(limit);
+    await cgroup.remove(limit);
+  });
+  const mounts = [
+    ...SANDBOX_FILES.map(({ hostPath, sandboxPath }) => ({ source: hostPath, destination: sandboxPath })),
+    { source: init, destination: INIT_PATH },
+  ];
+  const rootDirectory = join(instance.directory, 'root');
+  mkdirSync(rootDirectory, { mode: 0o755 });
+  const root = makeHostUsrRoot(rootDirectory);
+  makeMountPoints(rootDirectory, mounts);
+  const staged = stageMounts(join(instance.directory, 'mounts'), mounts);
+  const mountNamespace = cleanup.use(
+    await MountNamespace.create({
+      // crun refuses a host with both versions of cgroups if v2 holds a controller, so it is kept from seeing v2.
+      unmount: layout.version === 'hybrid' && layout.unified !== undefined ? [layout.unified] : [],
+      bind: staged.map(({ original, source }) => ({ source: original, target: source })),
+    }),
+  );
+  const pipes = new OutputPipes(join(instance.directory, 'pipes'));
+  const seccomp = loadSeccomp();
+  const release = cleanup.move();
+  return {
+    ...{ instance, layout, mountNamespace, idRanges, pipes, root, mounts: staged, seccomp },
+    [Symbol.asyncDispose]: async () => release.disposeAsync(),
+  };
+}
+
+/**
+ * The same mounts from sources that root of a sandbox's user namespace can reach: the originals may lie below a
+ * directory that only the host's root may enter, such as /root.
+ */
+function stageMounts(
+  directory: string,
+  mounts: readonly ReadOnlyMount[],
+): (ReadOnlyMount & { original: string })[] {
+  mkdirSync(directory, { mode: 0o711 });
+  return mounts.map(({ source, destination }, index) => {
+    const target = join(directory, String(index));
+    makeMountPoint(target, source);
+    return { source: target, destination, original: source };
+  });
+}
+
+/** The root is read-only, so what is mounted on it needs its place beforehand. */
+function makeMountPoints(rootDirectory: string, mounts: readonly ReadOnlyMount[]): void {
+  for (const { source, destination } of mounts) makeMountPoint(join(rootDirectory, destination), source);
+}
+
+function makeMountPoint(path: string, source: string): void {
+  mkdirSync(dirname(path), { recursive: true });
+  if (statSync(source).isDirectory()) mkdirSync(path);
+  else writeFileSync(path, '');
+}

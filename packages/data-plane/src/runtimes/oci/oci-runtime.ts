@@ -1,0 +1,85 @@
+import type { ExecutionId, Isolation } from '@caisson/protocol';
+import { newExecutionId, newSandboxId } from '@caisson/protocol';
+import type { Runtime, RuntimeProbe, Sandbox, SandboxSpec } from '../runtime.ts';
+import { runCommand } from './command.ts';
+import { findProgram } from './find-program.ts';
+import { createOciSandbox } from './oci-sandbox.ts';
+import type { OciHost } from './oci-sandbox.ts';
+
+const MIB = 2 ** 20;
+const VERSION_TIMEOUT_MS = 5_000;
+const PROBE_TIMEOUT_MS = 15_000;
+
+/** One adapter for both OCI runtimes: their command lines are the same as far as they are used here. */
+export class OciRuntime implements Runtime {
+  readonly name: 'crun' | 'runc';
+  readonly isolation: Isolation = 'container';
+  readonly #host: OciHost;
+
+  constructor(name: 'crun' | 'runc', host: OciHost) {
+    this.name = name;
+    this.#host = host;
+  }
+
+  async probe(signal: AbortSignal): Promise<RuntimeProbe> {
+    if (findProgram(this.name) === undefined) {
+      return { version: null, available: false, problems: [`install the package ${this.name}`] };
+    }
+    const deadline = AbortSignal.any([signal, AbortSignal.timeout(PROBE_TIMEOUT_MS)]);
+    let version: string | null = null;
+    try {
+      version = await this.#version(deadline);
+      await this.#runOnce(deadline);
+      return { version, available: true, problems: [] };
+    } catch (error) {
+      return { version, available: false, problems: [describe(error)] };
+    }
+  }
+
+  async create(spec: SandboxSpec, signal: AbortSignal): Promise<Sandbox> {
+    return createOciSandbox(this.name, this.#host, spec, signal);
+  }
+
+  async #version(signal: AbortSignal): Promise<string | null> {
+    const text = await runCommand([this.name, '--version'], { timeoutMs: VERSION_TIMEOUT_MS, signal });
+    return /version (\S+)/.exec(text)?.[1] ?? null;
+  }
+
+  async #runOnce(signal: AbortSignal): Promise<void> {
+    const resources = { cpuMillicores: 1000, memoryBytes: 64 * MIB, diskBytes: 8 * MIB, pids: 16 };
+    await using sandbox = await this.create({ id: newSandboxId(), resources, env: {} }, signal);
+    let output = '';
+    const { status, reason } = await sandbox.agent.step(
+      probeStep(newExecutionId()),
+      (event) => {
+        if (event.type === 'stdout' || event.type === 'stderr') output += event.text;
+        return undefined;
+      },
+      signal,
+    );
+    if (status !== 'succeeded' || output !== 'works\n') {
+      throw new Error(
+        `a container ran, but a process in it ended as ${status} (${reason}): ${output.trim()}`,
+      );
+    }
+  }
+}
+
+function probeStep(executionId: ExecutionId) {
+  return {
+    executionId,
+    sessionId: null,
+    language: 'shell',
+    code: 'echo works',
+    timeoutMs: PROBE_TIMEOUT_MS,
+    env: {},
+    stdin: null,
+    event: null,
+    outputLimitBytes: 4096,
+  } as const;
+}
+
+function describe(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  return message.replaceAll(/\s+/g, ' ').slice(0, 500);
+}

@@ -1,0 +1,91 @@
+import { closeSync, constants, fchownSync, mkdirSync, openSync, unlinkSync } from 'node:fs';
+import { Socket } from 'node:net';
+import { join } from 'node:path';
+import { runCommand } from './command.ts';
+
+const BATCH = 32;
+const REFILL_BELOW = 12;
+const MKFIFO_TIMEOUT_MS = 5_000;
+
+export interface OutputPipe {
+  readonly reader: Socket;
+  /** Descriptor of the writing end: given to the process, then closed here by `closeWriter`. */
+  readonly writerFd: number;
+  readonly closeWriter: () => void;
+}
+
+/**
+ * Real pipes for the output of processes. The pairs that Node makes for `stdio: 'pipe'` are sockets, and a program that
+ * opens `/dev/stdout` by name fails on a socket. Node cannot make a pipe, but it can open a FIFO, so these are made
+ * ahead by mkfifo(1), many in one go, and each is unlinked when it is taken: from then on it is an anonymous pipe.
+ */
+export class OutputPipes {
+  readonly #directory: string;
+  readonly #ready: string[] = [];
+  #made = 0;
+  #refill: Promise<void> | undefined;
+
+  constructor(directory: string) {
+    mkdirSync(directory, { mode: 0o700 });
+    this.#directory = directory;
+  }
+
+  /** A pipe that the host user `owner` may open again by name. */
+  async take(owner: { uid: number; gid: number }): Promise<OutputPipe> {
+    return openPipe(await this.#takePath(), owner);
+  }
+
+  /**
+   * Descriptor of an empty pipe with no other end: standard input for a process that has none. Not `/dev/null`: crun
+   * gives the files of standard streams to the sandbox's user, and that one is the host's own. The caller closes it.
+   */
+  async takeEmpty(): Promise<number> {
+    const path = await this.#takePath();
+    try {
+      return openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    } finally {
+      unlinkSync(path);
+    }
+  }
+
+  async #takePath(): Promise<string> {
+    while (this.#ready.length === 0) await this.#startRefill();
+    const path = this.#ready.pop();
+    if (path === undefined) throw new Error('no pipe is ready');
+    // A failed refill ahead of need is not lost: the next one that is needed throws.
+    if (this.#ready.length < REFILL_BELOW) this.#startRefill().catch(() => undefined);
+    return path;
+  }
+
+  async #startRefill(): Promise<void> {
+    this.#refill ??= this.#makeBatch().finally(() => (this.#refill = undefined));
+    return this.#refill;
+  }
+
+  async #makeBatch(): Promise<void> {
+    const paths = Array.from({ length: BATCH }, () => join(this.#directory, String(this.#made++)));
+    await runCommand(['mkfifo', '--mode=0600', '--', ...paths], { timeoutMs: MKFIFO_TIMEOUT_MS });
+    this.#ready.push(...paths);
+  }
+}
+
+function openPipe(path: string, owner: { uid: number; gid: number }): OutputPipe {
+  // The reading end first, and without waiting for a writer; then the writing end finds its reader.
+  const readerFd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    const writerFd = openSync(path, constants.O_WRONLY);
+    fchownSync(writerFd, owner.uid, owner.gid);
+    unlinkSync(path);
+    const reader = new Socket({ fd: readerFd, readable: true, writable: false });
+    return {
+      reader,
+      writerFd,
+      closeWriter: () => {
+        closeSync(writerFd);
+      },
+    };
+  } catch (error) {
+    closeSync(readerFd);
+    throw error;
+  }
+}

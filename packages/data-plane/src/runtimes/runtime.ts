@@ -1,0 +1,38 @@
+import type { SessionEngine } from '@caisson/session-agent';
+import type { Agent, Isolation, Resources, RuntimeHealth, RuntimeName, SandboxId } from '@caisson/protocol';
+
+/** A way to make sandboxes on this host. */
+export interface Runtime {
+  readonly name: RuntimeName;
+  readonly isolation: Isolation;
+  /** Makes a sandbox, runs a process in it and says what this host lacks, in words a person can act on. Never throws. */
+  probe(signal: AbortSignal): Promise<RuntimeProbe>;
+  /**
+   * Makes a sandbox that runs nothing yet. If it fails, or `signal` is aborted, nothing is left of it.
+   * The caller disposes the sandbox.
+   */
+  create(spec: SandboxSpec, signal: AbortSignal): Promise<Sandbox>;
+}
+
+export type RuntimeProbe = Pick<RuntimeHealth, 'version' | 'available' | 'problems'>;
+
+export interface SandboxSpec {
+  readonly id: SandboxId;
+  readonly resources: Resources;
+  /** In the environment of every process of the sandbox. */
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** Disposing ends all that runs in it and leaves nothing behind; it can be done twice. */
+export interface Sandbox extends AsyncDisposable {
+  readonly id: SandboxId;
+  readonly agent: Agent & { prewarm: Prewarm };
+  /** Whether its first process still lives: if not, the sandbox is lost. */
+  isAlive(): boolean;
+  /** Freezes every process in it; pausing twice is the same as once. */
+  pause(signal: AbortSignal): Promise<void>;
+  resume(signal: AbortSignal): Promise<void>;
+}
+
+/** Starts the kernel of a language before its first step. */
+type Prewarm = SessionEngine['prewarm'];

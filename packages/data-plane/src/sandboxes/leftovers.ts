@@ -1,0 +1,24 @@
+import type { Logger } from 'pino';
+import { Cgroup } from '../limits/cgroup.ts';
+import type { CgroupLayout } from '../limits/cgroup-layout.ts';
+import type { IdRanges } from '../limits/id-ranges.ts';
+import { deadInstances } from './instance.ts';
+
+/**
+ * Removes all that servers which died left on this host: their sandboxes' processes, cgroups, id ranges and files.
+ * Their mounts lived in a mount namespace of their own and went with its last process.
+ */
+export async function removeLeftovers(
+  host: { stateDirectory: string; layout: CgroupLayout; idRanges: IdRanges; logger: Logger },
+  signal: AbortSignal,
+): Promise<void> {
+  for (const dead of deadInstances(host.stateDirectory)) {
+    using instance = dead;
+    const cgroup = new Cgroup(host.layout, instance.cgroupPath);
+    const processes = cgroup.processes().length;
+    await cgroup.kill(signal);
+    await cgroup.remove(signal);
+    host.idRanges.releaseAll(instance.name);
+    host.logger.info({ instance: instance.name, processes }, 'removed what a dead server left');
+  }
+}

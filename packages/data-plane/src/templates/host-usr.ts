@@ -1,0 +1,70 @@
+import { cpSync, existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { RootFileSystem } from './root-file-system.ts';
+
+/** Mount points and empty directories that programs expect. */
+const DIRECTORIES = [
+  'usr',
+  'etc',
+  'opt/caisson',
+  'proc',
+  'dev',
+  'sys',
+  'run',
+  'tmp',
+  'var/tmp',
+  'workspace',
+  'root',
+  'home',
+];
+/** A merged /usr, as Debian, Fedora and Arch have it. */
+const USR_LINKS = ['bin', 'sbin', 'lib', 'lib32', 'lib64', 'libx32'];
+
+/** The user that all code in a sandbox runs as. */
+export const SANDBOX_USER = { uid: 1000, gid: 1000, name: 'sandbox' };
+export const SANDBOX_HOSTNAME = 'sandbox';
+
+const ETC_FILES: Readonly<Record<string, string>> = {
+  passwd: `root:x:0:0:root:/root:/usr/sbin/nologin\n${SANDBOX_USER.name}:x:1000:1000::/workspace:/bin/bash\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n`,
+  group: `root:x:0:\ntty:x:5:\n${SANDBOX_USER.name}:x:1000:\nnogroup:x:65534:\n`,
+  hosts: `127.0.0.1 localhost ${SANDBOX_HOSTNAME}\n::1 localhost\n`,
+  'nsswitch.conf': 'passwd: files\ngroup: files\nhosts: files dns\n',
+  // No resolver: there is no network to reach one by.
+  'resolv.conf': '',
+  hostname: `${SANDBOX_HOSTNAME}\n`,
+  'os-release': 'NAME="Caisson sandbox"\nID=caisson\n',
+};
+
+/** What programs of /usr need from the host's /etc; nothing of it configures the host. */
+const ETC_COPIES = [
+  'alternatives',
+  'ld.so.cache',
+  'ld.so.conf',
+  'ld.so.conf.d',
+  'ssl/certs/ca-certificates.crt',
+  'ssl/openssl.cnf',
+  'localtime',
+  'mime.types',
+  'protocols',
+  'services',
+];
+
+/** Debian keeps parts of Python's own library there, such as sitecustomize.py. */
+const PYTHON_DIRECTORY = /^python3(\.\d+)?$/;
+
+/**
+ * A root made of the host's `/usr` and an `/etc` made for the purpose.
+ * @param directory an empty directory that the skeleton is written to
+ */
+export function makeHostUsrRoot(directory: string): RootFileSystem {
+  for (const name of DIRECTORIES) mkdirSync(join(directory, name), { recursive: true, mode: 0o755 });
+  for (const name of USR_LINKS)
+    if (existsSync(`/usr/${name}`)) symlinkSync(`usr/${name}`, join(directory, name));
+  for (const [name, text] of Object.entries(ETC_FILES)) writeFileSync(join(directory, 'etc', name), text);
+  const copies = [...ETC_COPIES, ...readdirSync('/etc').filter((name) => PYTHON_DIRECTORY.test(name))];
+  for (const name of copies) {
+    if (!existsSync(`/etc/${name}`)) continue;
+    cpSync(`/etc/${name}`, join(directory, 'etc', name), { recursive: true, verbatimSymlinks: true });
+  }
+  return { directory, mounts: [{ source: '/usr', destination: '/usr' }] };
+}

@@ -1,0 +1,28 @@
+import type { Resources, Template } from '@caisson/protocol';
+
+const MIB = 2 ** 20;
+
+const RESOURCES: Resources = { cpuMillicores: 1000, memoryBytes: 512 * MIB, diskBytes: 256 * MIB, pids: 128 };
+
+/** The templates that need no download: their root is the host's `/usr`. */
+export const BUILT_IN_TEMPLATES: readonly Template[] = [
+  {
+    id: 'python',
+    description:
+      "The host's Python 3 with its standard library and the packages of /usr/lib/python3, and a shell",
+    languages: ['python', 'shell'],
+    resources: RESOURCES,
+  },
+  {
+    id: 'node',
+    description: 'The Node.js that Caisson itself runs on, and a shell',
+    languages: ['javascript', 'shell'],
+    resources: RESOURCES,
+  },
+  {
+    id: 'shell',
+    description: "bash and the programs of the host's /usr",
+    languages: ['shell'],
+    resources: RESOURCES,
+  },
+];
