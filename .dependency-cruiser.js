@@ -1,0 +1,68 @@
+/**
+ * Imports run one way:
+ *   cli, sdk, console → protocol · control-plane → protocol · data-plane → session-agent → protocol
+ * and only a composition root, a `main.ts`, may see several planes.
+ */
+const MAY_IMPORT = {
+  protocol: [],
+  'session-agent': ['protocol'],
+  'data-plane': ['session-agent', 'protocol'],
+  'control-plane': ['protocol'],
+  cli: ['protocol'],
+  sdk: ['protocol'],
+  console: ['protocol'],
+};
+
+const COMPOSITION_ROOT = '^packages/[^/]+/src/main\\.ts$';
+
+const directions = Object.entries(MAY_IMPORT).map(([name, allowed]) => ({
+  name: `${name}-imports-one-way`,
+  comment: `${name} may import ${allowed.length === 0 ? 'no other package' : allowed.join(' and ')}`,
+  severity: 'error',
+  from: { path: `^packages/${name}/`, pathNot: COMPOSITION_ROOT },
+  to: { path: '^packages/', pathNot: [name, ...allowed].map((other) => `^packages/${other}/`) },
+}));
+
+export default {
+  forbidden: [
+    ...directions,
+    {
+      name: 'through-the-front-door',
+      comment:
+        'Another package is imported by its name, which is its index.ts; nobody reaches into its folders',
+      severity: 'error',
+      from: { path: '^packages/([^/]+)/' },
+      to: { path: '^packages/[^/]+/', pathNot: ['^packages/$1/', '^packages/[^/]+/src/index\\.ts$'] },
+    },
+    {
+      name: 'nobody-imports-a-composition-root',
+      severity: 'error',
+      from: {},
+      to: { path: COMPOSITION_ROOT },
+    },
+    {
+      name: 'no-cycles',
+      comment: 'Types alone may refer to each other: nothing of them is left when the code runs',
+      severity: 'error',
+      from: {},
+      to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
+    },
+    {
+      name: 'not-resolvable',
+      comment: 'A misspelt or missing dependency must not slip past the other rules',
+      severity: 'error',
+      from: {},
+      to: { couldNotResolve: true },
+    },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    exclude: { path: '/kernels/[^/]+/' },
+    tsConfig: { fileName: 'tsconfig.json' },
+    tsPreCompilationDeps: true,
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'node', 'default', 'types'],
+    },
+  },
+};

@@ -1,0 +1,78 @@
+#!/bin/sh
+# Brings what is missing on a fresh machine, and does nothing on the second run.
+#   setup.sh        all that is needed to make sandboxes here
+#   setup.sh node   only Node.js and the npm packages, enough to talk to a server elsewhere
+set -eu
+cd "$(dirname "$(readlink -f "$0")")/.."
+
+STAMP=node_modules/.caisson-package-lock.json
+NODE=node_modules/.bin/node
+# runc and mount are in /usr/sbin on some systems, which not every user has in the path.
+PATH="$PATH:/usr/sbin:/sbin"
+
+say() { echo "caisson: $*" >&2; }
+
+fail() {
+  say "$*"
+  exit 1
+}
+
+has() { command -v "$1" >/dev/null 2>&1; }
+
+can_install() { [ "$(id -u)" = 0 ] && has apt-get; }
+
+install_packages() {
+  say "installing the packages: $*"
+  export DEBIAN_FRONTEND=noninteractive
+  apt-get update -qq >&2
+  # shellcheck disable=SC2086 # one word for each package
+  apt-get install -y -qq --no-install-recommends $* >&2
+}
+
+require_packages() {
+  [ $# -gt 0 ] || return 0
+  can_install || fail "please install the packages: $*"
+  install_packages "$@"
+}
+
+require_npm() {
+  if has node && has npm; then return 0; fi
+  can_install || fail 'please install Node.js, of any version, with npm (packages: nodejs npm)'
+  # A nodejs that is not Debian's own brings an npm with it, and conflicts with Debian's.
+  if has node; then install_packages npm; else install_packages nodejs; fi
+  has npm || install_packages npm
+}
+
+npm_packages_are_current() { cmp -s package-lock.json "$STAMP" && [ -x "$NODE" ]; }
+
+install_npm_packages() {
+  require_npm
+  say 'installing the npm packages'
+  rm -f "$STAMP"
+  # On an older Node, npm warns for each package that wants the pinned one, which is not there yet.
+  npm ci --no-audit --no-fund --no-progress --loglevel=error >&2
+  # Where npm runs no install scripts, the pinned Node is still missing.
+  [ -x "$NODE" ] || (cd node_modules/node && node installArchSpecificPackage.js >&2)
+  "$NODE" --version >/dev/null || fail 'the npm package "node" did not bring a Node.js that runs here'
+  cp package-lock.json "$STAMP"
+}
+
+# Sandboxes see the host's /usr: Python has to be there, with all of its library, which python3-minimal lacks.
+has_python() { [ -x /usr/bin/python3 ] && ls /usr/lib/python3*/asyncio/__init__.py >/dev/null 2>&1; }
+
+missing_host_packages() {
+  has crun || echo crun
+  has runc || echo runc
+  has catatonit || echo catatonit
+  if ! has unshare || ! has nsenter; then echo util-linux; fi
+  if ! has mount || ! has umount; then echo mount; fi
+  has mkfifo || echo coreutils
+  [ -x /bin/bash ] || echo bash
+  has_python || echo python3
+}
+
+npm_packages_are_current || install_npm_packages
+if [ "${1-all}" != node ]; then
+  # shellcheck disable=SC2046 # one word for each package
+  require_packages $(missing_host_packages)
+fi
