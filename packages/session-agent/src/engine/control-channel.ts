@@ -63,7 +63,7 @@ export class ControlChannel {
   }
 
   #deliver(): void {
-    for (let line = this.#lines.shift(); line !== undefined && !this.#lost; line = this.#lines.shift()) {
+    for (let line = this.#lines.shift(); line !== undefined; line = this.#lines.shift()) {
       const frame = parseKernelFrame(line);
       if (frame === undefined) {
         this.#lose();

@@ -38,9 +38,14 @@ export class KernelProcess {
         this.#lose();
       },
     });
-    void process.exited.then((exit) => {
-      this.#finish({ type: 'exited', exit });
-    });
+    process.exited.then(
+      (exit) => {
+        this.#finish({ type: 'exited', exit });
+      },
+      () => {
+        this.#finish({ type: 'lost' });
+      },
+    );
   }
 
   get alive(): boolean {
@@ -108,9 +113,10 @@ export class KernelProcess {
     const timer = setTimeout(() => {
       this.#finish({ type: 'lost' });
     }, EXIT_WAIT_MS);
-    void this.#process.exited.then(() => {
+    const wait = (): void => {
       clearTimeout(timer);
-    });
+    };
+    this.#process.exited.then(wait, wait);
   }
 
   #finish(end: KernelEnd): void {

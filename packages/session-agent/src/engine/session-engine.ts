@@ -67,7 +67,8 @@ export class SessionEngine implements Agent, AsyncDisposable {
    * @throws what the spawner throws
    */
   async prewarm(language: Language, signal: AbortSignal): Promise<void> {
-    using _turn = await this.#lock.acquire(signal);
+    using turn = await this.#lock.acquire(signal);
+    turn satisfies Disposable;
     await this.#buryDead(language);
     const kernel = this.#kernels.get(language) ?? (await this.#startKernel(language, signal));
     await kernel.settled;

@@ -39,7 +39,8 @@ export async function runStep(request: StepRequest, place: StepPlace): Promise<S
     kernel.stdout.begin(marker, (bytes) => stdout.write(bytes)),
     kernel.stderr.begin(marker, (bytes) => stderr.write(bytes)),
   ]);
-  await using _stopping = stopKernel(kernel, stop);
+  await using stopping = stopKernel(kernel, stop);
+  stopping satisfies AsyncDisposable;
   const results = new ResultLimit(MAX_RESULT_BYTES);
   const line = encodeStepFrame({
     ...request,
@@ -57,7 +58,8 @@ export async function runStep(request: StepRequest, place: StepPlace): Promise<S
   await drainOutput(kernel, drained, { stop, events, alive: end.type === 'done' });
   kernel.stdout.abandon();
   kernel.stderr.abandon();
-  await Promise.all([stdout.end(), stderr.end()].filter(() => stop.cause === undefined));
+  stdout.end();
+  stderr.end();
   return {
     end,
     truncated: stdout.truncated || stderr.truncated || results.exceeded,

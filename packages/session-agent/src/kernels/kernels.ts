@@ -34,7 +34,13 @@ export const KERNELS: Readonly<Record<Language, Kernel>> = {
   },
   javascript: {
     launch: ({ nodePath, kernelsDirectory, acornPath }, memoryLimitBytes) => ({
-      argv: [nodePath, ...heapLimit(memoryLimitBytes), `${kernelsDirectory}/javascript/kernel.js`, acornPath],
+      argv: [
+        nodePath,
+        ...heapLimit(memoryLimitBytes),
+        ...QUIET,
+        `${kernelsDirectory}/javascript/kernel.cjs`,
+        acornPath,
+      ],
       env: {},
     }),
   },
@@ -45,6 +51,9 @@ export const KERNELS: Readonly<Record<Language, Kernel>> = {
     }),
   },
 };
+
+/** Of the loader that the kernel itself uses. */
+const QUIET = ['--disable-warning=ExperimentalWarning'];
 
 function heapLimit(memoryLimitBytes: number | undefined): string[] {
   return memoryLimitBytes === undefined

@@ -1,0 +1,101 @@
+'use strict';
+const { Session } = require('node:inspector');
+const vm = require('node:vm');
+
+/** Evaluates code as the consoles of browsers do: `await` at top level, and every name can be declared again. */
+class Evaluator {
+  #session = new Session();
+  #receiver;
+  #received;
+  #start = new vm.Script('this[Symbol.for("caisson.start")]()');
+
+  constructor() {
+    this.#session.connect();
+    const key = Symbol.for('caisson.receive');
+    globalThis[key] = (value) => {
+      this.#received = value;
+    };
+    this.#session.post(
+      'Runtime.evaluate',
+      { expression: 'globalThis[Symbol.for("caisson.receive")]' },
+      (error, reply) => {
+        if (error) throw error;
+        this.#receiver = reply.result.objectId;
+      },
+    );
+    delete globalThis[key];
+  }
+
+  /**
+   * Resolves with `{value}`, or `{error, position}` where the code threw. A SIGINT ends code that does not give way
+   * to the event loop, and rejects.
+   */
+  evaluate(expression) {
+    return new Promise((resolve, reject) => {
+      const take = (error, reply) => {
+        if (error) reject(error);
+        else if (reply.exceptionDetails === undefined) resolve(this.#settled(reply.result));
+        else {
+          const { exception, lineNumber, columnNumber } = reply.exceptionDetails;
+          resolve({
+            error: this.#valueOf(exception),
+            position: { line: lineNumber + 1, column: columnNumber + 1 },
+          });
+        }
+      };
+      this.#interruptibly(() => {
+        const request = { expression, replMode: true, objectGroup: 'step', silent: true };
+        this.#session.post('Runtime.evaluate', request, take);
+      }, reject);
+    });
+  }
+
+  /**
+   * Not by the inspector's own `awaitPromise`: it answers, and crashes, in the middle of a collection of garbage if
+   * that finds that the promise can never settle.
+   */
+  async #settled(reference) {
+    try {
+      const result = await this.#valueOf(reference);
+      return { value: result?.['.repl_result'] };
+    } catch (error) {
+      return { error };
+    }
+  }
+
+  /** The values themselves are not kept alive any longer. */
+  release() {
+    this.#session.post('Runtime.releaseObjectGroup', { objectGroup: 'step' });
+  }
+
+  #interruptibly(action, onInterrupt) {
+    const key = Symbol.for('caisson.start');
+    globalThis[key] = () => {
+      delete globalThis[key];
+      action();
+    };
+    try {
+      this.#start.runInThisContext({ breakOnSigint: true });
+    } catch (error) {
+      onInterrupt(error);
+    }
+  }
+
+  /** The inspector speaks of values by reference; this gets the value. */
+  #valueOf({ type, value, unserializableValue, objectId }) {
+    if (objectId === undefined && unserializableValue === undefined)
+      return type === 'undefined' ? undefined : value;
+    const argument = objectId === undefined ? { unserializableValue } : { objectId };
+    this.#session.post('Runtime.callFunctionOn', {
+      objectId: this.#receiver,
+      functionDeclaration: 'function (value) { this(value); }',
+      arguments: [argument],
+      silent: true,
+    });
+    const received = this.#received;
+    this.#received = undefined;
+    return received;
+  }
+}
+
+module.exports = { Evaluator };

@@ -1,0 +1,41 @@
+'use strict';
+const { inspect } = require('node:util');
+
+const MAX_MESSAGE = 16 * 1024;
+const MAX_FRAMES = 100;
+
+/** Name, message and traceback of whatever was thrown; never throws. */
+function describeError({ error, position, file }) {
+  try {
+    if (!(error instanceof Error))
+      return { name: 'Error', message: cut(inspect(error)), traceback: [`Uncaught ${cut(inspect(error))}`] };
+    const lines = callersLines(String(error.stack));
+    if (error instanceof SyntaxError && position !== undefined && lines.every((line) => !isFrame(line))) {
+      lines.push(`    at ${file}:${position.line}:${position.column}`);
+    }
+    return { name: String(error.name), message: cut(String(error.message)), traceback: lines };
+  } catch {
+    return { name: 'Error', message: '<unprintable>', traceback: [] };
+  }
+}
+
+/** Ours and Node's own frames are left out. */
+function callersLines(stack) {
+  const all = stack.slice(0, MAX_FRAMES * MAX_MESSAGE).split('\n');
+  const start = all.findIndex((line) => line.startsWith('    at Session.post (node:inspector'));
+  const lines = start === -1 ? all : all.slice(0, start);
+  return lines
+    .filter((line) => !isFrame(line) || isCallers(line))
+    .slice(0, MAX_FRAMES)
+    .map(cut);
+}
+
+const isFrame = (line) => /^ {4}at /.test(line);
+const isCallers = (line) =>
+  !line.includes('node:') && !line.includes(__dirname) && !line.includes('evalmachine.');
+
+function cut(text) {
+  return text.length <= MAX_MESSAGE ? text : `${text.slice(0, MAX_MESSAGE)}…`;
+}
+
+module.exports = { describeError };

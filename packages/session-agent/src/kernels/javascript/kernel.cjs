@@ -1,0 +1,18 @@
+'use strict';
+// Runs the steps of a session. `node kernel.cjs <path of acorn>`, with the control channel on descriptor 3.
+
+const { Channel } = require('./channel.cjs');
+const { installStreams } = require('./streams.cjs');
+const { StepRunner } = require('./step.cjs');
+
+// Node makes what it inherits close-on-exec at its start, and cannot move a descriptor.
+const channel = new Channel(3);
+const runner = new StepRunner({
+  channel,
+  streams: installStreams(),
+  workspace: process.cwd(),
+  acornPath: process.argv[2],
+});
+process.argv.length = 1;
+channel.onFrame((frame) => runner.run(frame));
+channel.send({ type: 'ready' });

@@ -1,0 +1,120 @@
+'use strict';
+const fs = require('node:fs');
+const { Writable } = require('node:stream');
+
+/** Node's own streams buffer, and lose what is buffered when the process ends; these write at once. */
+class SyncOutput extends Writable {
+  constructor(fd) {
+    super({ decodeStrings: false });
+    this.fd = fd;
+    this._type = 'pipe';
+  }
+
+  _write(chunk, encoding, done) {
+    try {
+      writeAll(this.fd, typeof chunk === 'string' ? Buffer.from(chunk, encoding) : chunk);
+    } catch {
+      // Closed by the code, or nobody reads any more: as for any program that writes into the void.
+    }
+    done();
+  }
+
+  /** As the ones that they replace, these stay open whatever is called. */
+  end() {
+    return this;
+  }
+
+  destroy() {
+    return this;
+  }
+}
+
+function writeAll(fd, bytes) {
+  for (let at = 0; at < bytes.length;) {
+    try {
+      at += fs.writeSync(fd, bytes, at);
+    } catch (error) {
+      if (error.code !== 'EAGAIN') throw error;
+      // A child has made the pipe non-blocking, and it is full.
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
+    }
+  }
+}
+
+/** Standard input of a step. Node cannot duplicate a descriptor: what is opened next gets the lowest that is free. */
+class Input {
+  #used = false;
+  #stream;
+
+  constructor() {
+    Object.defineProperty(process, 'stdin', {
+      configurable: true,
+      enumerable: true,
+      get: () => this.#current(),
+    });
+  }
+
+  give(text) {
+    this.#stream = undefined;
+    if (text === '' && !this.#used) return;
+    this.#used = text !== '';
+    if (this.#used) withFile(text, reopen);
+    else reopen('/dev/null');
+  }
+
+  #current() {
+    this.#stream ??= new fs.ReadStream(null, { fd: 0, autoClose: false });
+    this.#stream.fd = 0;
+    return this.#stream;
+  }
+}
+
+function reopen(path) {
+  try {
+    fs.closeSync(0);
+  } catch {
+    // The code has closed it already.
+  }
+  fs.openSync(path, 'r');
+}
+
+function withFile(text, use) {
+  const directory = fs.mkdtempSync('/tmp/.stdin-');
+  const path = `${directory}/stdin`;
+  try {
+    fs.writeFileSync(path, text, { mode: 0o600, flag: 'wx' });
+    use(path);
+  } finally {
+    fs.rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+function installStreams() {
+  for (const [name, fd] of [
+    ['stdout', 1],
+    ['stderr', 2],
+  ]) {
+    Object.defineProperty(process, name, {
+      configurable: true,
+      enumerable: true,
+      value: new SyncOutput(fd),
+      writable: true,
+    });
+  }
+  return {
+    input: new Input(),
+    /** Behind all that was written: the engine knows by it that all has arrived. */
+    mark(nonce) {
+      const marker = Buffer.from(`\0${nonce}\n`);
+      for (const fd of [1, 2]) {
+        try {
+          writeAll(fd, marker);
+        } catch {
+          // Closed by the code; the engine waits half a second for it and goes on.
+        }
+      }
+    },
+  };
+}
+
+module.exports = { installStreams };
