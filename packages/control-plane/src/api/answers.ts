@@ -5,6 +5,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { z } from 'zod';
 import type { Executions } from '../orchestrator/executions.ts';
 import { executionStatusOf } from '../orchestrator/execution-view.ts';
+import { whenGone } from './caller.ts';
 import { sendEvents } from './sse.ts';
 import type { SseSettings } from './sse.ts';
 
@@ -64,16 +65,10 @@ async function waitFor(
   id: ExecutionId,
   detached: boolean,
 ): Promise<ExecutionResult> {
-  const onClose = () => {
-    if (!detached && !reply.raw.writableFinished) executions.cancel(tenantId, id).catch(ignore);
-  };
-  reply.raw.once('close', onClose);
-  if (reply.raw.destroyed) onClose();
-  try {
-    return await executions.result(tenantId, id);
-  } finally {
-    reply.raw.off('close', onClose);
-  }
+  whenGone(reply, () => {
+    if (!detached) executions.cancel(tenantId, id).catch(ignore);
+  });
+  return executions.result(tenantId, id);
 }
 
 function ignore(): void {

@@ -44,7 +44,7 @@ test('an asynchronous job is accepted, found, and ends', async () => {
 
 test('events are streamed while they happen, and end with the result', async () => {
   await using server = await start();
-  const gate = Promise.withResolvers<void>();
+  const gate: PromiseWithResolvers<void> = Promise.withResolvers();
   server.plane.on('prints', async (_step, events) => {
     await events({ type: 'stdout', text: 'one\n' });
     await gate.promise;

@@ -1,9 +1,10 @@
 import { fileEntry, fileList, fileListQuery, isCaissonError, workspacePath } from '@caisson/protocol';
 import type { FileEntry, Files, SessionId, TenantId, WorkspacePath } from '@caisson/protocol';
-import type { FastifyRequest } from 'fastify';
+import type { FastifyReply } from 'fastify';
 import { Readable } from 'node:stream';
 import { z } from 'zod';
 import { problems } from './answers.ts';
+import { callerSignal } from './caller.ts';
 import { attachment, exactly, fileEntryOf, withIdleLimit } from './file-bodies.ts';
 import { keyOfCursor, pageOf } from './paging.ts';
 import type { Api } from './server.ts';
@@ -42,8 +43,8 @@ export function withFiles<Result>(
 }
 
 /** Ends when the caller goes away, or after thirty seconds. */
-function shortly(request: FastifyRequest): AbortSignal {
-  return AbortSignal.any([request.signal, AbortSignal.timeout(SHORT_MS)]);
+function shortly(reply: FastifyReply): AbortSignal {
+  return AbortSignal.any([callerSignal(reply), AbortSignal.timeout(SHORT_MS)]);
 }
 
 function listRoute(api: Api, services: Services): void {
@@ -57,11 +58,11 @@ function listRoute(api: Api, services: Services): void {
       querystring: fileListQuery,
       response: { 200: fileList, ...problems },
     },
-    handler: (request) => {
+    handler: (request, reply) => {
       const { path, limit, cursor } = request.query;
       const page = { after: keyOfCursor(cursor) ?? '', limit: limit + 1 };
       return withFiles(services, request.principal.tenantId, request.params.session_id, async (files) => {
-        const entries = await files.list(path, page, shortly(request));
+        const entries = await files.list(path, page, shortly(reply));
         return pageOf(entries, limit, ({ name }) => name, fileEntryOf);
       });
     },
@@ -96,7 +97,7 @@ function downloadRoutes(api: Api, services: Services): void {
       const { tenantId } = request.principal;
       const { session_id: sessionId, '*': path } = request.params;
       const { entry, body } = await withFiles(services, tenantId, sessionId, (files) =>
-        files.read(path, request.signal),
+        files.read(path, callerSignal(reply)),
       );
       return reply
         .code(200)
@@ -117,7 +118,7 @@ function downloadRoutes(api: Api, services: Services): void {
       const { tenantId } = request.principal;
       const { session_id: sessionId, '*': path } = request.params;
       const entry = await withFiles(services, tenantId, sessionId, (files) =>
-        files.stat(path, shortly(request)),
+        files.stat(path, shortly(reply)),
       );
       return reply.code(200).headers(headersOf(entry)).send(undefined);
     },
@@ -138,9 +139,9 @@ function writeRoute(api: Api, services: Services): void {
       const { session_id: sessionId, '*': path } = request.params;
       const body = request.body instanceof Readable ? request.body : Readable.from([]);
       return withFiles(services, request.principal.tenantId, sessionId, async (files) => {
-        const known = await exists(files, path, shortly(request));
+        const known = await exists(files, path, shortly(reply));
         const limited = withIdleLimit(body, services.config.bodyTimeoutMs);
-        const entry = await files.write(path, limited, request.signal);
+        const entry = await files.write(path, limited, callerSignal(reply));
         return reply.code(known ? 200 : 201).send(fileEntryOf(entry));
       });
     },
@@ -170,7 +171,7 @@ function deleteRoute(api: Api, services: Services): void {
     handler: async (request, reply) => {
       const { tenantId } = request.principal;
       const { session_id: sessionId, '*': path } = request.params;
-      await withFiles(services, tenantId, sessionId, (files) => files.delete(path, shortly(request)));
+      await withFiles(services, tenantId, sessionId, (files) => files.delete(path, shortly(reply)));
       return reply.code(204).send();
     },
   });

@@ -9,12 +9,12 @@ import {
   sessionList,
   sessionListQuery,
 } from '@caisson/protocol';
-import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { executionSummaryOf } from '../orchestrator/execution-view.ts';
 import { sessionOf } from '../orchestrator/session-view.ts';
 import { submitStep } from '../orchestrator/steps.ts';
 import { answerExecution, answerMode, executionAnswers, idempotencyKey, problems } from './answers.ts';
+import { callerSignal, whenGone } from './caller.ts';
 import { keyOfCursor, pageOf } from './paging.ts';
 import type { Api } from './server.ts';
 import type { Services } from './services.ts';
@@ -43,7 +43,7 @@ function createRoute(api: Api, { sessions, idempotency }: Services): void {
       const { tenantId } = request.principal;
       const key = idempotencyKey(request.headers);
       const created = idempotency.once({ tenantId, endpoint: 'sessions', key, request: request.body }, () =>
-        sessions.create(tenantId, request.body),
+        sessions.create(tenantId, request.body, key === undefined ? callerSignal(reply) : undefined),
       );
       const id = await created;
       if (key === undefined) {
@@ -60,17 +60,6 @@ function createRoute(api: Api, { sessions, idempotency }: Services): void {
       const record = await sessions.find(tenantId, id);
       return reply.code(201).header('location', `/api/v1/sessions/${id}`).send(sessionOf(record));
     },
-  });
-}
-
-/** Calls `act` if the caller goes away, or has gone, before it has the answer. */
-function whenGone(reply: FastifyReply, act: () => void): void {
-  if (reply.raw.destroyed) {
-    act();
-    return;
-  }
-  reply.raw.once('close', () => {
-    if (!reply.raw.writableFinished) act();
   });
 }
 

@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { whenGone } from './caller.ts';
 import type { FeedEvent, Follower } from '../orchestrator/output-feed.ts';
 
 export interface SseSettings {
@@ -16,7 +17,7 @@ export function sendEvents(
   settings: SseSettings,
 ): FastifyReply {
   const gone = new AbortController();
-  reply.raw.once('close', () => {
+  whenGone(reply, () => {
     // The generator may be waiting for an event that is far off: it is woken, so that it ends now.
     gone.abort();
     follower[Symbol.dispose]();

@@ -3,6 +3,7 @@ import { CaissonError, parseWorkspacePath, uploadedFiles } from '@caisson/protoc
 import type { FileEntry, Files, WorkspacePath } from '@caisson/protocol';
 import type { FastifyRequest } from 'fastify';
 import { problems } from './answers.ts';
+import { callerSignal } from './caller.ts';
 import { fileEntryOf, withIdleLimit } from './file-bodies.ts';
 import { withFiles } from './files.ts';
 import type { Api } from './server.ts';
@@ -51,7 +52,7 @@ export async function uploadRoute(api: Api, services: Services): Promise<void> {
         }
         const { tenantId } = request.principal;
         const entries = await withFiles(services, tenantId, request.params.session_id, (files) =>
-          writeForm(request, files, services.config.bodyTimeoutMs),
+          writeForm(request, files, services.config.bodyTimeoutMs, callerSignal(reply)),
         );
         if (entries.length === 0) throw invalid('body', 'must have at least one file');
         return reply.code(201).send({ files: entries.map(fileEntryOf) });
@@ -61,11 +62,16 @@ export async function uploadRoute(api: Api, services: Services): Promise<void> {
 }
 
 /** What the parser of forms says of a form that is broken. */
-const BROKEN_FORM = /^(?:Unexpected end of|Malformed|Multipart:|Unterminated|Missing)/;
+const BROKEN_FORM = /^(?:Unexpected end of|Malformed|Multipart:|Unterminated|Missing|Part terminated)/;
 
-async function writeForm(request: FastifyRequest, files: Files, idleMs: number): Promise<FileEntry[]> {
+async function writeForm(
+  request: FastifyRequest,
+  files: Files,
+  idleMs: number,
+  signal: AbortSignal,
+): Promise<FileEntry[]> {
   try {
-    return await writeParts(request, files, idleMs);
+    return await writeParts(request, files, idleMs, signal);
   } catch (error) {
     if (error instanceof Error && BROKEN_FORM.test(error.message))
       throw invalid('body', 'is not a whole form');
@@ -73,13 +79,18 @@ async function writeForm(request: FastifyRequest, files: Files, idleMs: number):
   }
 }
 
-async function writeParts(request: FastifyRequest, files: Files, idleMs: number): Promise<FileEntry[]> {
+async function writeParts(
+  request: FastifyRequest,
+  files: Files,
+  idleMs: number,
+  signal: AbortSignal,
+): Promise<FileEntry[]> {
   const entries: FileEntry[] = [];
   let directory = '';
   for await (const part of request.parts()) {
     if (part.type === 'file') {
       const path = pathOf(directory, part.filename);
-      entries.push(await files.write(path, withIdleLimit(part.file, idleMs), request.signal));
+      entries.push(await files.write(path, withIdleLimit(part.file, idleMs), signal));
     } else if (part.fieldname === 'path') {
       if (typeof part.value !== 'string' || part.valueTruncated) throw invalid('path', 'must be a path');
       directory = checked('path', part.value);

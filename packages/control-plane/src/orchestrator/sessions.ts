@@ -55,8 +55,16 @@ export class Sessions {
     return this.#live.size;
   }
 
-  /** Records a session; its sandbox is then made by `make`. @throws CaissonError if it may not be made */
-  async create(tenantId: TenantId, request: CreateSessionRequest): Promise<SessionId> {
+  /**
+   * Makes a session with its sandbox; when `caller` is aborted meanwhile, it is ended again.
+   * @throws CaissonError `template_not_found`, `session_limit_reached`, `session_not_running` where it was ended
+   * meanwhile, and what the data plane throws
+   */
+  async create(
+    tenantId: TenantId,
+    request: CreateSessionRequest,
+    caller: AbortSignal | undefined,
+  ): Promise<SessionId> {
     if (this.#stopping) throw new CaissonError('shutting_down', { retryAfterSeconds: 5 });
     const { config, clock, dataPlane, ids, store } = this.#dependencies;
     const record = newSession(request, { tenantId, templates: dataPlane.templates, now: clock.nowMs(), ids });
@@ -67,12 +75,18 @@ export class Sessions {
     }
     const live = liveSession(record);
     this.#live.set(record.id, live);
+    const onGone = () => {
+      this.#endSoon(live, 'requested');
+    };
+    caller?.addEventListener('abort', onGone, { once: true });
     try {
       await store.insert(record);
       await this.#make(live, request.env_vars);
     } catch (error) {
       await this.#end(live, 'create_failed');
       throw error;
+    } finally {
+      caller?.removeEventListener('abort', onGone);
     }
     return record.id;
   }

@@ -1,7 +1,6 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { readFile } from 'node:fs/promises';
 import pino from 'pino';
 import type { Clock } from '../clock.ts';
 import { controlPlaneConfig } from '../config.ts';
@@ -33,6 +32,8 @@ export interface StartOptions {
   readonly dataDir?: string;
   readonly clock?: Clock;
   readonly plane?: FakeDataPlane;
+  /** The key to call with where the directory has one already, and so no admin key is made. */
+  readonly keyFallback?: string;
 }
 
 /** A whole control plane on a free port, with a database in a temporary directory and a fake data plane. */
@@ -49,7 +50,7 @@ export async function start(options: StartOptions = {}): Promise<Started> {
   });
   undo.defer(() => control.close());
   const { url } = await control.listen(0, '127.0.0.1');
-  const key = await readFile(join(dataDir, 'admin.key'), 'utf8');
+  const key = options.keyFallback ?? (await readFile(join(dataDir, 'admin.key'), 'utf8'));
   const resources = undo.move();
   return {
     plane,
