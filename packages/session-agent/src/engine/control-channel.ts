@@ -83,9 +83,13 @@ export class ControlChannel {
     const go = (): void => {
       this.#waiting = false;
       this.#deliver();
-      if (!this.#waiting) this.#duplex.resume();
+      this.#resume();
     };
     pending.then(go, go);
+  }
+
+  #resume(): void {
+    if (!this.#waiting) this.#duplex.resume();
   }
 
   #lose(): void {

@@ -127,7 +127,7 @@ export class SessionEngine implements Agent, AsyncDisposable {
   async #run(request: StepRequest, run: Run, { memory, measurement }: Measured): Promise<StepOutcome> {
     const { stop, events, startedMs } = run;
     const lostBefore = await this.#buryDead(request.language);
-    if (lostBefore) await events.emit({ type: 'kernel_restarted' });
+    if (lostBefore) await stop.orBefore(events.emit({ type: 'kernel_restarted' }));
     const kernel = await this.#kernelFor(request.language, stop);
     if (kernel === undefined) return this.#unstarted(run);
     memory.watch(kernel);
@@ -140,7 +140,7 @@ export class SessionEngine implements Agent, AsyncDisposable {
     });
     const usage = measurement.end();
     const lostNow = await this.#buryDead(request.language);
-    if (lostNow) await stopping(events.emit({ type: 'kernel_restarted' }), stop);
+    if (lostNow) await stop.orBefore(events.emit({ type: 'kernel_restarted' }));
     const ending = endingOf({
       end,
       stop: stop.cause,
@@ -245,9 +245,4 @@ async function discard(kernel: KernelProcess): Promise<void> {
   } finally {
     kernel.close();
   }
-}
-
-/** A sink that hangs must not hold up a step that was stopped. */
-function stopping(pending: Promise<void> | undefined, stop: StepStop): Promise<void> | undefined {
-  return stop.cause === undefined ? pending : undefined;
 }

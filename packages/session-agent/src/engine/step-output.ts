@@ -31,8 +31,8 @@ export class StepOutput {
   }
 
   /** Gives out what is left of a character that never became whole, unless the limit cut it. */
-  end(): void {
-    if (!this.truncated) this.#emitText(this.#decoder.decode());
+  end(): Promise<void> | undefined {
+    return this.truncated ? undefined : this.#emitText(this.#decoder.decode());
   }
 
   /** The last bytes of stderr, whether they were kept or not. */

@@ -11,6 +11,7 @@ import { stopKernel } from './stop-kernel.ts';
 
 /** 128 bits: no code can guess what ends its own output. */
 const NONCE_BYTES = 16;
+const DONE = Promise.resolve();
 /** Of the bundles of one step together. */
 const MAX_RESULT_BYTES = 32 * 1024 * 1024;
 
@@ -58,8 +59,7 @@ export async function runStep(request: StepRequest, place: StepPlace): Promise<S
   await drainOutput(kernel, drained, { stop, events, alive: end.type === 'done' });
   kernel.stdout.abandon();
   kernel.stderr.abandon();
-  stdout.end();
-  stderr.end();
+  await stop.orBefore(Promise.all([stdout.end() ?? DONE, stderr.end() ?? DONE]));
   return {
     end,
     truncated: stdout.truncated || stderr.truncated || results.exceeded,

@@ -30,6 +30,15 @@ export class StepStop implements Disposable {
     return this.#controller.signal;
   }
 
+  /** Waits for `pending`, but not longer than until the stop. */
+  async orBefore(pending: Promise<unknown> | undefined): Promise<void> {
+    if (pending === undefined || this.cause !== undefined) return;
+    const stopped = new Promise((resolve) => {
+      this.signal.addEventListener('abort', resolve, { once: true });
+    });
+    await Promise.race([pending, stopped]);
+  }
+
   /** The caller's sink broke: there is nobody left to run for. */
   fail(error: Error): void {
     this.failure ??= error;

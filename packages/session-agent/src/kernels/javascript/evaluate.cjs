@@ -1,10 +1,12 @@
 'use strict';
 const { Session } = require('node:inspector');
+const { promiseHooks } = require('node:v8');
 const vm = require('node:vm');
 
 /** Evaluates code as the consoles of browsers do: `await` at top level, and every name can be declared again. */
 class Evaluator {
   #session = new Session();
+  #kept = new Set();
   #receiver;
   #received;
   #start = new vm.Script('this[Symbol.for("caisson.start")]()');
@@ -34,7 +36,7 @@ class Evaluator {
     return new Promise((resolve, reject) => {
       const take = (error, reply) => {
         if (error) reject(error);
-        else if (reply.exceptionDetails === undefined) resolve(this.#settled(reply.result));
+        else if (reply.exceptionDetails === undefined) resolve({ value: this.#valueOf(reply.result) });
         else {
           const { exception, lineNumber, columnNumber } = reply.exceptionDetails;
           resolve({
@@ -44,22 +46,28 @@ class Evaluator {
         }
       };
       this.#interruptibly(() => {
-        const request = { expression, replMode: true, objectGroup: 'step', silent: true };
-        this.#session.post('Runtime.evaluate', request, take);
+        const request = { expression, replMode: true, awaitPromise: true, objectGroup: 'step', silent: true };
+        this.#keepPromise(() => this.#session.post('Runtime.evaluate', request, take));
       }, reject);
     });
   }
 
   /**
-   * Not by the inspector's own `awaitPromise`: it answers, and crashes, in the middle of a collection of garbage if
-   * that finds that the promise can never settle.
+   * Keeps the promise of the evaluation, the first that it makes, until it is settled. The inspector answers in the
+   * middle of a collection of garbage if that finds that the promise can never settle, which is the end of Node.
    */
-  async #settled(reference) {
+  #keepPromise(action) {
+    const kept = this.#kept;
+    const stop = promiseHooks.onInit((promise) => {
+      stop();
+      kept.add(promise);
+      const forget = () => kept.delete(promise);
+      promise.then(forget, forget);
+    });
     try {
-      const result = await this.#valueOf(reference);
-      return { value: result?.['.repl_result'] };
-    } catch (error) {
-      return { error };
+      action();
+    } finally {
+      stop();
     }
   }
 

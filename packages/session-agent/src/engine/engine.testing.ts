@@ -1,0 +1,94 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  newExecutionId,
+  newSessionId,
+  type EventSink,
+  type Files,
+  type Language,
+  type OutputEvent,
+  type StepOutcome,
+  type StepRequest,
+} from '@caisson/protocol';
+import { hostLayout } from '../kernels/sandbox-files.ts';
+import { LocalSpawner } from './local-spawner.testing.ts';
+import { SessionEngine } from './session-engine.ts';
+import type { Usage, UsageMeter } from './usage-meter.ts';
+
+export class FakeMeter implements UsageMeter {
+  outOfMemory = false;
+  exceedMemory: () => void = () => undefined;
+
+  begin(onMemoryExceeded: () => void): { end(): Usage } {
+    this.exceedMemory = onMemoryExceeded;
+    return { end: () => ({ cpuMs: 1, peakMemoryBytes: 2, outOfMemory: this.outOfMemory }) };
+  }
+}
+
+export interface Ran {
+  readonly outcome: StepOutcome;
+  readonly events: readonly OutputEvent[];
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** An engine over processes of this host, in a directory of its own. */
+export class TestSession implements AsyncDisposable {
+  readonly workspace = mkdtempSync(join(tmpdir(), 'engine-'));
+  readonly spawner = new LocalSpawner();
+  readonly meter = new FakeMeter();
+  readonly engine: SessionEngine;
+  readonly #language: Language;
+
+  constructor(language: Language, memoryLimitBytes = 512 * 2 ** 20) {
+    this.#language = language;
+    this.engine = new SessionEngine({
+      spawner: this.spawner,
+      meter: this.meter,
+      files: {} as Files,
+      layout: hostLayout(),
+      workspaceDirectory: this.workspace,
+      memoryLimitBytes,
+    });
+  }
+
+  async run(code: string, options: Partial<StepRequest> = {}, hooks: Hooks = {}): Promise<Ran> {
+    const events: OutputEvent[] = [];
+    const sink: EventSink = (event) => {
+      events.push(event);
+      return hooks.sink?.(event);
+    };
+    const outcome = await this.engine.step(
+      { ...this.#defaults(), code, ...options },
+      sink,
+      hooks.signal ?? new AbortController().signal,
+    );
+    const text = (type: 'stdout' | 'stderr'): string =>
+      events.map((event) => (event.type === type ? event.text : '')).join('');
+    return { outcome, events, stdout: text('stdout'), stderr: text('stderr') };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.engine[Symbol.asyncDispose]();
+    rmSync(this.workspace, { recursive: true });
+  }
+
+  #defaults(): Omit<StepRequest, 'code'> {
+    return {
+      executionId: newExecutionId(),
+      sessionId: newSessionId(),
+      language: this.#language,
+      timeoutMs: 10_000,
+      env: {},
+      stdin: null,
+      event: { name: 'Ada "\\ é' },
+      outputLimitBytes: 1024 * 1024,
+    };
+  }
+}
+
+interface Hooks {
+  readonly sink?: EventSink;
+  readonly signal?: AbortSignal;
+}

@@ -1,0 +1,43 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { parseKernelFrame } from './kernel-frames.ts';
+import { encodeStepFrame } from './step-frame.ts';
+
+const refused = [
+  '',
+  '{',
+  'null',
+  '[]',
+  '{"type":"other"}',
+  '{"type":"done"}',
+  '{"type":"done","exit_code":256}',
+  '{"type":"done","exit_code":0,"error":5}',
+  '{"type":"result","bundle":[]}',
+  `{"type":"result","bundle":{"a":${'['.repeat(5000)}${']'.repeat(5000)}}}`,
+];
+for (const line of refused) {
+  test(`${line.slice(0, 50)} is no frame`, () => {
+    assert.equal(parseKernelFrame(line), undefined);
+  });
+}
+
+test('a step is JSON in one line, with no quote inside of a string', () => {
+  const line = encodeStepFrame({
+    nonce: 'n',
+    code: 'say "\\" \n\\',
+    stdin: '',
+    event: { a: '"' },
+    executionId: 'e',
+    sessionId: '',
+    remainingMs: 1.6,
+    memoryLimitBytes: undefined,
+    env: { A: '"' },
+  });
+  const frame = JSON.parse(line) as Record<string, string>;
+  assert.equal(frame['code'], 'say "\\" \n\\');
+  assert.equal(frame['event'], '{"a":"\\""}');
+  assert.equal(line.indexOf('\n'), line.length - 1);
+  const fields = line.split('"');
+  assert.equal(fields[11], JSON.stringify(frame['code']).slice(1, -1).replaceAll('\\"', '\\u0022'));
+  assert.deepEqual([fields[39], fields[41]], ['A', '\\u0022']);
+});

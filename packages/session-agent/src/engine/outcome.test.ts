@@ -1,0 +1,49 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { endingOf, type WhatHappened } from './outcome.ts';
+
+const done = { type: 'done', exitCode: 0, error: null, returnValue: undefined } as const;
+const exited = (exitCode: number | null, signal: NodeJS.Signals | null = null) =>
+  ({ type: 'exited', exit: { exitCode, signal } }) as const;
+const error = { name: 'E', message: 'm', traceback: [] };
+
+const cases: readonly [string, Partial<WhatHappened>, string][] = [
+  ['code that ends well', { end: done }, 'succeeded/null/0'],
+  ['an exception', { end: { ...done, exitCode: 1, error } }, 'failed/exception/1'],
+  ['exit(3)', { end: { ...done, exitCode: 3 } }, 'failed/exit_code/3'],
+  ['a process that ends with 3', { end: exited(3) }, 'failed/exit_code/3'],
+  ['a process that ends with 0', { end: exited(0) }, 'succeeded/null/0'],
+  ['a process that never was ready', { end: exited(1), wasReady: false }, 'failed/kernel_crashed/null'],
+  ['a crash', { end: exited(null, 'SIGSEGV') }, 'failed/kernel_crashed/null'],
+  ['a broken protocol', { end: { type: 'lost' } }, 'failed/kernel_crashed/null'],
+  [
+    'a kill for want of memory',
+    { end: exited(null, 'SIGKILL'), outOfMemory: true },
+    'failed/out_of_memory/null',
+  ],
+  ['the same told by exit code', { end: exited(137), outOfMemory: true }, 'failed/out_of_memory/null'],
+  [
+    'a kill by the memory guard',
+    { end: exited(null, 'SIGKILL'), killedForMemory: true },
+    'failed/out_of_memory/null',
+  ],
+  ['an exhausted heap', { end: exited(null, 'SIGABRT'), heapExhausted: true }, 'failed/out_of_memory/null'],
+  ['talk of an exhausted heap', { end: exited(1), heapExhausted: true }, 'failed/exit_code/1'],
+  ['a child killed for memory', { end: done, outOfMemory: true }, 'succeeded/null/0'],
+  [
+    'a deadline that was obeyed',
+    { end: { ...done, exitCode: 1, error }, stop: 'timeout' },
+    'timed_out/timeout/null',
+  ],
+  ['a deadline that was not', { end: exited(null, 'SIGKILL'), stop: 'timeout' }, 'timed_out/timeout/null'],
+  ['a cancel', { end: done, stop: 'cancelled' }, 'cancelled/cancelled/null'],
+  ['a shutdown', { end: done, stop: 'shutdown' }, 'cancelled/shutdown/null'],
+];
+
+for (const [name, happened, expected] of cases) {
+  test(`${name} is ${expected}`, () => {
+    const base = { end: done, stop: undefined, wasReady: true, killedForMemory: false, outOfMemory: false };
+    const { status, reason, exitCode } = endingOf({ ...base, heapExhausted: false, ...happened });
+    assert.equal(`${status}/${reason ?? 'null'}/${exitCode ?? 'null'}`, expected);
+  });
+}

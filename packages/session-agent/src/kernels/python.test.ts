@@ -1,0 +1,108 @@
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import { TestSession } from '../engine/engine.testing.ts';
+
+suite('python', () => {
+  test('state is kept, and the last expression is a result', async () => {
+    await using session = new TestSession('python');
+    await session.run('x = 20');
+    const { events } = await session.run('x + 1');
+    assert.deepEqual(events, [{ type: 'result', bundle: { 'text/plain': '21' } }]);
+  });
+
+  test('prints, os.write and subprocesses arrive in order', async () => {
+    await using session = new TestSession('python');
+    const { stdout } = await session.run(
+      'import os, subprocess\nprint("a", end="")\nos.write(1, b"b")\nsubprocess.run(["echo", "c"])\nprint("d")\nNone',
+    );
+    assert.equal(stdout, 'abc\nd\n');
+  });
+
+  test('handler is called with event and context; one of an earlier step is not', async () => {
+    await using session = new TestSession('python');
+    const code =
+      'async def handler(event, context):\n  return [event["name"], context.memory_limit_in_mb, context.get_remaining_time_in_millis() > 0]';
+    assert.deepEqual((await session.run(code)).outcome.returnValue, ['Ada "\\ é', 512, true]);
+    assert.equal((await session.run('1')).outcome.returnValue, undefined);
+  });
+
+  for (const [value, problem] of [
+    ['{"a": [{1}]}', /return_value\['a'\]\[0\] is of type set/],
+    ['float("nan")', /nan/],
+    ['{1: 2}', /must be str/],
+  ] as const) {
+    test(`a handler that returns ${value} fails and says why`, async () => {
+      await using session = new TestSession('python');
+      const { outcome } = await session.run(`handler = lambda event: ${value}`);
+      assert.equal(outcome.reason, 'exception');
+      assert.match(outcome.error?.message ?? '', problem);
+    });
+  }
+
+  test("a traceback shows the caller's lines only", async () => {
+    await using session = new TestSession('python');
+    const { outcome } = await session.run('def f():\n  return 1/0\nf()');
+    assert.equal(outcome.error?.name, 'ZeroDivisionError');
+    const traceback = outcome.error.traceback.join('');
+    assert.match(traceback, /line 3, in <module>\n {4}f\(\)/);
+    assert.doesNotMatch(traceback, /caisson/);
+  });
+
+  for (const [code, exitCode, stderr] of [
+    ['exit(3)', 3, ''],
+    ['raise SystemExit', 0, ''],
+    ['import sys; sys.exit("bye")', 1, 'bye\n'],
+  ] as const) {
+    test(`${code} is exit code ${exitCode} and keeps the state`, async () => {
+      await using session = new TestSession('python');
+      await session.run('x = 1');
+      const ran = await session.run(code);
+      assert.equal(ran.outcome.exitCode, exitCode);
+      assert.equal(ran.stderr, stderr);
+      assert.equal((await session.run('x')).outcome.status, 'succeeded');
+    });
+  }
+
+  test('stdin, environment and await work, for that step only', async () => {
+    await using session = new TestSession('python');
+    const code =
+      'import asyncio, os, subprocess\nawait asyncio.sleep(0)\nprint(input(), os.environ["A"])\nsubprocess.run(["printenv", "A"])\nNone';
+    const { stdout } = await session.run(code, { stdin: 'line\n', env: { A: '"x"' } });
+    assert.equal(stdout, 'line "x"\n"x"\n');
+    assert.equal((await session.run('input()')).outcome.error?.name, 'EOFError');
+    assert.equal((await session.run('os.environ.get("A")')).events.length, 0);
+  });
+
+  test('an exception, a class and a huge value whose own methods fail do no harm', async () => {
+    await using session = new TestSession('python');
+    const bad = 'class E(Exception):\n  def __str__(self): raise ValueError\n  __repr__ = __str__\n';
+    assert.equal((await session.run(`${bad}raise E`)).outcome.error?.name, 'E');
+    assert.equal((await session.run('E()')).outcome.status, 'succeeded');
+    assert.equal((await session.run('"x" * 10**6')).outcome.status, 'succeeded');
+    assert.equal((await session.run('def f(): f()\nf()')).outcome.error?.name, 'RecursionError');
+  });
+
+  test('a forked child that comes out of the code ends there', async () => {
+    await using session = new TestSession('python');
+    const { stdout, outcome } = await session.run(
+      'import os\npid = os.fork()\nif pid: os.wait()\nprint(pid > 0)',
+    );
+    assert.equal(outcome.status, 'succeeded');
+    assert.deepEqual(stdout.split('\n').sort(), ['', 'False', 'True']);
+  });
+
+  test('pickle, inspect and dataclasses find what they need in __main__', async () => {
+    await using session = new TestSession('python');
+    const code =
+      'import pickle, inspect, dataclasses\n@dataclasses.dataclass\nclass P:\n  a: int\ndef f():\n  pass\nprint(pickle.loads(pickle.dumps(P(1))), __name__)\nprint(inspect.getsource(f))';
+    const { stdout } = await session.run(code);
+    assert.equal(stdout, 'P(a=1) __main__\ndef f():\n  pass\n\n');
+  });
+
+  test('a kernel of which every descriptor was closed is replaced', async () => {
+    await using session = new TestSession('python');
+    const { outcome } = await session.run('import os\nos.closerange(0, 4096)');
+    assert.equal(outcome.reason === 'kernel_crashed' || outcome.reason === 'exit_code', true);
+    assert.equal((await session.run('print(1)')).stdout, '1\n');
+  });
+});
