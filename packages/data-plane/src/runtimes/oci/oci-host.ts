@@ -1,4 +1,4 @@
-import { mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { randomInt } from 'node:crypto';
 import { dirname, join } from 'node:path';
 import { SANDBOX_FILES } from '@caisson/session-agent';
@@ -50,7 +50,9 @@ export async function prepareOciHost(options: {
   if (layout === undefined || init === undefined) throw new Error(missingForOci().join('; '));
   await using cleanup = new AsyncDisposableStack();
   const { stateDirectory, logger } = options;
-  mkdirSync(stateDirectory, { recursive: true, mode: 0o711 });
+  mkdirSync(stateDirectory, { recursive: true });
+  // Root of a sandbox's user namespace, which is nobody here, has to pass through to what is mounted from below.
+  chmodSync(stateDirectory, 0o711);
   const instance = cleanup.use(beginInstance(stateDirectory));
   const idRanges = new IdRanges(join(stateDirectory, 'ids'), instance.name, randomInt(2 ** 31));
   await removeLeftovers({ stateDirectory, layout, idRanges, logger }, AbortSignal.timeout(CLEAN_TIMEOUT_MS));

@@ -38,6 +38,7 @@ export class OciSpawner implements Spawner {
   readonly #pipes: OutputPipes;
   readonly #live = new Set<OciProcess>();
   #count = 0;
+  #lastKill: Promise<void> = Promise.resolve();
 
   constructor(target: SpawnTarget, pipes: OutputPipes) {
     this.#target = target;
@@ -79,10 +80,16 @@ export class OciSpawner implements Spawner {
     return process;
   }
 
+  /** One kill after the other: each freezes the sandbox and thaws it again, which would undo another's freeze. */
   async #kill(killed: OciProcess): Promise<void> {
-    const others = [...this.#live].filter((process) => process !== killed);
-    const spared = new Set(others.flatMap((process) => process.pid() ?? []));
-    await killTree(this.#target.cgroup, this.#target.firstPid, spared, AbortSignal.timeout(KILL_TIMEOUT_MS));
+    const turn = this.#lastKill.then(async () => {
+      const others = [...this.#live].filter((process) => process !== killed);
+      const spared = new Set(others.flatMap((process) => process.pid() ?? []));
+      const { cgroup, firstPid } = this.#target;
+      await killTree(cgroup, firstPid, spared, AbortSignal.timeout(KILL_TIMEOUT_MS));
+    });
+    this.#lastKill = turn.catch(() => undefined);
+    await turn;
   }
 }
 

@@ -1,0 +1,56 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** All that an ended data plane with this state directory could have left on the host, each as a line. */
+export function leftoversOf(stateDirectory: string, instance: string): string[] {
+  return [
+    ...filesBelow(join(stateDirectory, 'instances')).map((path) => `file ${path}`),
+    ...filesBelow(join(stateDirectory, 'ids')).map((path) => `id range ${path}`),
+    ...mountsOf(stateDirectory).map((line) => `mount ${line}`),
+    ...cgroupsOf(instance).map((path) => `cgroup ${path}`),
+    ...processesOf(stateDirectory, instance).map((line) => `process ${line}`),
+  ];
+}
+
+function filesBelow(directory: string): string[] {
+  return existsSync(directory) ? readdirSync(directory).map((name) => join(directory, name)) : [];
+}
+
+function mountsOf(stateDirectory: string): string[] {
+  return readFileSync('/proc/self/mountinfo', 'utf8')
+    .split('\n')
+    .filter((line) => line.includes(stateDirectory));
+}
+
+/** Directories of the instance in every hierarchy; `` stands for any instance. */
+function cgroupsOf(instance: string): string[] {
+  const root = '/sys/fs/cgroup';
+  const hierarchies = [root, ...readdirSync(root).map((name) => join(root, name))];
+  return hierarchies.map((path) => join(path, 'caisson', instance)).filter((path) => existsSync(path));
+}
+
+/** Processes in the instance's cgroup, or whose command line names its directory. */
+function processesOf(stateDirectory: string, instance: string): string[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
+    .flatMap((pid) => {
+      try {
+        const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
+        const cgroups = readFileSync(`/proc/${pid}/cgroup`, 'utf8');
+        return command.includes(stateDirectory) || cgroups.includes(`/caisson/${instance}`)
+          ? [`${pid} ${command}`]
+          : [];
+      } catch {
+        // It has ended while we looked.
+        return [];
+      }
+    });
+}
+
+/** Name of the one instance that lives in the state directory. */
+export function instanceOf(stateDirectory: string): string {
+  const [name, ...others] = readdirSync(join(stateDirectory, 'instances'));
+  if (name === undefined || others.length > 0)
+    throw new Error(`not one instance: ${[name, ...others].join(', ')}`);
+  return name;
+}

@@ -1,0 +1,132 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { createDataPlane } from '@caisson/data-plane';
+import type { RuntimeChoice } from '@caisson/data-plane';
+import { newExecutionId, newSandboxId, newSessionId, newTenantId } from '@caisson/protocol';
+import type {
+  DataPlane,
+  LentSandbox,
+  MimeBundle,
+  OutputEvent,
+  SandboxRequest,
+  StepOutcome,
+  StepRequest,
+} from '@caisson/protocol';
+import { pino } from 'pino';
+
+const MIB = 2 ** 20;
+
+/** A data plane on this host with a state directory of its own; disposing ends it and removes the directory. */
+export async function startDataPlane(
+  runtime: RuntimeChoice = 'auto',
+): Promise<AsyncDisposable & { readonly dataPlane: DataPlane; readonly stateDirectory: string }> {
+  const stateDirectory = mkdtempSync(join('/run', 'caisson-test-'));
+  const dataPlane = await createDataPlane({ stateDirectory, runtime, logger: pino({ level: 'silent' }) });
+  return {
+    dataPlane,
+    stateDirectory,
+    [Symbol.asyncDispose]: async () => {
+      await dataPlane[Symbol.asyncDispose]();
+      rmSync(stateDirectory, { recursive: true });
+    },
+  };
+}
+
+/** A request for a small sandbox; `overrides` say what matters to the test. */
+export function sandboxRequest(overrides: Partial<SandboxRequest> = {}): SandboxRequest {
+  return {
+    id: newSandboxId(),
+    tenantId: newTenantId(),
+    templateId: 'python',
+    isolation: 'container',
+    resources: { cpuMillicores: 1000, memoryBytes: 128 * MIB, diskBytes: 32 * MIB, pids: 64 },
+    env: {},
+    isolationScope: 'auto',
+    ...overrides,
+  };
+}
+
+export interface Ran extends StepOutcome {
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly results: readonly MimeBundle[];
+  readonly events: readonly OutputEvent[];
+}
+
+export type StepOverrides = Partial<StepRequest>;
+
+/** A step request with sensible values; `overrides` say what matters to the test. */
+export function stepRequest(code: string, overrides: StepOverrides = {}): StepRequest {
+  return {
+    executionId: newExecutionId(),
+    sessionId: newSessionId(),
+    language: 'python',
+    code,
+    timeoutMs: 20_000,
+    env: {},
+    stdin: null,
+    event: {},
+    outputLimitBytes: MIB,
+    ...overrides,
+  };
+}
+
+/** Runs one step to its end and gathers what came of it. */
+export async function runStep(
+  sandbox: LentSandbox,
+  code: string,
+  overrides: StepOverrides = {},
+): Promise<Ran> {
+  const events: OutputEvent[] = [];
+  const outcome = await sandbox.agent.step(
+    stepRequest(code, overrides),
+    (event) => {
+      events.push(event);
+      return undefined;
+    },
+    AbortSignal.timeout(60_000),
+  );
+  return gather(outcome, events);
+}
+
+/** Runs one job to its end and gathers what came of it. */
+export async function runJob(
+  dataPlane: DataPlane,
+  code: string,
+  overrides: StepOverrides & { request?: SandboxRequest } = {},
+): Promise<Ran> {
+  const { request = sandboxRequest(), ...step } = overrides;
+  const events: OutputEvent[] = [];
+  const { outcome } = await dataPlane.runJob(
+    request,
+    stepRequest(code, { sessionId: null, ...step }),
+    (event) => {
+      events.push(event);
+      return undefined;
+    },
+    AbortSignal.timeout(60_000),
+  );
+  return gather(outcome, events);
+}
+
+function gather(outcome: StepOutcome, events: readonly OutputEvent[]): Ran {
+  const text = (type: 'stdout' | 'stderr') =>
+    events.map((event) => (event.type === type ? event.text : '')).join('');
+  const results = events.flatMap((event) => (event.type === 'result' ? [event.bundle] : []));
+  return { ...outcome, stdout: text('stdout'), stderr: text('stderr'), results, events };
+}
+
+/** Runs one step that must succeed and returns its standard output. */
+export async function outputOf(
+  sandbox: LentSandbox,
+  code: string,
+  overrides: StepOverrides = {},
+): Promise<string> {
+  const ran = await runStep(sandbox, code, overrides);
+  if (ran.status !== 'succeeded') {
+    throw new Error(
+      `the step ended as ${ran.status} (${ran.reason}): ${ran.stderr}${ran.error?.traceback.join('')}`,
+    );
+  }
+  return ran.stdout;
+}
