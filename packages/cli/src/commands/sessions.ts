@@ -1,0 +1,93 @@
+import type { SessionStatus } from '@caisson/protocol';
+import { ApiClient } from '../client/api.ts';
+import { findTarget } from '../client/target.ts';
+import type { Context } from '../context.ts';
+import { followExecution } from '../follow-execution.ts';
+import { watchForInterrupts } from '../interrupts.ts';
+import { writeText } from '../output.ts';
+import { renderFailure } from '../render/failure.ts';
+import { renderSessions } from '../render/sessions.ts';
+import { readStep, type StepOptions } from './step-request.ts';
+
+export interface ServerOptions {
+  readonly keyFile?: string;
+}
+
+export interface CreateOptions extends ServerOptions {
+  readonly template: string;
+  readonly timeout?: number;
+  readonly idleTimeout?: number;
+  readonly cpu?: string;
+  readonly memory?: string;
+  readonly disk?: string;
+  readonly env?: Record<string, string>;
+  readonly json: boolean;
+}
+
+async function clientFor({ settings }: Context, { keyFile }: ServerOptions): Promise<ApiClient> {
+  return new ApiClient(await findTarget(settings, keyFile));
+}
+
+export async function listSessions(
+  context: Context,
+  options: ServerOptions & { limit: number; status?: SessionStatus; json: boolean },
+): Promise<number> {
+  const { limit, status, json } = options;
+  const sessions = await (await clientFor(context, options)).listSessions({ limit, status });
+  await writeText(context.stdout, json ? `${JSON.stringify(sessions, null, 2)}\n` : renderSessions(sessions));
+  return 0;
+}
+
+/** Prints the id of the new session. */
+export async function createSession(context: Context, options: CreateOptions): Promise<number> {
+  const { template, timeout, idleTimeout, cpu, memory, disk, env, json } = options;
+  const resources = Object.entries({ cpu, memory, disk }).filter(([, value]) => value !== undefined);
+  const session = await (
+    await clientFor(context, options)
+  ).createSession({
+    template_id: template,
+    ...(timeout !== undefined && { timeout }),
+    ...(idleTimeout !== undefined && { idle_timeout: idleTimeout }),
+    ...(env !== undefined && { env_vars: env }),
+    ...(resources.length > 0 && { resources: Object.fromEntries(resources) }),
+  });
+  await writeText(context.stdout, json ? `${JSON.stringify(session, null, 2)}\n` : `${session.session_id}\n`);
+  return 0;
+}
+
+/** Runs a file as a step of a session. Returns the code's exit code. */
+export async function executeInSession(
+  context: Context,
+  id: string,
+  file: string,
+  options: ServerOptions & StepOptions,
+): Promise<number> {
+  const step = await readStep(file, options, context);
+  const client = await clientFor(context, options);
+  using interrupts = watchForInterrupts(context);
+  const execution = {
+    start: async (signal: AbortSignal) => client.runStep(id, step, signal),
+    cancel: client.cancel.bind(client),
+  };
+  return await followExecution(context, execution, interrupts.signal, options);
+}
+
+/** Deletes all that can be deleted; returns 1 if one could not. */
+export async function removeSessions(
+  context: Context,
+  ids: readonly string[],
+  options: ServerOptions,
+): Promise<number> {
+  const client = await clientFor(context, options);
+  let exitCode = 0;
+  for (const id of ids) {
+    try {
+      await client.deleteSession(id);
+      await writeText(context.stdout, `${id}\n`);
+    } catch (error) {
+      exitCode = 1;
+      await writeText(context.stderr, renderFailure(error));
+    }
+  }
+  return exitCode;
+}

@@ -1,0 +1,41 @@
+import { type JsonValue, type Language, LANGUAGES } from '@caisson/protocol';
+import type { Context } from '../context.ts';
+import { CliFailure } from '../failure.ts';
+import { languageOf } from '../language-of-file.ts';
+import { readSource } from '../read-source.ts';
+
+/** Options of every command that runs code. */
+export interface StepOptions {
+  readonly language?: Language;
+  /** Seconds. */
+  readonly timeout?: number;
+  readonly env?: Record<string, string>;
+  readonly event?: JsonValue;
+  readonly stdin: boolean;
+  readonly json: boolean;
+  readonly verbose: boolean;
+}
+
+/** What to run, in the words of the API. @throws CliFailure if a file is no good or tells no language */
+export async function readStep(file: string, options: StepOptions, { stdin }: Pick<Context, 'stdin'>) {
+  if (file === '-' && options.stdin) {
+    throw new CliFailure('standard input cannot be both the code and its input', {
+      suggestions: ['Give the code as a file, or leave out --stdin.'],
+    });
+  }
+  const code = await readSource(file, stdin);
+  const language = options.language ?? languageOf(file, code);
+  if (language === undefined) {
+    throw new CliFailure(`cannot tell the language of ${file === '-' ? 'standard input' : `"${file}"`}`, {
+      suggestions: [`Give it: --language ${LANGUAGES.join('|')}`],
+    });
+  }
+  return {
+    code,
+    language,
+    ...(options.timeout !== undefined && { timeout: options.timeout }),
+    ...(options.env !== undefined && { env_vars: options.env }),
+    ...(options.event !== undefined && { event: options.event }),
+    ...(options.stdin && { stdin: await readSource('-', stdin) }),
+  };
+}

@@ -1,0 +1,37 @@
+import { rmSync } from 'node:fs';
+import { mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Target } from './client/http.ts';
+import { CliFailure } from './failure.ts';
+import type { Planes } from './planes.ts';
+
+/** A server of our own on a free port, with nothing before and nothing after it. */
+export async function startEmbeddedServer(planes: Planes): Promise<Target & AsyncDisposable> {
+  await using stack = new AsyncDisposableStack();
+  const dataDir = await mkdtemp(join(tmpdir(), 'caisson-'));
+  const removeData = () => {
+    rmSync(dataDir, { recursive: true, force: true });
+  };
+  // Also where a second interrupt ends the process at once: the directory holds a key.
+  process.once('exit', removeData);
+  stack.defer(() => {
+    process.off('exit', removeData);
+    removeData();
+  });
+  const server = await planes.startServer({
+    port: 0,
+    host: '127.0.0.1',
+    dataDir,
+    runtime: 'auto',
+    logLevel: 'fatal',
+  });
+  stack.defer(async () => server.close());
+  if (server.adminKey === undefined) throw new CliFailure('the embedded server has made no key');
+  const release = stack.move();
+  return {
+    url: new URL(server.url),
+    apiKey: server.adminKey,
+    [Symbol.asyncDispose]: async () => release.disposeAsync(),
+  };
+}

@@ -1,0 +1,92 @@
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { CommanderError } from 'commander';
+import packageJson from '../package.json' with { type: 'json' };
+import type { Context, InterruptSignal } from './context.ts';
+import { CliFailure } from './failure.ts';
+import { isBrokenPipe } from './output.ts';
+import type { Planes, RunningServer, ServerOptions } from './planes.ts';
+import { buildProgram } from './program.ts';
+import { renderFailure } from './render/failure.ts';
+import { whyNotListening } from './why-not-listening.ts';
+
+const INTERRUPTS: readonly InterruptSignal[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+const { CAISSON_URL, CAISSON_API_KEY, XDG_DATA_HOME } = process.env;
+
+async function makeLogger(level: ServerOptions['logLevel']) {
+  const { pino } = await import('pino');
+  return pino({ level }, pino.destination({ dest: 2, sync: true }));
+}
+
+async function startServer(options: ServerOptions): Promise<RunningServer> {
+  const { port, host, dataDir, runtime } = options;
+  const [{ controlPlaneConfig, createControlPlane }, { createDataPlane, RuntimeUnavailableError }, logger] =
+    await Promise.all([
+      import('@caisson/control-plane'),
+      import('@caisson/data-plane'),
+      makeLogger(options.logLevel),
+    ]);
+  await using stack = new AsyncDisposableStack();
+  const dataPlane = stack.use(
+    await createDataPlane({ runtime, logger }).catch((error: unknown) => {
+      if (!(error instanceof RuntimeUnavailableError)) throw error;
+      const { problems } = error;
+      throw new CliFailure('this host cannot make sandboxes', { suggestions: problems, cause: error });
+    }),
+  );
+  const config = controlPlaneConfig.parse({ dataDir });
+  const controlPlane = await createControlPlane({ config, dataPlane, logger });
+  stack.defer(async () => controlPlane.close());
+  const { url } = await controlPlane.listen(port, host).catch((error: unknown) => {
+    throw whyNotListening(error, { host, port });
+  });
+  const release = stack.move();
+  return { url, adminKey: controlPlane.adminKey, close: async () => release.disposeAsync() };
+}
+
+const planes: Planes = {
+  startServer,
+  probeRuntimes: async (signal) => {
+    const [{ probeRuntimes }, logger] = await Promise.all([
+      import('@caisson/data-plane'),
+      makeLogger('fatal'),
+    ]);
+    return probeRuntimes({ logger, signal });
+  },
+};
+
+const context: Context = {
+  planes,
+  stdin: process.stdin,
+  stdout: process.stdout,
+  stderr: process.stderr,
+  settings: {
+    url: CAISSON_URL === '' ? undefined : CAISSON_URL,
+    apiKey: CAISSON_API_KEY === '' ? undefined : CAISSON_API_KEY,
+    defaultDataDir: join(XDG_DATA_HOME ?? join(homedir(), '.local', 'share'), 'caisson'),
+  },
+  watchInterrupts: (onInterrupt) => {
+    for (const signal of INTERRUPTS) process.on(signal, onInterrupt);
+    return {
+      [Symbol.dispose]: () => {
+        for (const signal of INTERRUPTS) process.off(signal, onInterrupt);
+      },
+    };
+  },
+  exit: (code) => process.exit(code),
+};
+
+// Each write tells its own failure; without a listener the same failure would end the process with a stack.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
+
+try {
+  const program = buildProgram(context, packageJson.version, (exitCode) => {
+    process.exitCode = exitCode;
+  });
+  await program.parseAsync();
+} catch (error) {
+  process.exitCode = error instanceof CommanderError || error instanceof CliFailure ? error.exitCode : 1;
+  if (!(error instanceof CommanderError) && !isBrokenPipe(error)) process.stderr.write(renderFailure(error));
+}
+// Connections that are kept for a next request would keep the process for some seconds.
+process.exit();

@@ -1,0 +1,25 @@
+import type { RuntimeHealth, RuntimeName } from '@caisson/protocol';
+
+export interface ServerOptions {
+  /** 0 takes a free one. */
+  readonly port: number;
+  readonly host: string;
+  readonly dataDir: string;
+  readonly runtime: RuntimeName | 'auto';
+  readonly logLevel: 'info' | 'fatal';
+}
+
+export interface RunningServer {
+  readonly url: string;
+  /** On the very first start with this data directory only. */
+  readonly adminKey: string | undefined;
+  /** Stops gracefully and leaves nothing behind; can be called twice. */
+  close(): Promise<void>;
+}
+
+/** What the composition root makes of the other planes, which are loaded only when they are asked for. */
+export interface Planes {
+  /** @throws CliFailure where this host cannot make sandboxes, or the port is taken */
+  startServer(options: ServerOptions): Promise<RunningServer>;
+  probeRuntimes(signal: AbortSignal): Promise<RuntimeHealth[]>;
+}

@@ -1,0 +1,19 @@
+import type { RuntimeHealth } from '@caisson/protocol';
+import { printable } from './printable.ts';
+
+/** What each runtime is worth on this host, and what to do about it. */
+export function renderDoctor(runtimes: readonly RuntimeHealth[]): string {
+  const lines = runtimes.flatMap((runtime) => [headline(runtime), ...runtime.problems.map(problemLine)]);
+  const works = runtimes.some(({ available }) => available);
+  const verdict = works ? 'This host can run code in sandboxes.' : 'This host cannot make sandboxes yet.';
+  return [...lines, '', verdict].map((line) => `${line}\n`).join('');
+}
+
+function headline({ name, version, available, chosen, isolation }: RuntimeHealth): string {
+  const state = available ? (chosen ? 'works, is used' : 'works') : 'does not work';
+  return `${available ? '✓' : '✗'} ${name}${version === null ? '' : ` ${printable(version)}`} (${isolation}): ${state}`;
+}
+
+function problemLine(problem: string): string {
+  return `    ${printable(problem)}`;
+}

@@ -1,0 +1,68 @@
+import type { ExecutionResult } from '@caisson/protocol';
+import { printable } from './printable.ts';
+
+/** Why an execution did not end well, in a line; `undefined` where it did, or where its output has said it. */
+export function renderEnding(result: ExecutionResult): string | undefined {
+  const { status, reason, error, kernel_restarted: restarted } = result;
+  const lost = restarted ? '; the state of the session is lost' : '';
+  switch (reason) {
+    case null:
+      return undefined;
+    case 'exception':
+      // A traceback was printed as the language prints it; what is no exception of the code has none.
+      return error !== null && error.traceback.length === 0
+        ? `caisson: ${printable(`${error.name}: ${error.message}`)}\n`
+        : undefined;
+    case 'exit_code':
+      return undefined;
+    case 'timeout':
+      return `caisson: the code reached its time limit and was stopped${lost}\n`;
+    case 'out_of_memory':
+      return `caisson: the code reached its memory limit and was killed${lost}\n`;
+    case 'kernel_crashed':
+      return `caisson: the process that ran the code has crashed${lost}\n`;
+    case 'cancelled':
+      return `caisson: cancelled${lost}\n`;
+    case 'session_terminated':
+    case 'shutdown':
+    case 'sandbox_lost':
+    case 'sandbox_unavailable':
+    default:
+      return `caisson: the execution ${status}: ${reason.replaceAll('_', ' ')}\n`;
+  }
+}
+
+/** Where an execution ran and how long it took. */
+export function renderReport(result: ExecutionResult, totalMs: number): string {
+  const { metrics, runtime, isolation, isolation_scope: scope, template_id: template } = result;
+  const rows: [string, string | null][] = [
+    ['execution', result.execution_id],
+    ['status', result.reason === null ? result.status : `${result.status} (${result.reason})`],
+    ['isolation', isolation && `${isolation} (runtime ${runtime ?? 'unknown'}, scope ${scope ?? 'unknown'})`],
+    ['template', `${template}, ${result.language}`],
+    ['duration', timesOf(metrics.duration_ms, metrics.queue_ms, totalMs)],
+    ['cpu', metrics.cpu_ms === null ? null : milliseconds(metrics.cpu_ms)],
+    ['peak memory', metrics.peak_memory_bytes === null ? null : mebibytes(metrics.peak_memory_bytes)],
+  ];
+  return rows
+    .filter(([, value]) => value !== null)
+    .map(([name, value]) => `${`${name}:`.padEnd(13)}${value ?? ''}\n`)
+    .join('');
+}
+
+function timesOf(durationMs: number | null, queueMs: number | null, totalMs: number): string {
+  const parts = [
+    durationMs === null ? undefined : milliseconds(durationMs),
+    queueMs === null ? undefined : `${milliseconds(queueMs)} in the queue`,
+    `${milliseconds(totalMs)} from request to result`,
+  ];
+  return parts.filter((part) => part !== undefined).join(', ');
+}
+
+function milliseconds(ms: number): string {
+  return `${ms >= 100 ? Math.round(ms) : Math.round(ms * 10) / 10} ms`;
+}
+
+function mebibytes(bytes: number): string {
+  return `${Math.round((bytes / 2 ** 20) * 10) / 10} MiB`;
+}
