@@ -116,7 +116,7 @@ suite('engine', () => {
     await using session = new TestSession('python');
     const line = '{"type":"done","exit_code":0}';
     const { stdout } = await session.run(
-      `print('${line}')\nimport os\nos.system("echo '${line}' 2>/dev/null >&3")\nprint(2)`,
+      `print('${line}')\nimport os\nos.system("""echo '${line}' 2>/dev/null >&3""")\nprint(2)`,
     );
     assert.equal(stdout, `${line}\n2\n`);
   });

@@ -82,6 +82,22 @@ suite('javascript', () => {
     assert.equal((await session.run(code, { sessionId: null })).stdout, 'late\n');
   });
 
+  test('children do not see the control channel', async () => {
+    await using session = new TestSession('javascript');
+    const code =
+      'require("child_process").spawnSync("ls", ["/proc/self/fd"], { stdio: "inherit" }); undefined';
+    assert.equal((await session.run(code)).stdout, '0\n1\n2\n3\n');
+  });
+
+  test('a promise that can never settle is waited for until the deadline', async () => {
+    await using session = new TestSession('javascript');
+    await session.run('let a = 1');
+    const { outcome } = await session.run('await new Promise(() => {})', { timeoutMs: 200 });
+    assert.equal(outcome.kernelRestarted, false);
+    const garbage = 'let k = []; for (let i = 0; i < 500000; i++) k.push({ i }); a';
+    assert.deepEqual((await session.run(garbage)).events.length, 1);
+  });
+
   test('a heap that is full is out_of_memory', async () => {
     await using session = new TestSession('javascript', 32 * 2 ** 20);
     const { outcome } = await session.run('const all = []; for (;;) all.push({ a: [all.length] })');

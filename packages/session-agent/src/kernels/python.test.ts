@@ -99,6 +99,32 @@ suite('python', () => {
     assert.equal(stdout, 'P(a=1) __main__\ndef f():\n  pass\n\n');
   });
 
+  for (const end of ['', 'exit(3)']) {
+    test(`a job waits for its threads and runs its atexit functions${end && ', also after exit'}`, async () => {
+      await using session = new TestSession('python');
+      const code =
+        'import atexit, threading\natexit.register(print, "atexit")\nthreading.Timer(0.05, print, ["thread"]).start()\n';
+      const { stdout } = await session.run(code + end, { sessionId: null });
+      assert.equal(stdout, 'thread\natexit\n');
+    });
+  }
+
+  test('an interrupt between two steps does nothing', async () => {
+    await using session = new TestSession('python');
+    await session.run('x = 1');
+    session.spawner.processes[0]?.kill('SIGINT');
+    assert.equal((await session.run('print(x)')).stdout, '1\n');
+  });
+
+  test('values offer other forms of themselves, and display shows them', async () => {
+    await using session = new TestSession('python');
+    const code =
+      'class V:\n  def __repr__(self): return "V"\n  def _repr_html_(self): return "<b>"\n  def _repr_png_(self): return b"png"\n  def _repr_svg_(self): raise ValueError\ndisplay(V())';
+    const { events } = await session.run(code);
+    const bundle = { 'text/plain': 'V', 'text/html': '<b>', 'image/png': 'cG5n' };
+    assert.deepEqual(events, [{ type: 'result', bundle }]);
+  });
+
   test('a kernel of which every descriptor was closed is replaced', async () => {
     await using session = new TestSession('python');
     const { outcome } = await session.run('import os\nos.closerange(0, 4096)');

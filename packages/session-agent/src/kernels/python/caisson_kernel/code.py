@@ -10,6 +10,19 @@ MISSING = object()
 
 
 def run_code(kernel, frame, outcome):
+    try:
+        run_cell(kernel, frame, outcome)
+    except KeyboardInterrupt:
+        raise
+    except BaseException:
+        if not frame['session_id']:
+            finish_job()
+        raise
+    if not frame['session_id']:
+        finish_job()
+
+
+def run_cell(kernel, frame, outcome):
     deadline = time.monotonic() + int(frame['remaining_ms']) / 1000
     filename = kernel.sources.add(frame['code'])
     namespace = kernel.main.__dict__
@@ -33,8 +46,6 @@ def run_code(kernel, frame, outcome):
 
         for bundle in figure_bundles():
             kernel.send_result(bundle)
-    if not frame['session_id']:
-        finish_job()
 
 
 def compile_code(text, filename):
