@@ -73,7 +73,7 @@ test('what is not Caisson, and what is not there, is said so', async () => {
     response.writeHead(302, { location: 'http://example.invalid/' }).end(),
   );
   await assert.rejects(startExecution(moved, JOB, signal), /cannot reach/);
-  const gone = { url: other.url, apiKey: undefined };
-  await other[Symbol.asyncDispose]();
+  const gone = await serveFake(() => undefined);
+  await gone[Symbol.asyncDispose]();
   await assert.rejects(startExecution(gone, JOB, signal), /nothing listens there/);
 });

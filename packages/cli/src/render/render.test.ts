@@ -27,14 +27,18 @@ test('doctor tells what works, what does not, and what to do about it', () => {
   assert.match(renderDoctor([broken]), /cannot make sandboxes yet\.\n$/);
 });
 
-test('an ending is told where the output has not told it already', () => {
+test('an ending is told with the traceback, and nothing is said of code that ended itself', () => {
   assert.equal(renderEnding(anExecution({})), undefined);
   assert.equal(renderEnding(anExecution({ status: 'failed', reason: 'exit_code', exit_code: 3 })), undefined);
-  const error = { name: 'ZeroDivisionError', message: 'division by zero', traceback: ['Traceback …'] };
-  assert.equal(renderEnding(anExecution({ status: 'failed', reason: 'exception', error })), undefined);
+  const traceback = ['Traceback:\n', '  line 1\n    f()\n', 'ValueError: x'];
+  const failed = { status: 'failed', reason: 'exception' } as const;
   assert.equal(
-    renderEnding(anExecution({ status: 'failed', reason: 'exception', error: { ...error, traceback: [] } })),
-    'caisson: ZeroDivisionError: division by zero\n',
+    renderEnding(anExecution({ ...failed, error: { name: 'ValueError', message: 'x', traceback } })),
+    'Traceback:\n  line 1\n    f()\nValueError: x\n',
+  );
+  assert.equal(
+    renderEnding(anExecution({ ...failed, error: { name: 'ValueError', message: 'x', traceback: [] } })),
+    'ValueError: x\n',
   );
   assert.match(renderEnding(anExecution({ status: 'timed_out', reason: 'timeout' })) ?? '', /time limit/);
   assert.match(

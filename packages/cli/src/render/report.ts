@@ -1,7 +1,10 @@
-import type { ExecutionResult } from '@caisson/protocol';
+import type { CodeError, ExecutionResult } from '@caisson/protocol';
 import { printable } from './printable.ts';
 
-/** Why an execution did not end well, in a line; `undefined` where it did, or where its output has said it. */
+/**
+ * Why an execution did not end well, with the traceback of an uncaught exception;
+ * `undefined` where it did end well, or ended itself.
+ */
 export function renderEnding(result: ExecutionResult): string | undefined {
   const { status, reason, error, kernel_restarted: restarted } = result;
   const lost = restarted ? '; the state of the session is lost' : '';
@@ -9,10 +12,7 @@ export function renderEnding(result: ExecutionResult): string | undefined {
     case null:
       return undefined;
     case 'exception':
-      // A traceback was printed as the language prints it; what is no exception of the code has none.
-      return error !== null && error.traceback.length === 0
-        ? `caisson: ${printable(`${error.name}: ${error.message}`)}\n`
-        : undefined;
+      return error === null ? undefined : renderError(error);
     case 'exit_code':
       return undefined;
     case 'timeout':
@@ -30,6 +30,12 @@ export function renderEnding(result: ExecutionResult): string | undefined {
     default:
       return `caisson: the execution ${status}: ${reason.replaceAll('_', ' ')}\n`;
   }
+}
+
+/** The traceback as the language prints it, which ends with the error itself; some errors have none. */
+function renderError({ name, message, traceback }: CodeError): string {
+  const lines = traceback.length > 0 ? traceback : [`${name}: ${message}`];
+  return lines.map((line) => (line.endsWith('\n') ? line : `${line}\n`)).join('');
 }
 
 /** Where an execution ran and how long it took. */
