@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { connect } from 'node:net';
 import { test } from 'node:test';
 import { executionResult, problemSchema } from '@caisson/protocol';
 import { untilAborted } from '../testing/fake-data-plane.ts';
@@ -118,7 +119,29 @@ test('a reader that has gone does not hold the execution up', async () => {
   await until(() => held);
   assert.equal((await read(server, id)).status, 'running');
   caller.abort();
+  await assert.rejects(answer.text());
   await until(async () => (await read(server, id)).status === 'succeeded');
+});
+
+test('a reader that stays but takes nothing is dropped, and does not hold the execution up', async () => {
+  await using server = await start({ config: { stalledReaderMs: 50 } });
+  server.plane.on('flood', async (_step, events) => {
+    for (let sent = 0; sent < 200; sent += 1) {
+      await events({ type: 'stdout', text: 'x'.repeat(64 * 1024) });
+    }
+    return {};
+  });
+  const { hostname, port } = new URL(server.url);
+  const socket = connect(Number(port), hostname);
+  const body = JSON.stringify({ code: 'flood' });
+  socket.write(
+    `POST /api/v1/jobs HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${server.key}\r\nAccept: text/event-stream\r\n` +
+      `Content-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+  );
+  await until(() => server.plane.steps.length === 1);
+  const id = server.plane.steps[0]?.executionId ?? '';
+  await until(async () => (await read(server, id)).status === 'succeeded');
+  socket.destroy();
 });
 
 test('a caller that goes away while it waits cancels its job', async () => {

@@ -4,7 +4,8 @@ import type { SQLInputValue } from 'node:sqlite';
 import { SqliteDialect } from 'kysely';
 import type { Dialect, SqliteStatement } from 'kysely';
 
-const BUSY_TIMEOUT_MS = 5000;
+/** Nobody else writes: only a server that is just ending may still hold the lock. */
+const BUSY_TIMEOUT_MS = 1000;
 /** Far above the number of statements that the repositories have; bounds what lists of varying length could add. */
 const MAX_CACHED_STATEMENTS = 500;
 
