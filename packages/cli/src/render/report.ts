@@ -1,5 +1,4 @@
 import type { CodeError, ExecutionResult } from '@caisson/protocol';
-import { printable } from './printable.ts';
 
 /**
  * Why an execution did not end well, with the traceback of an uncaught exception;
