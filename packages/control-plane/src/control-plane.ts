@@ -2,6 +2,7 @@ import type { DataPlane, IdSource } from '@caisson/protocol';
 import { sql } from 'kysely';
 import type { Logger } from 'pino';
 import packageJson from '../package.json' with { type: 'json' };
+import { serverCloser } from './api/close-server.ts';
 import { buildServer } from './api/server.ts';
 import type { Services } from './api/services.ts';
 import { authenticator } from './auth/authenticate.ts';
@@ -102,7 +103,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
       ),
   };
   const api = await buildServer(services);
-  undo.defer(() => api.close());
+  undo.defer(serverCloser(api));
   await recover({ dataPlane, executions, executionStore, sessionStore, clock, logger });
   undo.defer(
     dataPlane.onSandboxLost((id) => {

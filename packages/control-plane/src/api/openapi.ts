@@ -1,6 +1,5 @@
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
-import { executionEvent } from '@caisson/protocol';
 import { createJsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { Api } from './server.ts';
@@ -40,6 +39,3 @@ export async function registerOpenApi(api: Api, version: string): Promise<void> 
     handler: () => ({ ...api.swagger() }),
   });
 }
-
-/** Known to the description although no route answers with it as a whole: it is what event streams are made of. */
-export const streamedEvent = executionEvent;

@@ -1,0 +1,29 @@
+import type { Api } from './server.ts';
+
+const CHECK_MS = 10;
+const LAST_ANSWERS_MS = 5000;
+
+/**
+ * What closes the server: answers under way may end, five seconds at most, and then all connections are cut. Node
+ * itself waits for connections that have not sent a request yet, and for those whose answer ends just after the call.
+ */
+export function serverCloser(api: Api): () => Promise<void> {
+  let underWay = 0;
+  api.server.on('request', (_request, response) => {
+    underWay += 1;
+    response.once('close', () => {
+      underWay -= 1;
+    });
+  });
+  return async () => {
+    const deadline = performance.now() + LAST_ANSWERS_MS;
+    const check = setInterval(() => {
+      if (underWay === 0 || performance.now() > deadline) api.server.closeAllConnections();
+    }, CHECK_MS);
+    try {
+      await api.close();
+    } finally {
+      clearInterval(check);
+    }
+  };
+}
