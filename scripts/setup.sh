@@ -71,8 +71,18 @@ missing_host_packages() {
   has_python || echo python3
 }
 
+# A sandbox cannot keep what Python compiles, for it sees the kernel read-only: each start would compile it anew.
+compile_python_kernel() {
+  kernel=packages/session-agent/src/kernels/python
+  compiled=$kernel/caisson_kernel/__pycache__
+  [ -d "$compiled" ] && [ -z "$(find $kernel -name '*.py' -newer "$compiled")" ] && return 0
+  rm -rf "$compiled"
+  /usr/bin/python3 -m compileall -q "$kernel"
+}
+
 npm_packages_are_current || install_npm_packages
 if [ "${1-all}" != node ]; then
   # shellcheck disable=SC2046 # one word for each package
   require_packages $(missing_host_packages)
+  compile_python_kernel
 fi

@@ -84,7 +84,7 @@ export async function runStep(
       events.push(event);
       return undefined;
     },
-    AbortSignal.timeout(60_000),
+    AbortSignal.timeout(170_000),
   );
   return gather(outcome, events);
 }
@@ -104,7 +104,7 @@ export async function runJob(
       events.push(event);
       return undefined;
     },
-    AbortSignal.timeout(60_000),
+    AbortSignal.timeout(170_000),
   );
   return gather(outcome, events);
 }

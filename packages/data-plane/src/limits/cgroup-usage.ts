@@ -3,6 +3,8 @@ import type { Cgroup } from './cgroup.ts';
 
 /** How often the memory of the processes is looked at while a step runs. */
 const WATCH_INTERVAL_MS = 100;
+/** Part of the limit of processes from which on a sandbox counts as full of them. */
+const MANY_PROCESSES = 0.9;
 
 /**
  * Measures a sandbox by its cgroup. `memoryLimitBytes` is what its processes may hold; the cgroup's own limit lies
@@ -38,6 +40,7 @@ export class CgroupUsageMeter implements UsageMeter {
           cpuMs: Math.max(0, readCpuMs(cgroup) - cpuBeforeMs),
           peakMemoryBytes: readPeakMemory(cgroup),
           outOfMemory: exceeded || readOutOfMemoryKills(cgroup) > killsBefore,
+          outOfProcesses: isOutOfProcesses(cgroup),
         };
         return usage;
       },
@@ -71,6 +74,11 @@ function resetPeakMemory(cgroup: Cgroup): void {
 function readPeakMemory(cgroup: Cgroup): number | null {
   const peak = cgroup.read('memory', cgroup.isV2 ? 'memory.peak' : 'memory.max_usage_in_bytes');
   return peak === undefined ? null : Number(peak);
+}
+
+function isOutOfProcesses(cgroup: Cgroup): boolean {
+  const [current, limit] = ['pids.current', 'pids.max'].map((name) => Number(cgroup.read('pids', name)));
+  return current !== undefined && limit !== undefined && current > limit * MANY_PROCESSES;
 }
 
 /** Value of `key` in a file of lines `key value`. */

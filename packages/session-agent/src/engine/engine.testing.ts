@@ -22,7 +22,9 @@ export class FakeMeter implements UsageMeter {
 
   begin(onMemoryExceeded: () => void): { end(): Usage } {
     this.exceedMemory = onMemoryExceeded;
-    return { end: () => ({ cpuMs: 1, peakMemoryBytes: 2, outOfMemory: this.outOfMemory }) };
+    return {
+      end: () => ({ cpuMs: 1, peakMemoryBytes: 2, outOfMemory: this.outOfMemory, outOfProcesses: false }),
+    };
   }
 }
 

@@ -1,4 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import type { Duplex, Readable } from 'node:stream';
 import type { ProcessExit, SpawnedProcess, Spawner, SpawnRequest } from './spawner.ts';
 
@@ -34,18 +35,30 @@ export class LocalSpawner implements Spawner {
         child.kill('SIGINT');
       },
       kill: async () => {
-        killGroup(child.pid);
+        if (child.pid !== undefined) killTree(child.pid);
         await exited;
       },
     };
   }
 }
 
-function killGroup(pid: number | undefined): void {
-  if (pid === undefined) return;
+/** Kills a process, its group, and the same of all that descend from it: a shell runs its code in another group. */
+function killTree(pid: number): void {
+  for (const child of childrenOf(pid)) killTree(child);
+  for (const target of [-pid, pid]) {
+    try {
+      process.kill(target, 'SIGKILL');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+    }
+  }
+}
+
+function childrenOf(pid: number): number[] {
   try {
-    process.kill(-pid, 'SIGKILL');
+    return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+    if (['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '')) return [];
+    throw error;
   }
 }

@@ -43,7 +43,7 @@ interface Measured {
   readonly measurement: Measurement;
 }
 
-const NO_USAGE: Usage = { cpuMs: 0, peakMemoryBytes: null, outOfMemory: false };
+const NO_USAGE: Usage = { cpuMs: 0, peakMemoryBytes: null, outOfMemory: false, outOfProcesses: false };
 const HEAP_EXHAUSTED = 'heap out of memory';
 
 /** Runs steps in the kernels of one sandbox: one kernel for each language, started when it is first needed. */
@@ -139,6 +139,8 @@ export class SessionEngine implements Agent, AsyncDisposable {
       remainingMs: startedMs + request.timeoutMs - this.#clock.nowMs(),
     });
     const usage = measurement.end();
+    // What a fork bomb left would keep every later step from starting anything.
+    if (usage.outOfProcesses) await kernel.kill();
     const lostNow = await this.#buryDead(request.language);
     if (lostNow) await stop.orBefore(events.emit({ type: 'kernel_restarted' }));
     const ending = endingOf({

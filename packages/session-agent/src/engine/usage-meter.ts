@@ -15,4 +15,6 @@ export interface Usage {
   readonly peakMemoryBytes: number | null;
   /** Whether the kernel of the host killed a process of the sandbox for want of memory, or the limit was passed. */
   readonly outOfMemory: boolean;
+  /** Whether the sandbox holds so many processes that hardly one more can be started. */
+  readonly outOfProcesses: boolean;
 }

@@ -60,7 +60,9 @@ class Channel:
                 data = data[os.write(self._descriptor, data) :]
 
     def close_in_child(self):
-        os.close(self._descriptor)
+        # A child's child finds it closed.
+        if self._descriptor != -1:
+            os.close(self._descriptor)
         self._descriptor = -1
         self._lock = _thread.allocate_lock()
 
