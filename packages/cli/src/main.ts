@@ -1,5 +1,5 @@
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { CommanderError } from 'commander';
 import packageJson from '../package.json' with { type: 'json' };
 import type { Context, InterruptSignal } from './context.ts';
@@ -11,11 +11,13 @@ import { renderFailure } from './render/failure.ts';
 import { whyNotListening } from './why-not-listening.ts';
 
 const INTERRUPTS: readonly InterruptSignal[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
-const { CAISSON_URL, CAISSON_API_KEY, XDG_DATA_HOME } = process.env;
+const { CAISSON_URL, CAISSON_API_KEY, CAISSON_STATE_DIR, XDG_DATA_HOME } = process.env;
+/** Where live sandboxes are kept track of, instead of /run/caisson. */
+const stateDirectory = CAISSON_STATE_DIR === undefined ? {} : { stateDirectory: resolve(CAISSON_STATE_DIR) };
 
 async function makeLogger(level: ServerOptions['logLevel']) {
   const { pino } = await import('pino');
-  return pino({ level }, pino.destination({ dest: 2, sync: true }));
+  return pino({ level }, pino.destination({ dest: 2, sync: false }));
 }
 
 async function startServer(options: ServerOptions): Promise<RunningServer> {
@@ -28,7 +30,7 @@ async function startServer(options: ServerOptions): Promise<RunningServer> {
     ]);
   await using stack = new AsyncDisposableStack();
   const dataPlane = stack.use(
-    await createDataPlane({ runtime, logger }).catch((error: unknown) => {
+    await createDataPlane({ ...stateDirectory, runtime, logger }).catch((error: unknown) => {
       if (!(error instanceof RuntimeUnavailableError)) throw error;
       const { problems } = error;
       throw new CliFailure('this host cannot make sandboxes', { suggestions: problems, cause: error });
@@ -51,7 +53,7 @@ const planes: Planes = {
       import('@caisson/data-plane'),
       makeLogger('fatal'),
     ]);
-    return probeRuntimes({ logger, signal });
+    return probeRuntimes({ ...stateDirectory, logger, signal });
   },
 };
 

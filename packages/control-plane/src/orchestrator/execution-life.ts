@@ -102,7 +102,7 @@ export class ExecutionLife {
     metrics.finished(record);
     this.#onEnd(execution);
     execution.finished.resolve(result);
-    this.#log(record).debug({ ...record.state, code_sha256: record.codeSha256 }, 'the execution has ended');
+    this.#log(record).info({ ...record.state, code_sha256: record.codeSha256 }, 'the execution has ended');
   }
 
   #log(record: ExecutionRecord): Logger {
