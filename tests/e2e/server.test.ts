@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { after, before, suite, test } from 'node:test';
 import { instanceOf, leftoversOf } from '../support/leftovers.ts';
 import { makeServerHome, Server, until } from '../support/server.ts';
@@ -71,7 +70,7 @@ suite('the server over real sandboxes', () => {
     const { session_id: sessionId } = await createSession({ resources: { disk: '64Mi' } });
     const bytes = randomBytes(8 * 1024 * 1024);
     const url = `${server.url}/api/v1/sessions/${sessionId}/files/data/in.bin`;
-    const authorization = `Bearer ${await readKey()}`;
+    const authorization = `Bearer ${server.key}`;
     const put = await fetch(url, { method: 'PUT', body: bytes, headers: { authorization } });
     assert.ok([200, 201].includes(put.status), await put.text());
     const seen = await execute(sessionId, {
@@ -117,7 +116,7 @@ suite('the server over real sandboxes', () => {
     const response = await fetch(`${server.url}/api/v1/sessions/${sessionId}/execute`, {
       method: 'POST',
       headers: {
-        authorization: `Bearer ${await readKey()}`,
+        authorization: `Bearer ${server.key}`,
         'content-type': 'application/json',
         accept: 'text/event-stream',
       },
@@ -187,6 +186,4 @@ suite('the server over real sandboxes', () => {
     );
     assert.ok(!server.log.includes(secret));
   });
-
-  const readKey = async () => readFile(`${home.dataDir}/admin.key`, 'utf8');
 });

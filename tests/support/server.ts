@@ -33,13 +33,14 @@ export function makeServerHome(): Disposable & { readonly dataDir: string; reado
 /** `caisson serve` as a process of its own on a free port, with its first key. Disposing stops it gracefully. */
 export class Server implements AsyncDisposable {
   readonly url: string;
-  readonly #key: string;
+  /** The admin key. */
+  readonly key: string;
   readonly #process: ChildProcess;
   readonly #log: () => string;
 
   private constructor(url: string, key: string, process: ChildProcess, log: () => string) {
     this.url = url;
-    this.#key = key;
+    this.key = key;
     this.#process = process;
     this.#log = log;
   }
@@ -83,7 +84,7 @@ export class Server implements AsyncDisposable {
     const response = await fetch(`${this.url}${path}`, {
       method,
       headers: {
-        authorization: `Bearer ${this.#key}`,
+        authorization: `Bearer ${this.key}`,
         ...(body !== undefined && { 'content-type': 'application/json' }),
         ...headers,
       },

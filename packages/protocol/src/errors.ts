@@ -3,6 +3,9 @@
  * The context holds what the detail speaks of; it never holds user code, keys or paths of the host.
  */
 export interface ErrorContexts {
+  malformed_request: NoContext;
+  request_timeout: NoContext;
+  headers_too_large: NoContext;
   malformed_json: { problem: string };
   invalid_utf8: { field: string };
   validation_failed: { fields: readonly FieldProblem[] };
@@ -36,6 +39,8 @@ export interface ErrorContexts {
   internal: { requestId: string };
 }
 
+type NoContext = Readonly<Record<string, never>>;
+
 export type ErrorCode = keyof ErrorContexts;
 
 /** One thing that is wrong with the input: where, what, and what would have been right. */
@@ -56,6 +61,21 @@ const KEYS_HINT =
   'Send the header "Authorization: Bearer <key>"; the first start wrote a key to <data-dir>/admin.key.';
 
 export const ERROR_KINDS: { readonly [Code in ErrorCode]: ErrorKind<ErrorContexts[Code]> } = {
+  malformed_request: {
+    status: 400,
+    title: 'The request is not valid HTTP',
+    detail: () => 'request: is not valid HTTP',
+  },
+  request_timeout: {
+    status: 408,
+    title: 'The request took too long to arrive',
+    detail: () => 'request: did not arrive in time',
+  },
+  headers_too_large: {
+    status: 431,
+    title: 'The headers are too large',
+    detail: () => 'headers: are too large',
+  },
   malformed_json: {
     status: 400,
     title: 'The body is not valid JSON',

@@ -1,17 +1,19 @@
+import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
+import { CaissonError, toProblem } from '@caisson/protocol';
+import { PROBLEM_TYPE } from './problems.ts';
 
 /** Answers what Node's HTTP parser refused before there was a request: as a problem too, and then hangs up. */
 export function answerClientError(error: Error & { code?: string }, socket: Socket): void {
   if (error.code === 'ECONNRESET' || socket.destroyed) return;
-  const { status, title, detail } = problemOf(error.code);
-  const code = 'malformed_request';
-  const body = JSON.stringify({ type: `/docs/errors#${code}`, title, status, code, detail });
   if (!socket.writable) {
     socket.destroy();
     return;
   }
+  const problem = toProblem(new CaissonError(codeOf(error.code), {}));
+  const body = JSON.stringify(problem);
   socket.end(
-    `HTTP/1.1 ${status} ${title}\r\nContent-Type: application/problem+json; charset=utf-8\r\n` +
+    `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}\r\nContent-Type: ${PROBLEM_TYPE}\r\n` +
       `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
     () => {
       socket.destroy();
@@ -19,14 +21,14 @@ export function answerClientError(error: Error & { code?: string }, socket: Sock
   );
 }
 
-function problemOf(code: string | undefined): { status: number; title: string; detail: string } {
+function codeOf(code: string | undefined): 'malformed_request' | 'request_timeout' | 'headers_too_large' {
   switch (code) {
     case 'ERR_HTTP_REQUEST_TIMEOUT':
-      return { status: 408, title: 'Request Timeout', detail: 'request: did not arrive in time' };
+      return 'request_timeout';
     case 'HPE_HEADER_OVERFLOW':
-      return { status: 431, title: 'Request Header Fields Too Large', detail: 'headers: are too large' };
+      return 'headers_too_large';
     case undefined:
     default:
-      return { status: 400, title: 'Bad Request', detail: 'request: is not valid HTTP' };
+      return 'malformed_request';
   }
 }
