@@ -27,6 +27,25 @@ const CODE: Record<Language, Record<'loop' | 'exit' | 'print' | 'flood' | 'close
   },
 };
 
+test('a kernel that dies before it is ready is started again, and nobody hears of it', async () => {
+  await using session = new TestSession('python');
+  session.spawner.failures = 2;
+  const { outcome, stdout, stderr } = await session.run('print("ok")');
+  assert.deepEqual(
+    [outcome.status, outcome.kernelRestarted, stdout, stderr],
+    ['succeeded', false, 'ok\n', ''],
+  );
+  assert.equal(session.spawner.processes.length, 3);
+});
+
+test('a kernel that never gets ready ends the step, with what it said', async () => {
+  await using session = new TestSession('python');
+  session.spawner.failures = 100;
+  const { outcome, stderr } = await session.run('print("ok")');
+  assert.deepEqual([outcome.status, outcome.reason], ['failed', 'kernel_crashed']);
+  assert.match(stderr, /cannot enter/);
+});
+
 for (const language of LANGUAGES) {
   const code = CODE[language];
   suite(`engine with ${language}`, () => {

@@ -44,6 +44,8 @@ interface Measured {
 }
 
 const NO_USAGE: Usage = { cpuMs: 0, peakMemoryBytes: null, outOfMemory: false, outOfProcesses: false };
+/** crun 1.8 fails now and then to enter a container that has only just started (`setns: Operation not permitted`). */
+const START_ATTEMPTS = 3;
 const HEAP_EXHAUSTED = 'heap out of memory';
 
 /** Runs steps in the kernels of one sandbox: one kernel for each language, started when it is first needed. */
@@ -70,8 +72,7 @@ export class SessionEngine implements Agent, AsyncDisposable {
     using turn = await this.#lock.acquire(signal);
     turn satisfies Disposable;
     await this.#buryDead(language);
-    const kernel = this.#kernels.get(language) ?? (await this.#startKernel(language, signal));
-    await kernel.settled;
+    if (!this.#kernels.has(language)) await this.#startReady(language, signal);
   }
 
   async step(request: StepRequest, sink: EventSink, signal: AbortSignal): Promise<StepOutcome> {
@@ -181,10 +182,20 @@ export class SessionEngine implements Agent, AsyncDisposable {
   /** `undefined` if `stop` came before the kernel. */
   async #kernelFor(language: Language, stop: StepStop): Promise<KernelProcess | undefined> {
     try {
-      return this.#kernels.get(language) ?? (await this.#startKernel(language, stop.signal));
+      return this.#kernels.get(language) ?? (await this.#startReady(language, stop.signal));
     } catch (error) {
       if (stop.cause === undefined) throw error;
       return undefined;
+    }
+  }
+
+  /** Starts a kernel and waits until it is ready. One that died before has run nothing yet, so another try is safe. */
+  async #startReady(language: Language, signal: AbortSignal): Promise<KernelProcess> {
+    for (let attempt = 1; ; attempt += 1) {
+      const kernel = await this.#startKernel(language, signal);
+      await settledOrAborted(kernel, signal);
+      if (kernel.alive || signal.aborted || attempt === START_ATTEMPTS) return kernel;
+      await this.#buryDead(language);
     }
   }
 
@@ -239,6 +250,17 @@ class MemoryGuard {
     // The step waits for the same kill and hears of its failure.
     this.#kernel.kill().catch(() => undefined);
   }
+}
+
+async function settledOrAborted(kernel: KernelProcess, signal: AbortSignal): Promise<void> {
+  const aborted = Promise.withResolvers<undefined>();
+  const stop = (): void => {
+    aborted.resolve(undefined);
+  };
+  signal.addEventListener('abort', stop, { once: true });
+  if (signal.aborted) stop();
+  await Promise.race([kernel.settled, aborted.promise]);
+  signal.removeEventListener('abort', stop);
 }
 
 async function discard(kernel: KernelProcess): Promise<void> {
