@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import { LocalDataPlane } from './local-data-plane.ts';
 import { missingForOci, prepareOciHost } from './runtimes/oci/oci-host.ts';
 import { OciRuntime } from './runtimes/oci/oci-runtime.ts';
-import type { OciHost } from './runtimes/oci/oci-sandbox.ts';
+import type { OciHost } from './runtimes/oci/oci-host.ts';
 import { probeAll } from './runtimes/select-runtime.ts';
 import type { RuntimeChoice } from './runtimes/select-runtime.ts';
 

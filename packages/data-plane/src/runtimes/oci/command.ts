@@ -32,17 +32,17 @@ export async function runCommand(
 }
 
 /**
- * Runs a program that leaves a process behind, which would hold its pipes open: so its standard streams are all
- * `stdio`, a descriptor, and its end is the end of the program itself. `readComplaint` tells what went wrong.
+ * Runs a program that leaves a process behind, which would hold its pipes open: so it gets descriptors for
+ * its streams, from standard input on, and its end is the end of the program itself. `readComplaint` tells what went wrong.
  * @throws Error as `runCommand` does
  */
 export async function runDetaching(
   argv: readonly [string, ...string[]],
-  options: { stdio: number; timeoutMs: number; signal: AbortSignal; readComplaint: () => string },
+  options: { stdio: number[]; timeoutMs: number; signal: AbortSignal; readComplaint: () => string },
 ): Promise<void> {
   const [program, ...args] = argv;
   const child = spawn(program, args, {
-    stdio: [options.stdio, options.stdio, options.stdio],
+    stdio: options.stdio,
     detached: true,
     timeout: options.timeoutMs,
     killSignal: 'SIGKILL',

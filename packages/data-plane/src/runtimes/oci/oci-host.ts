@@ -5,20 +5,35 @@ import { SANDBOX_FILES } from '@caisson/session-agent';
 import type { Logger } from 'pino';
 import { Cgroup } from '../../limits/cgroup.ts';
 import { readCgroupLayout } from '../../limits/cgroup-layout.ts';
+import type { CgroupLayout } from '../../limits/cgroup-layout.ts';
 import { IdRanges } from '../../limits/id-ranges.ts';
 import { beginInstance } from '../../sandboxes/instance.ts';
 import { removeLeftovers } from '../../sandboxes/leftovers.ts';
 import { makeHostUsrRoot } from '../../templates/host-usr.ts';
-import type { ReadOnlyMount } from '../../templates/root-file-system.ts';
+import type { Instance } from '../../sandboxes/instance.ts';
+import type { ReadOnlyMount, RootFileSystem } from '../../templates/root-file-system.ts';
 import { findProgram } from './find-program.ts';
 import { MountNamespace } from './mount-namespace.ts';
 import { OutputPipes } from './output-pipes.ts';
-import type { OciHost } from './oci-sandbox.ts';
-import { INIT_PATH } from './oci-sandbox.ts';
 import { loadSeccomp } from './seccomp.ts';
+import type { SeccompConfig } from './seccomp.ts';
 
 export const INIT_PROGRAM = 'catatonit';
+/** Where a sandbox has it. */
+export const INIT_PATH = '/opt/caisson/init';
 const CLEAN_TIMEOUT_MS = 60_000;
+
+/** What every container of an OCI runtime is made with. */
+export interface OciHost {
+  readonly instance: Instance;
+  readonly layout: CgroupLayout;
+  readonly mountNamespace: MountNamespace;
+  readonly idRanges: IdRanges;
+  readonly pipes: OutputPipes;
+  readonly root: RootFileSystem;
+  readonly mounts: readonly ReadOnlyMount[];
+  readonly seccomp: SeccompConfig;
+}
 
 /** What this host lacks for OCI runtimes, each as what to do about it; empty where nothing is. */
 export function missingForOci(): string[] {

@@ -4,7 +4,7 @@ import type { Runtime, RuntimeProbe, Sandbox, SandboxSpec } from '../runtime.ts'
 import { runCommand } from './command.ts';
 import { findProgram } from './find-program.ts';
 import { createOciSandbox } from './oci-sandbox.ts';
-import type { OciHost } from './oci-sandbox.ts';
+import type { OciHost } from './oci-host.ts';
 
 const MIB = 2 ** 20;
 const VERSION_TIMEOUT_MS = 5_000;

@@ -12,7 +12,8 @@ export interface ProcessConfig {
   readonly capabilities: Readonly<Record<CapabilitySet, readonly string[]>>;
   readonly rlimits: readonly { readonly type: string; readonly soft: number; readonly hard: number }[];
   readonly noNewPrivileges: boolean;
-  readonly oomScoreAdj: number;
+  /** Left as it is inherited where it is not given. */
+  readonly oomScoreAdj?: number;
 }
 
 type CapabilitySet = 'bounding' | 'effective' | 'inheritable' | 'permitted' | 'ambient';
@@ -42,23 +43,73 @@ export function processConfig(request: {
   /** Higher is killed earlier when memory runs out; see proc_pid_oom_score_adj(5). */
   readonly oomScoreAdj: number;
 }): ProcessConfig {
-  const limit = (type: string, value: number) => ({ type, soft: value, hard: value });
   return {
     terminal: false,
     user: { uid: SANDBOX_USER.uid, gid: SANDBOX_USER.gid, umask: 0o022 },
     args: request.argv,
-    env: Object.entries({ ...BASE_ENVIRONMENT, ...request.env }).map(([name, value]) => `${name}=${value}`),
+    env: variables({ ...BASE_ENVIRONMENT, ...request.env }),
     cwd: request.cwd,
-    capabilities: { bounding: [], effective: [], inheritable: [], permitted: [], ambient: [] },
-    rlimits: [
-      limit('RLIMIT_NOFILE', OPEN_FILES),
-      limit('RLIMIT_FSIZE', Math.max(request.resources.diskBytes, TMP_BYTES)),
-      limit('RLIMIT_CORE', 0),
-      limit('RLIMIT_MEMLOCK', 65_536),
-      limit('RLIMIT_MSGQUEUE', 65_536),
-      limit('RLIMIT_SIGPENDING', 1024),
-    ],
+    capabilities: capabilities([]),
+    rlimits: [...RLIMITS, limit('RLIMIT_FSIZE', fileSizeBytes(request.resources))],
     noNewPrivileges: true,
     oomScoreAdj: request.oomScoreAdj,
   };
+}
+
+/** How the fork server of a runner runs: its cells inherit these limits, and drop the capabilities that make their walls. */
+export function forkServerConfig(
+  argv: readonly string[],
+  env: Readonly<Record<string, string>>,
+): ProcessConfig {
+  return {
+    terminal: false,
+    user: { uid: 0, gid: 0, umask: 0o077 },
+    args: argv,
+    env: variables(env),
+    cwd: '/',
+    capabilities: capabilities(FORK_SERVER_CAPABILITIES),
+    rlimits: RLIMITS,
+    noNewPrivileges: true,
+  };
+}
+
+/** The largest file that code may write, in bytes. */
+export function fileSizeBytes(resources: Resources): number {
+  return Math.max(resources.diskBytes, TMP_BYTES);
+}
+
+/** All hold in the runner's own user namespace only. */
+const FORK_SERVER_CAPABILITIES = [
+  // Namespaces and mounts of the cells.
+  'CAP_SYS_ADMIN',
+  // An id of its own for each cell.
+  'CAP_SETUID',
+  'CAP_SETGID',
+  // Less for itself than root has.
+  'CAP_SETPCAP',
+  // The loopback of a cell.
+  'CAP_NET_ADMIN',
+  // Ending cells, whose ids are not its own.
+  'CAP_KILL',
+];
+
+/** Of every process, but for the size of files. */
+const RLIMITS = [
+  limit('RLIMIT_NOFILE', OPEN_FILES),
+  limit('RLIMIT_CORE', 0),
+  limit('RLIMIT_MEMLOCK', 65_536),
+  limit('RLIMIT_MSGQUEUE', 65_536),
+  limit('RLIMIT_SIGPENDING', 1024),
+];
+
+function limit(type: string, value: number): ProcessConfig['rlimits'][number] {
+  return { type, soft: value, hard: value };
+}
+
+function variables(env: Readonly<Record<string, string>>): string[] {
+  return Object.entries(env).map(([name, value]) => `${name}=${value}`);
+}
+
+function capabilities(names: readonly string[]): ProcessConfig['capabilities'] {
+  return { bounding: names, effective: names, permitted: names, inheritable: [], ambient: [] };
 }

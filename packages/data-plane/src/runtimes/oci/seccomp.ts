@@ -23,6 +23,18 @@ const ARCHITECTURES: Readonly<Partial<Record<NodeJS.Architecture, string>>> = {
 
 const EPERM = 1;
 
+/** What a fork server needs beyond the list, to make the walls of its cells, which are under the list itself. */
+const FORK_SERVER_CALLS = ['unshare', 'setns', 'mount', 'umount2'];
+
+/** The list for a fork server: the same, with the few calls that it makes walls by. */
+export function forkServerSeccomp(seccomp: SeccompConfig): SeccompConfig {
+  const others = seccomp.syscalls.map((rule) => ({
+    ...rule,
+    names: rule.names.filter((name) => !FORK_SERVER_CALLS.includes(name)),
+  }));
+  return { ...seccomp, syscalls: [...others, { names: FORK_SERVER_CALLS, action: 'SCMP_ACT_ALLOW' }] };
+}
+
 /** The allow-list of `seccomp-rules.json`, for this host's architecture. */
 export function loadSeccomp(): SeccompConfig {
   const path = new URL('seccomp-rules.json', import.meta.url);

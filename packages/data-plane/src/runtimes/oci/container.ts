@@ -1,0 +1,97 @@
+import { closeSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { RuntimeName } from '@caisson/protocol';
+import { Cgroup } from '../../limits/cgroup.ts';
+import type { IdRange } from '../../limits/id-ranges.ts';
+import { runDetaching } from './command.ts';
+import type { OciHost } from './oci-host.ts';
+
+const CREATE_TIMEOUT_MS = 20_000;
+const DESTROY_TIMEOUT_MS = 20_000;
+
+/** A container that runs, of whatever purpose. */
+export interface Container {
+  readonly cgroup: Cgroup;
+  /** Host pid of its first process. */
+  readonly firstPid: number;
+  /** The runtime's command line up to its subcommand. */
+  readonly command: readonly [string, ...string[]];
+}
+
+/** The place of a container on the host before it runs. */
+export interface ContainerPlace {
+  /** A directory of its own. */
+  readonly directory: string;
+  readonly idRange: IdRange;
+  /** All that is made for it lies in this cgroup or below. */
+  readonly cgroup: Cgroup;
+}
+
+export interface ContainerPlan {
+  /** `config.json` of its bundle. */
+  readonly config: object;
+  /** Standard input, output and error of its first process; the runtime gives their files to the container's root. */
+  readonly stdio: readonly [number, number, number];
+  /** What its first process finds open from descriptor 3 on. */
+  readonly descriptors?: readonly number[];
+}
+
+/**
+ * Makes a container of an OCI runtime (`crun` or `runc`) and starts its first process.
+ * @param cleanup takes all that is acquired, also where this fails: the last of it leaves nothing behind
+ * @param plan called once the container has a place
+ */
+export async function startContainer(
+  request: { runtime: RuntimeName; host: OciHost; id: string },
+  cleanup: AsyncDisposableStack,
+  plan: (place: ContainerPlace, signal: AbortSignal) => Promise<ContainerPlan>,
+  signal: AbortSignal,
+): Promise<Container & ContainerPlace> {
+  const { runtime, host, id } = request;
+  const deadline = AbortSignal.any([signal, AbortSignal.timeout(CREATE_TIMEOUT_MS)]);
+  const runtimeRoot = join(host.instance.directory, runtime);
+  const directory = join(host.instance.directory, 'sandboxes', id);
+  mkdirSync(directory, { recursive: true, mode: 0o711 });
+  cleanup.defer(() => {
+    rmSync(directory, { recursive: true, force: true });
+  });
+  const idRange = cleanup.use(host.idRanges.take());
+  const cgroup = new Cgroup(host.layout, `${host.instance.cgroupPath}/${id}`);
+  const place = { directory, idRange, cgroup };
+  const { config, stdio, descriptors = [] } = await plan(place, deadline);
+  cleanup.defer(async () => {
+    // The container's state goes by hand, not by the runtime's `delete`, which a wedged container can make wait.
+    const limit = AbortSignal.timeout(DESTROY_TIMEOUT_MS);
+    await cgroup.kill(limit);
+    await cgroup.remove(limit);
+    rmSync(join(runtimeRoot, id), { recursive: true, force: true });
+  });
+  writeFileSync(join(directory, 'config.json'), JSON.stringify(config), { mode: 0o600 });
+  const pidFile = join(directory, 'pid');
+  const logFile = join(directory, 'log');
+  const command = [runtime, '--root', runtimeRoot] as const;
+  await runDetaching(
+    host.mountNamespace.enter([
+      ...[...command, '--log', logFile, 'run', '--detach'],
+      ...['--preserve-fds', String(descriptors.length)],
+      ...['--bundle', directory, '--pid-file', pidFile, id],
+    ]),
+    {
+      stdio: [...stdio, ...descriptors],
+      timeoutMs: CREATE_TIMEOUT_MS,
+      signal: deadline,
+      readComplaint: () => (existsSync(logFile) ? readFileSync(logFile, 'utf8').slice(-2000) : ''),
+    },
+  );
+  return { ...place, command, firstPid: Number(readFileSync(pidFile, 'utf8')) };
+}
+
+/** Closes the descriptor `fd` when it is disposed. */
+export function closing(fd: number): Disposable & { readonly fd: number } {
+  return {
+    fd,
+    [Symbol.dispose]: () => {
+      closeSync(fd);
+    },
+  };
+}
