@@ -11,7 +11,7 @@ import type {
   StepRequest,
   Template,
 } from '@caisson/protocol';
-import { CaissonError } from '@caisson/protocol';
+import { Cancellation, CaissonError } from '@caisson/protocol';
 import type { Logger } from 'pino';
 import type { Runtime, Sandbox } from './runtimes/runtime.ts';
 import { BUILT_IN_TEMPLATES } from './templates/templates.ts';
@@ -29,6 +29,9 @@ export class LocalDataPlane implements DataPlane {
   readonly #release: () => Promise<void>;
   readonly #lent = new Map<SandboxId, { sandbox: Sandbox; lent: LentSandbox }>();
   readonly #ending = new Set<Promise<void>>();
+  /** What makes or uses sandboxes that are not lent: jobs, and creations. */
+  readonly #underWay = new Set<Promise<unknown>>();
+  readonly #closing = new AbortController();
   readonly #listeners = new Set<(id: SandboxId) => void>();
   readonly #watch: NodeJS.Timeout;
 
@@ -53,7 +56,7 @@ export class LocalDataPlane implements DataPlane {
   }
 
   async createSandbox(request: SandboxRequest, signal: AbortSignal): Promise<LentSandbox> {
-    const sandbox = await this.#create(request, signal);
+    const sandbox = await this.#untilDone(async () => this.#create(request, signal));
     const lent: LentSandbox = {
       id: sandbox.id,
       placement: this.#placement(),
@@ -79,14 +82,17 @@ export class LocalDataPlane implements DataPlane {
     events: EventSink,
     signal: AbortSignal,
   ): Promise<JobOutcome> {
-    const sandbox = await this.#create(request, signal);
-    try {
-      const outcome = await sandbox.agent.step(step, events, signal);
-      return { outcome, placement: this.#placement() };
-    } finally {
-      const ended = this.#end(sandbox);
-      if (this.#ending.size > MAX_ENDING) await ended;
-    }
+    return this.#untilDone(async () => {
+      const ended = AbortSignal.any([signal, this.#closing.signal]);
+      const sandbox = await this.#create(request, ended);
+      try {
+        const outcome = await sandbox.agent.step(step, events, ended);
+        return { outcome, placement: this.#placement() };
+      } finally {
+        const gone = this.#end(sandbox);
+        if (this.#ending.size > MAX_ENDING) await gone;
+      }
+    });
   }
 
   onSandboxLost(listener: (id: SandboxId) => void): () => void {
@@ -96,9 +102,22 @@ export class LocalDataPlane implements DataPlane {
 
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#watch);
+    this.#closing.abort(new Cancellation('shutdown'));
+    // Whatever is under way, if only to clear up after itself, holds what is released here.
+    while (this.#underWay.size > 0) await Promise.allSettled(this.#underWay);
     await Promise.all([...this.#lent.values()].map(async ({ lent }) => lent.destroy()));
     while (this.#ending.size > 0) await Promise.all(this.#ending);
     await this.#release();
+  }
+
+  async #untilDone<Result>(work: () => Promise<Result>): Promise<Result> {
+    const done = work();
+    this.#underWay.add(done);
+    try {
+      return await done;
+    } finally {
+      this.#underWay.delete(done);
+    }
   }
 
   async #create(request: SandboxRequest, signal: AbortSignal): Promise<Sandbox> {
