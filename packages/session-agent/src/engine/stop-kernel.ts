@@ -13,7 +13,8 @@ export function stopKernel(kernel: KernelProcess, stop: StepStop): AsyncDisposab
     kernel.kill().catch(() => undefined);
   };
   const begin = (): void => {
-    timer = setTimeout(kill, GRACE_MS);
+    // Before it is ready it has no state to keep, and takes no interrupt.
+    timer = setTimeout(kill, kernel.wasReady ? GRACE_MS : 0);
     // What cannot be interrupted is killed.
     interrupted = kernel.interrupt().catch(kill);
   };
