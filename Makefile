@@ -2,7 +2,7 @@
 BIN := node_modules/.bin
 TESTS := 'packages/**/*.test.ts' 'tests/**/*.test.ts'
 
-.PHONY: run serve test lint setup
+.PHONY: run serve test lint setup bench bench-steady
 
 run: setup
 	@./caisson run examples/hello.py --verbose
@@ -21,6 +21,15 @@ lint:
 	@$(BIN)/node $(BIN)/prettier --check --log-level warn .
 	@$(BIN)/node $(BIN)/depcruise --config .dependency-cruiser.js --output-type err packages tests
 	@scripts/check-syntax.sh
+
+# Options in ARGS: make bench ARGS=--quick
+bench: setup
+	@scripts/setup-bench.sh
+	@$(BIN)/node tests/bench/main.ts $(ARGS)
+
+bench-steady: setup
+	@scripts/setup-bench.sh
+	@$(BIN)/node tests/bench/main.ts --steady
 
 setup:
 	@scripts/setup.sh
