@@ -17,6 +17,7 @@ import { fileRoutes } from './files.ts';
 import { healthRoutes, metricsRoute } from './health.ts';
 import { jobRoutes } from './jobs.ts';
 import { readJson } from './json-body.ts';
+import { errorsPageRoute } from './errors-page.ts';
 import { registerOpenApi } from './openapi.ts';
 import { sendProblem } from './problems.ts';
 import { refuseBrokenQuery } from './query.ts';
@@ -85,6 +86,7 @@ export async function buildServer(services: Services): Promise<Api> {
   readJsonBodies(api, services);
   observe(api, services);
   await registerOpenApi(api, services.version);
+  errorsPageRoute(api);
   await api.register((open) => {
     healthRoutes(open, services);
     return Promise.resolve();
