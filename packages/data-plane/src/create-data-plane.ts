@@ -4,6 +4,7 @@ import { LocalDataPlane } from './local-data-plane.ts';
 import { missingForOci, prepareOciHost } from './runtimes/oci/oci-host.ts';
 import { OciRuntime } from './runtimes/oci/oci-runtime.ts';
 import type { OciHost } from './runtimes/oci/oci-host.ts';
+import { prepareCells } from './runtimes/oci/prepare-cells.ts';
 import { probeAll } from './runtimes/select-runtime.ts';
 import type { RuntimeChoice } from './runtimes/select-runtime.ts';
 
@@ -31,10 +32,14 @@ export async function createDataPlane(options: {
   const probes = await probeAll(considered, choice, AbortSignal.timeout(60_000));
   const chosen = runtimes.find(({ name }) => probes.some((probe) => probe.chosen && probe.name === name));
   if (chosen === undefined) throw new RuntimeUnavailableError(probes.flatMap(({ problems }) => problems));
+  const cells = await prepareCells(chosen.name, host, logger, AbortSignal.timeout(60_000));
   const release = cleanup.move();
   return new LocalDataPlane({
     runtime: chosen,
-    runtimes: probes,
+    runtimes: probes.map((probe) =>
+      probe.chosen && 'problem' in cells ? { ...probe, problems: [...probe.problems, cells.problem] } : probe,
+    ),
+    runners: 'runners' in cells ? cells.runners : undefined,
     logger,
     release: async () => release.disposeAsync(),
   });

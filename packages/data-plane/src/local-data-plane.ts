@@ -2,6 +2,7 @@ import type {
   DataPlane,
   DataPlaneHealth,
   EventSink,
+  IsolationScope,
   JobOutcome,
   LentSandbox,
   Placement,
@@ -13,6 +14,8 @@ import type {
 } from '@caisson/protocol';
 import { Cancellation, CaissonError } from '@caisson/protocol';
 import type { Logger } from 'pino';
+import { runInCell } from './cells/job.ts';
+import type { Runners } from './cells/runners.ts';
 import type { Runtime, Sandbox } from './runtimes/runtime.ts';
 import { BUILT_IN_TEMPLATES } from './templates/templates.ts';
 
@@ -20,11 +23,14 @@ const WATCH_INTERVAL_MS = 2_000;
 /** Sandboxes whose end nobody waits for; beyond, a job ends only when its sandbox has. */
 const MAX_ENDING = 32;
 
+type Job = Parameters<DataPlane['runJob']>;
+
 /** The data plane of this machine, in this process. */
 export class LocalDataPlane implements DataPlane {
   readonly templates: readonly Template[] = BUILT_IN_TEMPLATES;
   readonly #runtime: Runtime;
   readonly #runtimes: readonly RuntimeHealth[];
+  readonly #runners: Runners | undefined;
   readonly #logger: Logger;
   readonly #release: () => Promise<void>;
   readonly #lent = new Map<SandboxId, { sandbox: Sandbox; lent: LentSandbox }>();
@@ -35,15 +41,20 @@ export class LocalDataPlane implements DataPlane {
   readonly #listeners = new Set<(id: SandboxId) => void>();
   readonly #watch: NodeJS.Timeout;
 
-  /** `release` frees what the sandboxes share; it is called when the last of them is gone. */
+  /**
+   * `runners` are there where cells work; they are ended with the data plane. `release` frees what the sandboxes share; it
+   * is called when the last of them is gone.
+   */
   constructor(parts: {
     runtime: Runtime;
+    runners: Runners | undefined;
     runtimes: readonly RuntimeHealth[];
     logger: Logger;
     release: () => Promise<void>;
   }) {
     this.#runtime = parts.runtime;
     this.#runtimes = parts.runtimes;
+    this.#runners = parts.runners;
     this.#logger = parts.logger;
     this.#release = parts.release;
     this.#watch = setInterval(() => {
@@ -59,13 +70,13 @@ export class LocalDataPlane implements DataPlane {
     const sandbox = await this.#untilDone(async () => this.#create(request, signal));
     const lent: LentSandbox = {
       id: sandbox.id,
-      placement: this.#placement(),
+      placement: this.#placement('sandbox'),
       agent: sandbox.agent,
       pause: async (pauseSignal) => sandbox.pause(pauseSignal),
       resume: async (resumeSignal) => sandbox.resume(resumeSignal),
       destroy: async () => {
         this.#lent.delete(sandbox.id);
-        await this.#end(sandbox);
+        await this.#end(sandbox.id, sandbox);
       },
     };
     this.#lent.set(sandbox.id, { sandbox, lent });
@@ -82,16 +93,13 @@ export class LocalDataPlane implements DataPlane {
     events: EventSink,
     signal: AbortSignal,
   ): Promise<JobOutcome> {
+    this.#checkIsolation(request);
     return this.#untilDone(async () => {
       const ended = AbortSignal.any([signal, this.#closing.signal]);
-      const sandbox = await this.#create(request, ended);
-      try {
-        const outcome = await sandbox.agent.step(step, events, ended);
-        return { outcome, placement: this.#placement() };
-      } finally {
-        const gone = this.#end(sandbox);
-        if (this.#ending.size > MAX_ENDING) await gone;
-      }
+      return (
+        (await this.#runInCell(request, step, events, ended)) ??
+        (await this.#runInSandbox(request, step, events, ended))
+      );
     });
   }
 
@@ -107,7 +115,38 @@ export class LocalDataPlane implements DataPlane {
     while (this.#underWay.size > 0) await Promise.allSettled(this.#underWay);
     await Promise.all([...this.#lent.values()].map(async ({ lent }) => lent.destroy()));
     while (this.#ending.size > 0) await Promise.all(this.#ending);
+    await this.#runners?.[Symbol.asyncDispose]();
     await this.#release();
+  }
+
+  /** `undefined` where the job is to have a sandbox of its own. */
+  async #runInCell(...job: Job): Promise<JobOutcome | undefined> {
+    const [request, step, events, signal] = job;
+    if (request.isolationScope === 'sandbox' || step.language !== 'python') return undefined;
+    const leased = await this.#runners?.lease(request, step, signal);
+    if (leased === undefined) return undefined;
+    try {
+      const outcome = await runInCell(request.id, leased.cell, step, events, signal);
+      return { outcome, placement: this.#placement('cell') };
+    } finally {
+      await this.#endJob(request.id, leased);
+    }
+  }
+
+  async #runInSandbox(...job: Job): Promise<JobOutcome> {
+    const [request, step, events, signal] = job;
+    const sandbox = await this.#create(request, signal);
+    try {
+      const outcome = await sandbox.agent.step(step, events, signal);
+      return { outcome, placement: this.#placement('sandbox') };
+    } finally {
+      await this.#endJob(request.id, sandbox);
+    }
+  }
+
+  async #endJob(id: SandboxId, place: AsyncDisposable): Promise<void> {
+    const gone = this.#end(id, place);
+    if (this.#ending.size > MAX_ENDING) await gone;
   }
 
   async #untilDone<Result>(work: () => Promise<Result>): Promise<Result> {
@@ -120,11 +159,15 @@ export class LocalDataPlane implements DataPlane {
     }
   }
 
-  async #create(request: SandboxRequest, signal: AbortSignal): Promise<Sandbox> {
+  #checkIsolation(request: SandboxRequest): void {
     const available: readonly string[] = [this.#runtime.isolation];
     if (!available.includes(request.isolation)) {
       throw new CaissonError('isolation_unavailable', { isolation: request.isolation, available });
     }
+  }
+
+  async #create(request: SandboxRequest, signal: AbortSignal): Promise<Sandbox> {
+    this.#checkIsolation(request);
     try {
       return await this.#runtime.create(request, signal);
     } catch (error) {
@@ -135,17 +178,17 @@ export class LocalDataPlane implements DataPlane {
     }
   }
 
-  #placement(): Placement {
-    return { runtime: this.#runtime.name, isolation: this.#runtime.isolation, scope: 'sandbox' };
+  #placement(scope: IsolationScope): Placement {
+    return { runtime: this.#runtime.name, isolation: this.#runtime.isolation, scope };
   }
 
-  /** Ends a sandbox; never rejects, for there is nobody to try again: what is left, the next start removes. */
-  async #end(sandbox: Sandbox): Promise<void> {
+  /** Ends a sandbox or a cell; never rejects, for there is nobody to try again: what is left, the next start removes. */
+  async #end(id: SandboxId, place: AsyncDisposable): Promise<void> {
     const ended = (async () => {
       try {
-        await sandbox[Symbol.asyncDispose]();
+        await place[Symbol.asyncDispose]();
       } catch (error) {
-        this.#logger.error({ err: error, sandbox_id: sandbox.id }, 'a sandbox could not be removed');
+        this.#logger.error({ err: error, sandbox_id: id }, 'a sandbox could not be removed');
       }
     })();
     this.#ending.add(ended);

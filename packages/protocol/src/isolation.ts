@@ -9,7 +9,7 @@ export const RUNTIMES = ['crun', 'runc'] as const;
 export type RuntimeName = (typeof RUNTIMES)[number];
 
 /** How much a job has to itself: a whole sandbox, or a cell in a sandbox that its tenant alone uses. */
-export const ISOLATION_SCOPES = ['sandbox'] as const;
+export const ISOLATION_SCOPES = ['cell', 'sandbox'] as const;
 export type IsolationScope = (typeof ISOLATION_SCOPES)[number];
 
 export const isolation = z.enum(ISOLATIONS).meta({ id: 'Isolation' });

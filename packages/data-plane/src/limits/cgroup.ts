@@ -87,10 +87,12 @@ export class Cgroup {
     }
   }
 
-  /** Makes it in every hierarchy, so that cgroups can be made below it. */
-  make(): void {
-    for (const mountPoint of this.#layout.mountPoints)
-      mkdirSync(join(mountPoint, this.path), { recursive: true });
+  /** Makes it in the hierarchies of `controllers`. */
+  make(controllers: readonly string[]): void {
+    for (const controller of controllers) {
+      const directory = cgroupDirectory(this.#layout, controller, this.path);
+      if (directory !== undefined) mkdirSync(directory, { recursive: true });
+    }
   }
 }
 

@@ -17,3 +17,8 @@ export function tmpfsLimits(sizeBytes: number): string[] {
 export function cgroupMemoryBytes(resources: Resources): number {
   return resources.memoryBytes + resources.diskBytes + TMP_BYTES + SHM_BYTES;
 }
+
+/** The largest file that code may write, in bytes. */
+export function fileSizeBytes(resources: Resources): number {
+  return Math.max(resources.diskBytes, TMP_BYTES);
+}

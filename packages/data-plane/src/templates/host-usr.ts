@@ -44,6 +44,7 @@ const ETC_COPIES = [
   'ssl/certs/ca-certificates.crt',
   'ssl/openssl.cnf',
   'localtime',
+  'matplotlibrc',
   'mime.types',
   'protocols',
   'services',

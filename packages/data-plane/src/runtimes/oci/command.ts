@@ -48,17 +48,12 @@ export async function runDetaching(
     killSignal: 'SIGKILL',
     env: HOST_COMMAND_ENVIRONMENT,
   });
-  const stop = () => child.kill('SIGKILL');
-  options.signal.addEventListener('abort', stop, { once: true });
-  try {
-    const [code, killedBy] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];
-    options.signal.throwIfAborted();
-    if (code === 0) return;
-    const ending = code === null ? `was ended by ${killedBy}` : `failed with exit code ${code}`;
-    throw new Error(`${program} ${ending}: ${options.readComplaint().trim()}`);
-  } finally {
-    options.signal.removeEventListener('abort', stop);
-  }
+  const [code, killedBy] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];
+  // Not earlier: a runtime that is killed midway leaves a container half made, which takes long to clear away.
+  options.signal.throwIfAborted();
+  if (code === 0) return;
+  const ending = code === null ? `was ended by ${killedBy}` : `failed with exit code ${code}`;
+  throw new Error(`${program} ${ending}: ${options.readComplaint().trim()}`);
 }
 
 export const HOST_COMMAND_ENVIRONMENT = {

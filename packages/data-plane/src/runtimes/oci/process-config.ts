@@ -1,5 +1,5 @@
 import type { Resources } from '@caisson/protocol';
-import { TMP_BYTES } from '../../limits/memory-file-systems.ts';
+import { fileSizeBytes } from '../../limits/memory-file-systems.ts';
 import { SANDBOX_USER } from '../../templates/host-usr.ts';
 
 /** `process` of the OCI runtime specification, in its version 1.0, as far as it is used here. */
@@ -71,11 +71,6 @@ export function forkServerConfig(
     rlimits: RLIMITS,
     noNewPrivileges: true,
   };
-}
-
-/** The largest file that code may write, in bytes. */
-export function fileSizeBytes(resources: Resources): number {
-  return Math.max(resources.diskBytes, TMP_BYTES);
 }
 
 /** All hold in the runner's own user namespace only. */

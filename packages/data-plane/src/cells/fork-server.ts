@@ -1,0 +1,41 @@
+import type { Resources } from '@caisson/protocol';
+import type { SpawnedProcess, UsageMeter } from '@caisson/session-agent';
+
+/** Makes runners on this host; a sandbox of any runtime can hold one. */
+export interface ForkServers {
+  /**
+   * Starts a runner, whose interpreter has imported the modules of `preload`, and resolves when it can fork.
+   * If it fails, or `signal` is aborted, nothing is left of it. The caller disposes it.
+   */
+  start(preload: readonly string[], signal: AbortSignal): Promise<ForkServer>;
+}
+
+/** The fork server of one runner. Disposing ends it and every cell in it, and leaves nothing; it can be done twice. */
+export interface ForkServer extends AsyncDisposable {
+  /** Settles when the server has ended or does what it should not: then it is to be disposed. Never rejects. */
+  readonly lost: Promise<Error>;
+  /** How many more cells there is room for. */
+  readonly freeSlots: number;
+  /**
+   * Makes a cell whose limits are set and whose walls stand.
+   * @throws Error if there is no free slot or the server fails, which `lost` tells too
+   */
+  fork(spec: CellSpec, signal: AbortSignal): Promise<Cell>;
+}
+
+export interface CellSpec {
+  readonly resources: Resources;
+  /** The whole environment of its process. */
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** A fresh place with a kernel in it that waits for its one job. Killing the process ends the cell. */
+export interface Cell extends SpawnedProcess {
+  readonly spec: CellSpec;
+  readonly meter: UsageMeter;
+  readonly alive: boolean;
+  /** Whether it ended because its runner did, and not by itself. */
+  readonly lost: boolean;
+  /** Gives back its descriptors; to be called when its process is gone and its output read. */
+  close(): void;
+}

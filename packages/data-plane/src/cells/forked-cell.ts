@@ -1,0 +1,106 @@
+import { closeSync, constants, fstatSync, openSync } from 'node:fs';
+import { Socket } from 'node:net';
+import { constants as osConstants } from 'node:os';
+import type { ProcessExit } from '@caisson/session-agent';
+import type { CgroupUsageMeter } from '../limits/cgroup-usage.ts';
+import type { Cell, CellSpec } from './fork-server.ts';
+import type { CellHello, Gone, PipeEnd } from './frames.ts';
+
+/** How a cell reaches the fork server that it was forked from. */
+export interface CellLink {
+  /** Path, on this host, of the runner's root. */
+  readonly runnerRoot: string;
+  /** Settles when nothing of the cell is left; rejects if the runner was lost. */
+  readonly gone: Promise<Gone>;
+  tell(type: 'kill' | 'interrupt'): void;
+}
+
+/** A cell that was forked from a fork server on this host. */
+export class ForkedCell implements Cell {
+  readonly spec: CellSpec;
+  readonly meter: CgroupUsageMeter;
+  readonly control: Socket;
+  readonly stdout: Socket;
+  readonly stderr: Socket;
+  readonly exited: Promise<ProcessExit>;
+  readonly #link: CellLink;
+  #alive = true;
+  #lost = false;
+
+  /** @throws Error if the cell does not have open what it says */
+  constructor(
+    spec: CellSpec,
+    meter: CgroupUsageMeter,
+    connection: { readonly control: Socket; readonly hello: CellHello; readonly link: CellLink },
+  ) {
+    const { control, hello, link } = connection;
+    this.spec = spec;
+    this.meter = meter;
+    this.control = control;
+    this.#link = link;
+    const process = `${link.runnerRoot}/proc/${hello.pid}`;
+    this.stdout = openPipe(process, hello.stdout);
+    try {
+      this.stderr = openPipe(process, hello.stderr);
+    } catch (error) {
+      this.stdout.destroy();
+      throw error;
+    }
+    this.exited = this.#untilGone();
+  }
+
+  get alive(): boolean {
+    return this.#alive;
+  }
+
+  get lost(): boolean {
+    return this.#lost;
+  }
+
+  async interrupt(): Promise<void> {
+    this.#link.tell('interrupt');
+    return Promise.resolve();
+  }
+
+  async kill(): Promise<void> {
+    this.#link.tell('kill');
+    await this.exited;
+  }
+
+  async #untilGone(): Promise<ProcessExit> {
+    try {
+      const { status } = await this.#link.gone;
+      return exitOf(status);
+    } catch {
+      this.#lost = true;
+      return { exitCode: null, signal: 'SIGKILL' };
+    } finally {
+      this.#alive = false;
+    }
+  }
+
+  close(): void {
+    this.control.destroy();
+    this.stdout.destroy();
+    this.stderr.destroy();
+  }
+}
+
+/** Opens the pipe again by the process that holds it, which runs no code of a tenant's yet. */
+function openPipe(process: string, { fd, inode }: PipeEnd): Socket {
+  const opened = openSync(`${process}/fd/${fd}`, constants.O_RDONLY | constants.O_NONBLOCK);
+  const { ino, mode } = fstatSync(opened);
+  if (ino !== inode || (mode & constants.S_IFMT) !== constants.S_IFIFO) {
+    closeSync(opened);
+    throw new Error('a cell has something else open than it said');
+  }
+  return new Socket({ fd: opened, readable: true, writable: false });
+}
+
+/** A status of wait(2): the signal in the lowest seven bits, the exit code in the eight above that one and a flag. */
+function exitOf(status: number): ProcessExit {
+  const number = status & 0x7f;
+  if (number === 0) return { exitCode: (status >> 8) & 0xff, signal: null };
+  const name = Object.entries(osConstants.signals).find(([, value]) => value === number)?.[0];
+  return { exitCode: null, signal: (name ?? 'SIGKILL') as NodeJS.Signals };
+}

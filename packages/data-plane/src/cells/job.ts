@@ -1,0 +1,52 @@
+import { CaissonError } from '@caisson/protocol';
+import type { EventSink, Files, SandboxId, StepOutcome, StepRequest } from '@caisson/protocol';
+import { SessionEngine } from '@caisson/session-agent';
+import type { SpawnedProcess, Spawner } from '@caisson/session-agent';
+import type { Cell } from './fork-server.ts';
+
+/**
+ * Runs one step in a cell by the same engine that runs sessions. The cell is spent then; the caller ends it.
+ * @param id what the place is called in errors
+ * @throws CaissonError `sandbox_lost` if the runner ended before the job did
+ */
+export async function runInCell(
+  id: SandboxId,
+  cell: Cell,
+  step: StepRequest,
+  events: EventSink,
+  signal: AbortSignal,
+): Promise<StepOutcome> {
+  const engine = new SessionEngine({
+    spawner: new CellSpawner(id, cell),
+    meter: cell.meter,
+    files: noFiles(id),
+    memoryLimitBytes: cell.spec.resources.memoryBytes,
+  });
+  const outcome = await engine.step(step, events, signal);
+  if (cell.lost && outcome.status === 'failed') throw new CaissonError('sandbox_lost', { id });
+  return outcome;
+}
+
+/** The one process of a cell runs already. */
+class CellSpawner implements Spawner {
+  readonly #id: SandboxId;
+  #cell: Cell | undefined;
+
+  constructor(id: SandboxId, cell: Cell) {
+    this.#id = id;
+    this.#cell = cell;
+  }
+
+  async spawn(): Promise<SpawnedProcess> {
+    const cell = this.#cell;
+    this.#cell = undefined;
+    if (cell === undefined) throw new CaissonError('sandbox_lost', { id: this.#id });
+    return Promise.resolve(cell);
+  }
+}
+
+/** Nobody asks for the files of a job: they go with it. */
+function noFiles(id: SandboxId): Files {
+  const refuse = async () => Promise.reject(new CaissonError('sandbox_lost', { id }));
+  return { stat: refuse, list: refuse, read: refuse, write: refuse, delete: refuse };
+}

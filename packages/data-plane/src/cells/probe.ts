@@ -1,0 +1,44 @@
+import { newExecutionId, newSandboxId } from '@caisson/protocol';
+import type { CellSpec, ForkServers } from './fork-server.ts';
+import { runInCell } from './job.ts';
+
+const PROBE_TIMEOUT_MS = 20_000;
+const MIB = 2 ** 20;
+const RESOURCES = { cpuMillicores: 1000, memoryBytes: 64 * MIB, diskBytes: 8 * MIB, pids: 16 };
+
+/** Starts a runner and runs a job in a cell of it. @throws Error that says what does not work here */
+export async function probeCells(
+  servers: ForkServers,
+  env: CellSpec['env'],
+  signal: AbortSignal,
+): Promise<void> {
+  const deadline = AbortSignal.any([signal, AbortSignal.timeout(PROBE_TIMEOUT_MS)]);
+  await using server = await servers.start([], deadline);
+  const cell = await server.fork({ resources: RESOURCES, env }, deadline);
+  let output = '';
+  const { status, reason } = await runInCell(
+    newSandboxId(),
+    cell,
+    {
+      executionId: newExecutionId(),
+      sessionId: null,
+      language: 'python',
+      code: 'print("works")',
+      timeoutMs: PROBE_TIMEOUT_MS,
+      env: {},
+      stdin: null,
+      event: null,
+      outputLimitBytes: 4096,
+    },
+    (event) => {
+      if (event.type === 'stdout' || event.type === 'stderr') output += event.text;
+      return undefined;
+    },
+    deadline,
+  );
+  await cell.kill();
+  cell.close();
+  if (status !== 'succeeded' || output !== 'works\n') {
+    throw new Error(`a job in a cell ended as ${status} (${reason}): ${output.trim()}`);
+  }
+}

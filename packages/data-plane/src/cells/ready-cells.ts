@@ -1,0 +1,118 @@
+import { readyTarget, recentArrivals } from './demand.ts';
+import type { Cell, CellSpec, ForkServer } from './fork-server.ts';
+
+/** Forks that go on ahead of need at the same time. */
+const PARALLEL_REFILLS = 1;
+/** A second job of another size in a row makes that size the one that cells are kept ready in. */
+const JOBS_TO_CHANGE_SIZE = 2;
+
+/**
+ * Cells of one runner that wait, built and limited, for the jobs to come, all of one size: that of the last jobs. A job of
+ * another size gets a cell made for it.
+ */
+export class ReadyCells {
+  readonly #server: ForkServer;
+  readonly #nowMs: () => number;
+  readonly #ready: Cell[] = [];
+  readonly #ended = new AbortController();
+  #spec: CellSpec | undefined;
+  #other: { key: string; count: number } | undefined;
+  #arrivalsMs: number[] = [];
+  #refills = 0;
+
+  /** @param nowMs a clock that never goes back */
+  constructor(server: ForkServer, nowMs: () => number) {
+    this.#server = server;
+    this.#nowMs = nowMs;
+  }
+
+  get count(): number {
+    return this.#ready.length;
+  }
+
+  /** Whether a cell can be had: one that is ready, or a slot for a new one. */
+  has(spec: CellSpec): boolean {
+    return this.#server.freeSlots > 0 || (this.#fits(spec) && this.#ready.length > 0);
+  }
+
+  /** A cell that nobody else will get. @throws what `ForkServer.fork` throws */
+  async claim(spec: CellSpec, signal: AbortSignal): Promise<Cell> {
+    this.#arrivalsMs.push(this.#nowMs());
+    this.#followSize(spec);
+    const cell = this.#fits(spec) ? this.#takeReady() : undefined;
+    return cell ?? (await this.#server.fork(spec, signal));
+  }
+
+  /** Makes as many cells ready as demand asks for, one after the other; drops those that nobody asks for any more. */
+  refill(): void {
+    const now = this.#nowMs();
+    this.#arrivalsMs = recentArrivals(now, this.#arrivalsMs);
+    const target = readyTarget(now, this.#arrivalsMs);
+    if (target === 0) this.#drop();
+    const wanted = this.#ready.length + this.#refills < target;
+    if (!wanted || this.#refills >= PARALLEL_REFILLS || this.#spec === undefined) return;
+    // The last slots are for jobs that are there already.
+    if (this.#server.freeSlots <= target || this.#ended.signal.aborted) return;
+    this.#refills++;
+    const again = () => {
+      this.#refills--;
+      this.refill();
+    };
+    this.#makeReady(this.#spec).then(again, () => {
+      // The runner tells its owner why, and that one replaces it.
+      this.#refills--;
+    });
+  }
+
+  /** Ends all that are ready, and makes no more. */
+  close(): void {
+    this.#ended.abort(new Error('the runner is closed'));
+    this.#drop();
+  }
+
+  async #makeReady(spec: CellSpec): Promise<void> {
+    const cell = await this.#server.fork(spec, this.#ended.signal);
+    if (this.#spec === spec && !this.#ended.signal.aborted) this.#ready.push(cell);
+    else discard(cell);
+  }
+
+  #takeReady(): Cell | undefined {
+    for (let cell = this.#ready.shift(); cell !== undefined; cell = this.#ready.shift()) {
+      if (cell.alive) return cell;
+      cell.close();
+    }
+    return undefined;
+  }
+
+  #followSize(spec: CellSpec): void {
+    if (this.#fits(spec)) {
+      this.#other = undefined;
+      return;
+    }
+    const key = keyOf(spec);
+    const count = this.#other?.key === key ? this.#other.count + 1 : 1;
+    this.#other = { key, count };
+    if (this.#spec !== undefined && count < JOBS_TO_CHANGE_SIZE) return;
+    this.#other = undefined;
+    this.#spec = spec;
+    this.#drop();
+  }
+
+  #fits(spec: CellSpec): boolean {
+    return this.#spec !== undefined && (this.#spec === spec || keyOf(this.#spec) === keyOf(spec));
+  }
+
+  #drop(): void {
+    for (const cell of this.#ready.splice(0)) discard(cell);
+  }
+}
+
+function discard(cell: Cell): void {
+  const close = cell.close.bind(cell);
+  cell.kill().then(close, close);
+}
+
+function keyOf({ resources, env }: CellSpec): string {
+  const { cpuMillicores, memoryBytes, diskBytes, pids } = resources;
+  return JSON.stringify([cpuMillicores, memoryBytes, diskBytes, pids, Object.entries(env).sort()]);
+}

@@ -1,0 +1,168 @@
+import { closeSync, constants, openSync } from 'node:fs';
+import type { Socket } from 'node:net';
+import type { RuntimeName } from '@caisson/protocol';
+import { newSandboxId } from '@caisson/protocol';
+import { SANDBOX_LAYOUT } from '@caisson/session-agent';
+import type { ForkServer, ForkServers } from '../../cells/fork-server.ts';
+import { Forking } from '../../cells/forking.ts';
+import { readFirstLine } from '../../cells/lines.ts';
+import { Slots } from '../../cells/slots.ts';
+import { SANDBOX_USER } from '../../templates/host-usr.ts';
+import { closing, startContainer } from './container.ts';
+import type { Container, ContainerPlace } from './container.ts';
+import { MASKED_PATHS, READ_ONLY_PATHS, runnerConfig } from './container-config.ts';
+import { INIT_PATH } from './oci-host.ts';
+import type { OciHost } from './oci-host.ts';
+import { forkServerConfig } from './process-config.ts';
+import { forkServerSeccomp } from './seccomp.ts';
+
+/** Cells of one runner at the same time, ready ones included. */
+const SLOT_COUNT = 32;
+/** Of the server alone, with all that it has imported and the page tables of its children. */
+const SERVER_LIMITS = { memoryBytes: 1024 * 2 ** 20, pids: 4 * SLOT_COUNT };
+const START_TIMEOUT_MS = 30_000;
+const MAX_COMPLAINT_CHARACTERS = 4000;
+const O_PATH = 0o10000000;
+
+const SERVER_ENVIRONMENT = {
+  PATH: '/usr/bin:/bin',
+  LANG: 'C.UTF-8',
+  HOME: '/run',
+  // A thread of the server would be missing in its children, with whatever it holds.
+  OPENBLAS_NUM_THREADS: '1',
+  OMP_NUM_THREADS: '1',
+  NUMEXPR_NUM_THREADS: '1',
+  MPLBACKEND: 'Agg',
+  MPLCONFIGDIR: '/run/matplotlib',
+};
+
+/** Fork servers in containers of an OCI runtime on this host. */
+export class OciForkServers implements ForkServers {
+  readonly #runtime: RuntimeName;
+  readonly #host: OciHost;
+  readonly #seccompProgram: Buffer;
+
+  /** @param seccompProgram the host's seccomp list, compiled: what each cell is under */
+  constructor(runtime: RuntimeName, host: OciHost, seccompProgram: Buffer) {
+    this.#runtime = runtime;
+    this.#host = host;
+    this.#seccompProgram = seccompProgram;
+  }
+
+  async start(preload: readonly string[], signal: AbortSignal): Promise<ForkServer> {
+    const deadline = AbortSignal.any([signal, AbortSignal.timeout(START_TIMEOUT_MS)]);
+    await using cleanup = new AsyncDisposableStack();
+    const ending: (() => void)[] = [];
+    // Added first, so that it runs when all the rest is gone.
+    cleanup.defer(() => {
+      for (const end of ending) end();
+    });
+    const started = await this.#startServer(preload, cleanup, deadline);
+    const root = cleanup.use(openRoot(started));
+    const forking = await Forking.connect(root.path, started.slots, deadline);
+    ending.push(() => {
+      forking.tellGone();
+    });
+    cleanup.defer(() => {
+      forking.close();
+    });
+    const release = cleanup.move();
+    let disposed: Promise<void> | undefined;
+    return {
+      lost: forking.lost.then((reason) => started.explain(reason)),
+      get freeSlots() {
+        return started.slots.free;
+      },
+      fork: async (spec, forkSignal) => forking.fork(spec, forkSignal),
+      [Symbol.asyncDispose]: async () => (disposed ??= release.disposeAsync()),
+    };
+  }
+
+  async #startServer(preload: readonly string[], cleanup: AsyncDisposableStack, signal: AbortSignal) {
+    const host = this.#host;
+    using stdin = closing(await host.pipes.takeEmpty());
+    using ends = new DisposableStack();
+    let readers: { stdout: Socket; complaint: () => string } | undefined;
+    let slots: Slots | undefined;
+    const container = await startContainer(
+      { runtime: this.#runtime, host, id: newSandboxId() },
+      cleanup,
+      async (place) => {
+        const owner = { uid: place.idRange.firstHostId, gid: place.idRange.firstHostId };
+        const [stdout, stderr] = [await host.pipes.take(owner), await host.pipes.take(owner)];
+        for (const pipe of [stdout, stderr]) {
+          ends.defer(pipe.closeWriter);
+          cleanup.defer(() => {
+            pipe.reader.destroy();
+          });
+        }
+        readers = { stdout: stdout.reader, complaint: keepTail(stderr.reader) };
+        slots = cleanup.use(new Slots(host.layout, place.cgroup, SLOT_COUNT));
+        return {
+          config: this.#config(place, preload, slots),
+          stdio: [stdin.fd, stdout.writerFd, stderr.writerFd],
+          descriptors: slots.descriptors.flat(),
+        };
+      },
+      signal,
+    );
+    ends.dispose();
+    if (readers === undefined || slots === undefined) throw new TypeError('the container has no place');
+    const { stdout, complaint } = readers;
+    const explain = (reason: unknown) => new Error(`${String(reason)}; ${complaint()}`, { cause: reason });
+    try {
+      await readFirstLine(stdout, signal);
+    } catch (error) {
+      throw explain(error);
+    }
+    return { ...container, slots, explain };
+  }
+
+  #config(place: ContainerPlace, preload: readonly string[], slots: Slots): object {
+    const host = this.#host;
+    const server = {
+      preload,
+      slots: slots.descriptors.map(({ length }) => length),
+      init: INIT_PATH,
+      masked_paths: MASKED_PATHS,
+      read_only_paths: READ_ONLY_PATHS,
+      user: { uid: SANDBOX_USER.uid, gid: SANDBOX_USER.gid },
+      seccomp: this.#seccompProgram.toString('base64'),
+    };
+    const program = `${SANDBOX_LAYOUT.kernelsDirectory}/python/fork_server.py`;
+    const argv = ['/usr/bin/python3', '-I', '-u', '-X', 'utf8', program, JSON.stringify(server)];
+    return runnerConfig({
+      ...host,
+      process: forkServerConfig(argv, SERVER_ENVIRONMENT),
+      seccomp: forkServerSeccomp(host.seccomp),
+      idRange: place.idRange,
+      // Beside its cells, which count and limit themselves.
+      cgroupPath: `${place.cgroup.path}/server`,
+      limits: SERVER_LIMITS,
+    });
+  }
+}
+
+/** The root of the container by a descriptor: whatever becomes of the number of its process, this stays the same. */
+function openRoot({ firstPid, cgroup }: Container): Disposable & { readonly path: string } {
+  const fd = openSync(`/proc/${firstPid}/root`, O_PATH | constants.O_DIRECTORY);
+  if (!cgroup.processes().includes(firstPid)) {
+    closeSync(fd);
+    throw new Error('the fork server has ended');
+  }
+  return {
+    path: `/proc/self/fd/${fd}`,
+    [Symbol.dispose]: () => {
+      closeSync(fd);
+    },
+  };
+}
+
+/** Reads to the end of the stream and keeps the last of it. */
+function keepTail(stream: Socket): () => string {
+  let tail = '';
+  stream.setEncoding('utf8');
+  stream.on('error', () => undefined);
+  stream.on('data', (text: string) => (tail = (tail + text).slice(-MAX_COMPLAINT_CHARACTERS)));
+  return () => tail.trim();
+}

@@ -1,0 +1,31 @@
+import type { RuntimeName } from '@caisson/protocol';
+import type { Logger } from 'pino';
+import { compileSeccomp } from '../../cells/compile-seccomp.ts';
+import { probeCells } from '../../cells/probe.ts';
+import { Runners } from '../../cells/runners.ts';
+import { OciForkServers } from './oci-fork-servers.ts';
+import type { OciHost } from './oci-host.ts';
+import { BASE_ENVIRONMENT } from './process-config.ts';
+
+/**
+ * The runners of this host, or in words a person can act on why there can be none; never throws. The caller disposes
+ * the runners before the host.
+ */
+export async function prepareCells(
+  runtime: RuntimeName,
+  host: OciHost,
+  logger: Logger,
+  signal: AbortSignal,
+): Promise<{ readonly runners: Runners } | { readonly problem: string }> {
+  try {
+    const servers = new OciForkServers(runtime, host, await compileSeccomp(host.seccomp, signal));
+    await probeCells(servers, BASE_ENVIRONMENT, signal);
+    return {
+      runners: new Runners({ servers, environment: BASE_ENVIRONMENT }, logger, () => performance.now()),
+    };
+  } catch (error) {
+    logger.warn({ err: error }, 'cells do not work here; each job gets a sandbox of its own');
+    const message = String(error).replaceAll(/\s+/g, ' ').slice(0, 500);
+    return { problem: `cells do not work here, so each job gets a sandbox of its own: ${message}` };
+  }
+}

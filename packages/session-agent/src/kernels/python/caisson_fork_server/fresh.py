@@ -1,0 +1,30 @@
+"""What an interpreter decides at its start, or a module at its import, decided anew for a cell.
+
+The seed of `hash()` and the layout of addresses cannot be: all cells of one runner share them.
+"""
+
+import gc
+import os
+import sys
+import time
+
+
+def start_afresh(environment):
+    os.environ.clear()
+    os.environ.update(environment)
+    modules = sys.modules
+    if 'random' in modules:
+        modules['random'].seed()
+    if 'numpy.random' in modules:
+        modules['numpy.random'].seed()
+    if 'logging' in modules:
+        modules['logging']._startTime = time.time()
+    if 'tempfile' in modules:
+        modules['tempfile']._name_sequence = None
+        modules['tempfile'].tempdir = None
+    if 'uuid' in modules:
+        modules['uuid']._last_timestamp = None
+        modules['uuid']._node = None
+    if 'multiprocessing.process' in modules:
+        modules['multiprocessing.process'].current_process().authkey = os.urandom(32)
+    gc.enable()

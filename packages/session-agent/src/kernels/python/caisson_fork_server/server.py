@@ -1,0 +1,176 @@
+"""The fork server of a runner. It never reads what a job sends or touches, and holds no secrets.
+
+Its one argument is JSON: `preload` (names of modules), `slots` (how many descriptors of cgroups each slot has, from 3 on),
+`init` (path of the program that is process 1 of a cell), `masked_paths`, `read_only_paths`, `user` and `seccomp` (base64).
+
+cells.sock    one connection is one cell, see `cell.py`.
+control.sock  one connection, of the data plane; lines of JSON. In: {"type":"kill"|"interrupt","cell":number}.
+              Out: {"type":"gone","cell":number,"status":wait status of the job} when no process of the cell is left.
+              When it closes, the server ends, and with it, being process 1 of the runner, every cell.
+"""
+
+import base64
+import gc
+import json
+import os
+import select
+import signal
+import socket
+
+from caisson_fork_server import linux
+from caisson_fork_server.preload import preload
+from caisson_fork_server.walls import Walls
+
+DIRECTORY = '/run'
+FIRST_SLOT_DESCRIPTOR = 3
+
+
+def serve(text):
+    """Returns in each child, with what it needs to become a cell."""
+    config = json.loads(text)
+    preload(config['preload'])
+    slots = take_slots(config['slots'])
+    walls = Walls(config, base64.b64decode(config['seccomp']))
+    # Programs that root starts have no capabilities: those are for the walls, not for the init of a cell.
+    linux.prctl(linux.PR_SET_SECUREBITS, linux.SECBIT_NOROOT)
+    server = Server(config['init'])
+    # The collector would write to every object, and so copy memory that cells share.
+    gc.collect()
+    gc.disable()
+    gc.freeze()
+    os.write(1, b'ready\n')
+    return *server.run(), slots, walls
+
+
+def take_slots(counts):
+    slots = []
+    first = FIRST_SLOT_DESCRIPTOR
+    for count in counts:
+        slots.append(range(first, first + count))
+        first += count
+    for descriptor in range(FIRST_SLOT_DESCRIPTOR, first):
+        os.set_inheritable(descriptor, False)
+    return slots
+
+
+class Cell:
+    """`awaited` is the process that is waited for: first the job, then the init."""
+
+    def __init__(self, number, job, init):
+        self.number = number
+        self.job = job
+        self.init = init
+        self.awaited = job
+        self.status = None
+
+
+class Server:
+    def __init__(self, init):
+        self._init = init
+        self._poll = select.epoll()
+        self._cells = self._listen('cells.sock')
+        self._controls = self._listen('control.sock')
+        self._control = None
+        self._partial = b''
+        self._own_pid_namespace = os.open('/proc/self/ns/pid', os.O_RDONLY | os.O_CLOEXEC)
+        self._by_pidfd = {}
+        self._by_number = {}
+        self._count = 0
+
+    def run(self):
+        while True:
+            for descriptor, _ in self._poll.poll():
+                if descriptor in self._by_pidfd:
+                    self._reap(descriptor)
+                elif descriptor == self._cells.fileno():
+                    connection = self._fork()
+                    if connection is not None:
+                        return connection, self._count
+                elif descriptor == self._controls.fileno():
+                    self._accept_control()
+                else:
+                    self._read_control()
+
+    def _listen(self, name):
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        path = f'{DIRECTORY}/{name}'
+        listener.bind(path)
+        os.chmod(path, 0o600)
+        listener.listen(128)
+        self._poll.register(listener.fileno(), select.EPOLLIN)
+        return listener
+
+    def _fork(self):
+        """The descriptor of the connection in the child, None in the server."""
+        connection = self._cells.accept()[0].detach()
+        self._count += 1
+        # A process can make a new pid namespace for its children once only, unless it goes home in between.
+        linux.setns(self._own_pid_namespace, linux.CLONE_NEWPID)
+        linux.unshare(linux.CLONE_NEWPID)
+        # A trusted process 1, so that the job is a common process, with the signals and exit codes of one.
+        init = os.posix_spawn(self._init, [self._init, '-P'], {})
+        job = os.fork()
+        if job == 0:
+            self._leave()
+            return connection
+        os.close(connection)
+        cell = Cell(self._count, job, init)
+        self._by_number[cell.number] = cell
+        self._watch(cell)
+        return None
+
+    def _leave(self):
+        """In the child: whatever is open is closed by number later on, and must not be closed again by an object."""
+        self._cells.detach()
+        self._controls.detach()
+        if self._control is not None:
+            self._control.detach()
+        self._poll.close()
+
+    def _watch(self, cell):
+        descriptor = os.pidfd_open(cell.awaited)
+        self._by_pidfd[descriptor] = cell
+        self._poll.register(descriptor, select.EPOLLIN)
+
+    def _reap(self, pidfd):
+        cell = self._by_pidfd.pop(pidfd)
+        self._poll.unregister(pidfd)
+        os.close(pidfd)
+        status = os.waitpid(cell.awaited, 0)[1]
+        if cell.awaited == cell.job:
+            cell.status = status
+            cell.awaited = cell.init
+            os.kill(cell.init, signal.SIGKILL)
+            self._watch(cell)
+            return
+        # Process 1 can be reaped only once nothing else is left in its namespace.
+        del self._by_number[cell.number]
+        self._say({'type': 'gone', 'cell': cell.number, 'status': cell.status})
+
+    def _accept_control(self):
+        self._control = self._controls.accept()[0]
+        self._poll.register(self._control.fileno(), select.EPOLLIN)
+        # One data plane, one connection.
+        self._poll.unregister(self._controls.fileno())
+
+    def _read_control(self):
+        data = self._control.recv(65536)
+        if not data:
+            os._exit(0)
+        *lines, self._partial = (self._partial + data).split(b'\n')
+        for line in lines:
+            self._obey(json.loads(line))
+
+    def _obey(self, message):
+        cell = self._by_number.get(message['cell'])
+        if cell is None:
+            return
+        # None of the two has been waited for as long as it is awaited, so its number cannot be another's.
+        if message['type'] == 'kill':
+            os.kill(cell.init, signal.SIGKILL)
+        elif message['type'] == 'interrupt' and cell.awaited == cell.job:
+            os.kill(cell.job, signal.SIGINT)
+
+    def _say(self, value):
+        if self._control is not None:
+            self._control.sendall(json.dumps(value, separators=(',', ':')).encode() + b'\n')

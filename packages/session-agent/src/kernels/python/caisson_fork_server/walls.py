@@ -1,0 +1,102 @@
+"""The walls of a cell, in the order in which they are built. Each step takes away what no later step needs."""
+
+import fcntl
+import os
+import resource
+import socket
+import struct
+
+from caisson_fork_server import linux
+from caisson_fork_server.linux import MS_BIND, MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY, MS_REMOUNT
+
+NEW_NAMESPACES = (
+    linux.CLONE_NEWNS
+    | linux.CLONE_NEWNET
+    | linux.CLONE_NEWIPC
+    | linux.CLONE_NEWUTS
+    # After the cgroups are entered, so that they are the root of what the code sees.
+    | linux.CLONE_NEWCGROUP
+)
+SAFE = MS_NOSUID | MS_NODEV
+SIOCSIFFLAGS = 0x8914
+IFF_UP_AND_RUNNING = 0x1 | 0x40
+# Killed before anything of the runner's own.
+OOM_SCORE_ADJ = b'500'
+
+
+class Walls:
+    """What is the same for every cell of a runner, looked up and compiled before the first fork."""
+
+    def __init__(self, config, seccomp_program):
+        self._masked = [path.encode() for path in config['masked_paths'] if os.path.exists(path)]
+        self._read_only = [path.encode() for path in config['read_only_paths'] if os.path.exists(path)]
+        self._directories = {path for path in self._masked if os.path.isdir(path)}
+        self._user = config['user']
+        self._capabilities = linux.Capabilities()
+        self._seccomp = linux.SeccompFilter(seccomp_program)
+
+    def build(self, params, outer_id):
+        """`outer_id`: a user and group id in the runner that no other of its cells has."""
+        linux.unshare(NEW_NAMESPACES)
+        self._mount_proc()
+        mount_files(params, outer_id)
+        bring_loopback_up()
+        resource.setrlimit(resource.RLIMIT_FSIZE, (params['file_size_bytes'],) * 2)
+        write('/proc/self/oom_score_adj', OOM_SCORE_ADJ)
+        os.setsid()
+        os.umask(0o022)
+        self._become_nobody_special(outer_id)
+
+    def seal(self):
+        """The last wall: what was needed to build the others is refused from here on."""
+        self._seccomp.install()
+
+    def _mount_proc(self):
+        linux.mount(b'proc', b'/proc', b'proc', SAFE | MS_NOEXEC)
+        for path in self._masked:
+            if path in self._directories:
+                linux.mount(b'tmpfs', path, b'tmpfs', SAFE | MS_NOEXEC | MS_RDONLY, b'nr_inodes=2,size=4k')
+            else:
+                linux.mount(b'/dev/null', path, None, MS_BIND)
+        for path in self._read_only:
+            linux.mount(path, path, None, MS_BIND | linux.MS_REC)
+            linux.mount(None, path, None, MS_BIND | MS_REMOUNT | MS_RDONLY | SAFE | MS_NOEXEC)
+
+    def _become_nobody_special(self, outer_id):
+        os.setgroups([])
+        os.setresgid(outer_id, outer_id, outer_id)
+        os.setresuid(outer_id, outer_id, outer_id)
+        # Else /proc/self belongs to root, and neither the id maps nor /dev/stdout can be opened.
+        linux.prctl(linux.PR_SET_DUMPABLE, 1)
+        # It owns none of the namespaces made so far, so its capabilities are good for nothing even before they go.
+        linux.unshare(linux.CLONE_NEWUSER)
+        write('/proc/self/setgroups', b'deny')
+        write('/proc/self/uid_map', b'%d %d 1' % (self._user['uid'], outer_id))
+        write('/proc/self/gid_map', b'%d %d 1' % (self._user['gid'], outer_id))
+        self._capabilities.drop_all()
+        linux.prctl(linux.PR_SET_NO_NEW_PRIVS, 1)
+
+
+def mount_files(params, owner):
+    def tmpfs(path, flags, options):
+        linux.mount(b'tmpfs', path, b'tmpfs', flags, options.encode())
+
+    tmpfs(b'/tmp', SAFE, f'mode=1777,{params["tmp"]}')
+    tmpfs(b'/workspace', SAFE, f'mode=0755,uid={owner},gid={owner},{params["workspace"]}')
+    tmpfs(b'/dev/shm', SAFE | MS_NOEXEC, f'mode=1777,{params["shm"]}')
+    linux.mount(b'devpts', b'/dev/pts', b'devpts', MS_NOSUID | MS_NOEXEC, b'newinstance,ptmxmode=0666,mode=0620')
+    # Over the sockets of the server.
+    tmpfs(b'/run', SAFE | MS_NOEXEC | MS_RDONLY, 'mode=0755,size=4k,nr_inodes=2')
+
+
+def bring_loopback_up():
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+        fcntl.ioctl(any_socket, SIOCSIFFLAGS, struct.pack('16sH22x', b'lo', IFF_UP_AND_RUNNING))
+
+
+def write(path, value):
+    descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        os.write(descriptor, value)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,14 @@
+"""Forks cells, each of which runs the kernel for one job. `python3 -I -u -X utf8 fork_server.py CONFIG`, see `server.py`."""
+
+import sys
+
+# For these imports: a module of ours must never stand in the way of one of the caller's.
+sys.path.insert(0, __file__.rpartition('/')[0])
+from caisson_fork_server.cell import build_cell  # noqa: E402
+from caisson_fork_server.server import serve  # noqa: E402
+from caisson_kernel.loop import run_kernel  # noqa: E402
+
+del sys.path[0]
+# Returns in each child, out of all frames of the server, so that none of its objects is left for the code to find.
+build_cell(*serve(sys.argv[1]))
+run_kernel()
