@@ -61,14 +61,22 @@ async function onFreshServer(
   return await burst(bench, client);
 }
 
-function jobBurst(bench: Bench, client: Client): Promise<Burst> {
+async function jobBurst(bench: Bench, client: Client): Promise<Burst> {
   const count = bench.sizes.bursts.jobs;
+  const scopes = new Set<string>();
   const job = async (): Promise<void> => {
-    assertPrinted(await client.job(PRINT_CODE), '1\n');
+    const result = await client.job(PRINT_CODE);
+    assertPrinted(result, '1\n');
+    scopes.add(result.isolation_scope ?? 'unknown');
   };
-  return betweenBare(bench, `${count} jobs at once`, allAtOnce(count), (load) =>
+  const name = `${count} jobs at once`;
+  const { rows, ...burst } = await betweenBare(bench, name, allAtOnce(count), (load) =>
     withEventLoopDelay(client, () => runLoad(load, job, bench.signal)),
   );
+  return {
+    ...burst,
+    rows: [...rows, { measure: 'scope of these jobs', unit: '', note: [...scopes].join(', ') }],
+  };
 }
 
 async function sessionBurst(bench: Bench, client: Client): Promise<Burst> {
