@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
-import type { DataPlane, Language, LentSandbox } from '@caisson/protocol';
+import { ISOLATION_SCOPES, newTenantId } from '@caisson/protocol';
+import type { DataPlane, IsolationScope, Language, LentSandbox } from '@caisson/protocol';
 import { outputOf, runJob, runStep, sandboxRequest, startDataPlane } from '../support/sandbox.ts';
 import type { Ran } from '../support/sandbox.ts';
 import { HOSTILE_CODE } from './hostile-code.ts';
@@ -40,26 +41,38 @@ suite('hostile code in a session ends as it must, and the session works on', () 
   }
 });
 
-suite('hostile code in a job ends as it must, and the next job works', () => {
-  const cleanup = new AsyncDisposableStack();
-  let dataPlane: DataPlane;
+for (const isolationScope of ISOLATION_SCOPES) {
+  suite(`hostile code in a job in a ${isolationScope} ends as it must, and the next job works`, () => {
+    const cleanup = new AsyncDisposableStack();
+    // Of one tenant, so that the next job comes to where the last one was.
+    const tenantId = newTenantId();
+    let dataPlane: DataPlane;
 
-  before(async () => {
-    ({ dataPlane } = cleanup.use(await startDataPlane()));
-  });
-  after(async () => cleanup.disposeAsync());
-
-  for (const hostile of HOSTILE_CODE) {
-    test(hostile.name, async () => {
-      const { language = 'python' } = hostile;
-      const request = () => sandboxRequest({ templateId: TEMPLATES[language] });
-      const overrides = { ...hostile.step, language, request: request() };
-      assertEnds(hostile, await runJob(dataPlane, hostile.code, overrides));
-      const next = await runJob(dataPlane, GREETINGS[language], { language, request: request() });
-      assert.equal(next.stdout, 'works\n');
+    before(async () => {
+      ({ dataPlane } = cleanup.use(await startDataPlane()));
     });
-  }
-});
+    after(async () => cleanup.disposeAsync());
+
+    for (const hostile of HOSTILE_CODE.filter(({ language }) => runsIn(isolationScope, language))) {
+      test(hostile.name, async () => {
+        const { language = 'python' } = hostile;
+        const request = () => sandboxRequest({ templateId: TEMPLATES[language], tenantId, isolationScope });
+        const overrides = { ...hostile.step, language, request: request() };
+        const ran = await runJob(dataPlane, hostile.code, overrides);
+        assertEnds(hostile, ran);
+        assert.equal(ran.placement.scope, isolationScope);
+        const next = await runJob(dataPlane, GREETINGS[language], { language, request: request() });
+        assert.equal(next.stdout, 'works\n');
+        assert.equal(next.placement.scope, isolationScope);
+      });
+    }
+  });
+}
+
+/** Of the languages only Python has cells. */
+function runsIn(scope: IsolationScope, language: Language = 'python'): boolean {
+  return scope === 'sandbox' || language === 'python';
+}
 
 function assertEnds(hostile: HostileCode, ran: Ran): void {
   const end = `${ran.status}/${ran.reason}` as (typeof hostile.ends)[number];

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
-import type { LentSandbox } from '@caisson/protocol';
-import { outputOf, runStep, sandboxRequest, startDataPlane } from '../support/sandbox.ts';
+import { newTenantId } from '@caisson/protocol';
+import type { DataPlane, LentSandbox } from '@caisson/protocol';
+import { outputOf, runJob, runStep, sandboxRequest, startDataPlane } from '../support/sandbox.ts';
 
 /** What a process tells of itself, as `/proc/self/…` has it; the same program in every language. */
 const REPORT_BY_SHELL = [
@@ -25,6 +26,8 @@ console.log([
 ].join('\\n'));
 `;
 
+const VARIABLES = /^(PATH|HOME|USER|LANG|TMPDIR|XDG_\w+|PWD|OLDPWD|SHLVL|_|CAISSON_EVENT|MPLBACKEND|)$/;
+
 /** The limits in the order of the report, white space folded. */
 const EXPECTED = {
   Uid: '1000 1000 1000 1000',
@@ -44,11 +47,12 @@ for (const runtime of ['crun', 'runc'] as const) {
     `every process of a ${runtime} sandbox has the same user, capabilities, seccomp, limits and cgroup`,
     () => {
       const cleanup = new AsyncDisposableStack();
+      let dataPlane: DataPlane;
       let python: LentSandbox;
       let node: LentSandbox;
 
       before(async () => {
-        const { dataPlane } = cleanup.use(await startDataPlane(runtime));
+        ({ dataPlane } = cleanup.use(await startDataPlane(runtime)));
         python = await dataPlane.createSandbox(sandboxRequest(), AbortSignal.timeout(30_000));
         node = await dataPlane.createSandbox(
           sandboxRequest({ templateId: 'node' }),
@@ -57,21 +61,51 @@ for (const runtime of ['crun', 'runc'] as const) {
       });
       after(async () => cleanup.disposeAsync());
 
-      test('the Python kernel', async () => {
-        assertConfined(await outputOf(python, REPORT_BY_PYTHON));
-      });
-      test('a process started by Python code', async () => {
-        assertConfined(
-          await outputOf(
-            python,
-            `import subprocess\nsubprocess.run(["sh", "-c", ${JSON.stringify(REPORT_BY_SHELL)}])`,
-          ),
-        );
-      });
-      test('a daemon that left its session', async () => {
-        const code = `import subprocess\nsubprocess.run(["setsid", "--wait", "sh", "-c", ${JSON.stringify(REPORT_BY_SHELL)}])`;
-        assertConfined(await outputOf(python, code));
-      });
+      const tenantId = newTenantId();
+      const places = {
+        'a session': async (code: string) => outputOf(python, code),
+        'a job in a sandbox': async (code: string) => outputOfJob('sandbox', code),
+        'a job in a cell': async (code: string) => outputOfJob('cell', code),
+      };
+      async function outputOfJob(isolationScope: 'cell' | 'sandbox', code: string): Promise<string> {
+        const ran = await runJob(dataPlane, code, { request: sandboxRequest({ tenantId, isolationScope }) });
+        assert.equal(ran.status, 'succeeded', ran.error?.traceback.join(''));
+        assert.equal(ran.placement.scope, isolationScope);
+        return ran.stdout;
+      }
+
+      for (const [place, run] of Object.entries(places)) {
+        test(`the Python kernel of ${place}`, async () => {
+          assertConfined(await run(REPORT_BY_PYTHON));
+        });
+        test(`a process started by Python code of ${place}`, async () => {
+          const code = `import subprocess\nsubprocess.run(["sh", "-c", ${JSON.stringify(REPORT_BY_SHELL)}])`;
+          assertConfined(await run(code));
+        });
+        test(`a daemon that left its session in ${place}`, async () => {
+          const code = `import subprocess\nsubprocess.run(["setsid", "--wait", "sh", "-c", ${JSON.stringify(REPORT_BY_SHELL)}])`;
+          assertConfined(await run(code));
+        });
+        test(`no process of ${place} has a host variable or a descriptor that it was not given`, async () => {
+          const code = `import os, subprocess
+print(*os.environ)
+print(*subprocess.run(["env"], capture_output=True, text=True).stdout.split("\\n"), sep="\\n")
+print(subprocess.run(["ls", "/proc/self/fd"], capture_output=True, text=True).stdout.split())`;
+          const lines = (await run(code)).trim().split('\n');
+          // The fourth is the directory that ls itself reads.
+          assert.equal(lines.at(-1), "['0', '1', '2', '3']");
+          const names = [
+            ...(lines[0] ?? '').split(' '),
+            ...lines.slice(1, -1).map((line) => line.split('=')[0]),
+          ];
+          for (const name of names) assert.match(name ?? '', VARIABLES);
+        });
+        test(`a process of ${place} can open its own streams by name`, async () => {
+          const code =
+            'open("/dev/stdout", "w").write("by name\\n")\nimport os, pwd\nprint(pwd.getpwuid(os.getuid())[0])';
+          assert.equal(await run(code), 'by name\nsandbox\n');
+        });
+      }
       test('the shell kernel', async () => {
         assertConfined(await outputOf(python, REPORT_BY_SHELL, { language: 'shell' }));
       });
@@ -98,10 +132,7 @@ for (const runtime of ['crun', 'runc'] as const) {
           },
         );
         for (const name of environment.split('\n').filter((line) => line !== '')) {
-          assert.match(
-            name,
-            /^(PATH|HOME|USER|LANG|TMPDIR|XDG_\w+|PWD|OLDPWD|SHLVL|_|CAISSON_EVENT|MPLBACKEND)$/,
-          );
+          assert.match(name, VARIABLES);
         }
         const descriptors = await outputOf(
           python,

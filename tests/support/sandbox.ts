@@ -8,6 +8,7 @@ import type {
   LentSandbox,
   MimeBundle,
   OutputEvent,
+  Placement,
   SandboxRequest,
   StepOutcome,
   StepRequest,
@@ -89,24 +90,31 @@ export async function runStep(
   return gather(outcome, events);
 }
 
+/** What came of a job, and where it really ran. */
+export interface RanJob extends Ran {
+  readonly placement: Placement;
+}
+
 /** Runs one job to its end and gathers what came of it. */
 export async function runJob(
   dataPlane: DataPlane,
   code: string,
-  overrides: StepOverrides & { request?: SandboxRequest } = {},
-): Promise<Ran> {
-  const { request = sandboxRequest(), ...step } = overrides;
+  overrides: StepOverrides & { request?: SandboxRequest; signal?: AbortSignal } = {},
+  onEvent: (event: OutputEvent) => void = () => undefined,
+): Promise<RanJob> {
+  const { request = sandboxRequest(), signal = AbortSignal.timeout(170_000), ...step } = overrides;
   const events: OutputEvent[] = [];
-  const { outcome } = await dataPlane.runJob(
+  const { outcome, placement } = await dataPlane.runJob(
     request,
     stepRequest(code, { sessionId: null, ...step }),
     (event) => {
       events.push(event);
+      onEvent(event);
       return undefined;
     },
-    AbortSignal.timeout(170_000),
+    signal,
   );
-  return gather(outcome, events);
+  return { ...gather(outcome, events), placement };
 }
 
 function gather(outcome: StepOutcome, events: readonly OutputEvent[]): Ran {
