@@ -1,5 +1,6 @@
 import type { Measurement, Usage, UsageMeter } from '@caisson/session-agent';
 import type { Cgroup } from './cgroup.ts';
+import { PeakMemory } from './peak-memory.ts';
 
 /** How often the memory of the processes is looked at while a step runs. */
 const WATCH_INTERVAL_MS = 100;
@@ -24,10 +25,11 @@ export class CgroupUsageMeter implements UsageMeter {
     const cgroup = this.#cgroup;
     const cpuBeforeMs = readCpuMs(cgroup);
     const killsBefore = readOutOfMemoryKills(cgroup);
-    resetPeakMemory(cgroup);
+    const peakMemory = new PeakMemory(cgroup);
     let exceeded = false;
     let usage: Usage | undefined;
     const watch = setInterval(() => {
+      peakMemory.look();
       if (readProcessMemory(cgroup) <= this.#memoryLimitBytes) return;
       exceeded = true;
       clearInterval(watch);
@@ -38,7 +40,7 @@ export class CgroupUsageMeter implements UsageMeter {
         clearInterval(watch);
         usage ??= {
           cpuMs: Math.max(0, readCpuMs(cgroup) - cpuBeforeMs),
-          peakMemoryBytes: readPeakMemory(cgroup),
+          peakMemoryBytes: peakMemory.read(),
           outOfMemory: exceeded || readOutOfMemoryKills(cgroup) > killsBefore,
           outOfProcesses: isOutOfProcesses(cgroup),
         };
@@ -64,16 +66,6 @@ function readOutOfMemoryKills(cgroup: Cgroup): number {
     ? cgroup.read('memory', 'memory.events')
     : cgroup.read('memory', 'memory.oom_control');
   return statValue(events, 'oom_kill') ?? 0;
-}
-
-/** On v2 the peak can be reset since Linux 6.12 only, and only for the descriptor that wrote; there it is the sandbox's whole life. */
-function resetPeakMemory(cgroup: Cgroup): void {
-  if (!cgroup.isV2) cgroup.write('memory', 'memory.max_usage_in_bytes', '0');
-}
-
-function readPeakMemory(cgroup: Cgroup): number | null {
-  const peak = cgroup.read('memory', cgroup.isV2 ? 'memory.peak' : 'memory.max_usage_in_bytes');
-  return peak === undefined ? null : Number(peak);
 }
 
 function isOutOfProcesses(cgroup: Cgroup): boolean {
