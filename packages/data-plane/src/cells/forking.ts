@@ -12,7 +12,7 @@ import type { Slot, Slots } from './slots.ts';
 
 const FORK_TIMEOUT_MS = 10_000;
 /** From the kill of a cell to its end: beyond, the runner is not to be trusted any more. */
-const KILL_TIMEOUT_MS = 3_000;
+const KILL_TIMEOUT_MS = 10_000;
 
 /** Speaks with the fork server of one runner, see `server.py`. */
 export class Forking {

@@ -1,0 +1,71 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { loadSeccomp } from '../runtimes/oci/seccomp.ts';
+import { compileSeccomp } from './compile-seccomp.ts';
+
+const signal = new AbortController().signal;
+const ALLOW = 0x7fff0000;
+const KILL_PROCESS = 0x80000000;
+const errno = (number: number) => 0x00050000 | number;
+const AUDIT_ARCH_X86_64 = 0xc000003e;
+
+/** Runs a program of classic BPF on a system call, as the kernel does, for the instructions that seccomp programs hold. */
+function decide(program: Buffer, call: { nr: number; arch?: number; args?: readonly bigint[] }): number {
+  const data = Buffer.alloc(64);
+  data.writeInt32LE(call.nr, 0);
+  data.writeUInt32LE(call.arch ?? AUDIT_ARCH_X86_64, 4);
+  for (const [index, value] of (call.args ?? []).entries()) data.writeBigUInt64LE(value, 16 + index * 8);
+  let accumulator = 0;
+  for (let at = 0; ; at++) {
+    const code = program.readUInt16LE(at * 8);
+    const [ifTrue, ifFalse] = [program.readUInt8(at * 8 + 2), program.readUInt8(at * 8 + 3)];
+    const operand = program.readUInt32LE(at * 8 + 4);
+    const branch = (condition: boolean) => (at += condition ? ifTrue : ifFalse);
+    if (code === 0x20) accumulator = data.readUInt32LE(operand);
+    else if (code === 0x54) accumulator = (accumulator & operand) >>> 0;
+    else if (code === 0x05) at += operand;
+    else if (code === 0x15) branch(accumulator === operand);
+    else if (code === 0x25) branch(accumulator > operand);
+    else if (code === 0x35) branch(accumulator >= operand);
+    else if (code === 0x45) branch((accumulator & operand) !== 0);
+    else if (code === 0x06) return operand;
+    else throw new Error(`unknown instruction ${code}`);
+  }
+}
+
+test(
+  'the program decides as the list says',
+  { skip: process.arch !== 'x64' && 'numbers of x86-64' },
+  async () => {
+    const program = await compileSeccomp(loadSeccomp(), signal);
+    for (const [name, nr, args, action] of [
+      ['read', 0, [], ALLOW],
+      ['mount', 165, [], errno(1)],
+      ['unshare', 272, [], errno(1)],
+      ['setns', 308, [], errno(1)],
+      ['clone of a thread', 56, [0x3d0f00n], ALLOW],
+      ['clone of a user namespace', 56, [0x10000000n], errno(1)],
+      ['clone3', 435, [], errno(38)],
+      ['io_uring_setup', 425, [], errno(38)],
+      ['keyctl', 250, [], errno(1)],
+      ['socket of IPv4', 41, [2n], ALLOW],
+      ['socket of packets', 41, [17n], errno(1)],
+      ['socket of IPv4 with high bits', 41, [0x100000002n], errno(1)],
+      ['personality of Linux', 135, [0n], ALLOW],
+      ['personality without random addresses', 135, [0x40000n], errno(1)],
+      ['a call that nobody knows', 9999, [], errno(1)],
+    ] as const) {
+      assert.equal(decide(program, { nr, args }) >>> 0, action, name);
+    }
+  },
+);
+
+test('a call by the table of another architecture ends the process', async () => {
+  const program = await compileSeccomp(loadSeccomp(), signal);
+  assert.equal(decide(program, { nr: 0, arch: 0x40000003 }) >>> 0, KILL_PROCESS);
+});
+
+test('a list that libseccomp does not take is an error', async () => {
+  const broken = { ...loadSeccomp(), syscalls: [{ names: ['read'], action: 'SCMP_ACT_NONE' }] };
+  await assert.rejects(compileSeccomp(broken, signal), /could not be compiled: KeyError/);
+});

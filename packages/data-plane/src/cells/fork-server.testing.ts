@@ -1,0 +1,97 @@
+import { Duplex, Readable } from 'node:stream';
+import type { ProcessExit } from '@caisson/session-agent';
+import type { Cell, CellSpec, ForkServer, ForkServers } from './fork-server.ts';
+
+/** A cell without a process. */
+export class FakeCell implements Cell {
+  readonly spec: CellSpec;
+  readonly control = new Duplex({
+    read: () => undefined,
+    write: (_chunk, _encoding, done) => {
+      done();
+    },
+  });
+  readonly stdout = new Readable({ read: () => undefined });
+  readonly stderr = new Readable({ read: () => undefined });
+  readonly meter = { begin: () => ({ end: () => this.#usage }) };
+  readonly exited: Promise<ProcessExit>;
+  alive = true;
+  lost = false;
+  closed = false;
+  readonly #usage = { cpuMs: 0, peakMemoryBytes: null, outOfMemory: false, outOfProcesses: false };
+  readonly #end: (exit: ProcessExit) => void;
+
+  constructor(spec: CellSpec) {
+    this.spec = spec;
+    const { promise, resolve } = Promise.withResolvers<ProcessExit>();
+    this.exited = promise;
+    this.#end = resolve;
+  }
+
+  async interrupt(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  async kill(): Promise<void> {
+    this.alive = false;
+    this.#end({ exitCode: null, signal: 'SIGKILL' });
+    return Promise.resolve();
+  }
+
+  close(): void {
+    this.closed = true;
+  }
+}
+
+/** A fork server that makes fake cells at once. */
+export class FakeForkServer implements ForkServer {
+  readonly lost: Promise<Error>;
+  readonly lose: (reason: Error) => void;
+  readonly cells: FakeCell[] = [];
+  disposed = false;
+  readonly #slots: number;
+
+  constructor(slots = 32) {
+    this.#slots = slots;
+    const { promise, resolve } = Promise.withResolvers<Error>();
+    this.lost = promise;
+    this.lose = resolve;
+  }
+
+  get living(): FakeCell[] {
+    return this.cells.filter(({ alive }) => alive);
+  }
+
+  get freeSlots(): number {
+    return this.#slots - this.living.length;
+  }
+
+  async fork(spec: CellSpec): Promise<Cell> {
+    const cell = new FakeCell(spec);
+    this.cells.push(cell);
+    return Promise.resolve(cell);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.disposed = true;
+    await Promise.all(this.cells.map(async (cell) => cell.kill()));
+    this.lose(new Error('it was disposed'));
+  }
+}
+
+export class FakeForkServers implements ForkServers {
+  readonly started: FakeForkServer[] = [];
+  failure: Error | undefined;
+  readonly #slots: number;
+
+  constructor(slots = 32) {
+    this.#slots = slots;
+  }
+
+  async start(): Promise<ForkServer> {
+    if (this.failure !== undefined) throw this.failure;
+    const server = new FakeForkServer(this.#slots);
+    this.started.push(server);
+    return Promise.resolve(server);
+  }
+}
