@@ -6,6 +6,7 @@ import type { Logger } from 'pino';
 import { Cgroup } from '../../limits/cgroup.ts';
 import { readCgroupLayout } from '../../limits/cgroup-layout.ts';
 import type { CgroupLayout } from '../../limits/cgroup-layout.ts';
+import { setCpuWeight } from '../../limits/cpu-weight.ts';
 import { IdRanges } from '../../limits/id-ranges.ts';
 import { beginInstance } from '../../sandboxes/instance.ts';
 import { removeLeftovers } from '../../sandboxes/leftovers.ts';
@@ -78,6 +79,7 @@ export async function prepareOciHost(options: {
     await cgroup.kill(limit);
     await cgroup.remove(limit);
   });
+  setCpuWeight(layout, instance.cgroupPath);
   const mounts = [
     ...SANDBOX_FILES.map(({ hostPath, sandboxPath }) => ({ source: hostPath, destination: sandboxPath })),
     { source: init, destination: INIT_PATH },
