@@ -15,7 +15,7 @@ export class ReadyCells {
   readonly #nowMs: () => number;
   readonly #ready: Cell[] = [];
   readonly #ended = new AbortController();
-  #spec: CellSpec | undefined;
+  #size: { readonly key: string; readonly spec: CellSpec } | undefined;
   #other: { key: string; count: number } | undefined;
   #arrivalsMs: number[] = [];
   #refills = 0;
@@ -32,14 +32,15 @@ export class ReadyCells {
 
   /** Whether a cell can be had: one that is ready, or a slot for a new one. */
   has(spec: CellSpec): boolean {
-    return this.#server.freeSlots > 0 || (this.#fits(spec) && this.#ready.length > 0);
+    return this.#server.freeSlots > 0 || (this.#ready.length > 0 && this.#size?.key === keyOf(spec));
   }
 
   /** A cell that nobody else will get. @throws what `ForkServer.fork` throws */
   async claim(spec: CellSpec, signal: AbortSignal): Promise<Cell> {
     this.#arrivalsMs.push(this.#nowMs());
-    this.#followSize(spec);
-    const cell = this.#fits(spec) ? this.#takeReady() : undefined;
+    const key = keyOf(spec);
+    this.#followSize(key, spec);
+    const cell = this.#size?.key === key ? this.#takeReady() : undefined;
     return cell ?? (await this.#server.fork(spec, signal));
   }
 
@@ -50,7 +51,7 @@ export class ReadyCells {
     const target = readyTarget(now, this.#arrivalsMs);
     if (target === 0) this.#drop();
     const wanted = this.#ready.length + this.#refills < target;
-    if (!wanted || this.#refills >= PARALLEL_REFILLS || this.#spec === undefined) return;
+    if (!wanted || this.#refills >= PARALLEL_REFILLS || this.#size === undefined) return;
     // The last slots are for jobs that are there already.
     if (this.#server.freeSlots <= target || this.#ended.signal.aborted) return;
     this.#refills++;
@@ -58,7 +59,7 @@ export class ReadyCells {
       this.#refills--;
       this.refill();
     };
-    this.#makeReady(this.#spec).then(again, () => {
+    this.#makeReady(this.#size).then(again, () => {
       // The runner tells its owner why, and that one replaces it.
       this.#refills--;
     });
@@ -70,9 +71,9 @@ export class ReadyCells {
     this.#drop();
   }
 
-  async #makeReady(spec: CellSpec): Promise<void> {
-    const cell = await this.#server.fork(spec, this.#ended.signal);
-    if (this.#spec === spec && !this.#ended.signal.aborted) this.#ready.push(cell);
+  async #makeReady(size: { readonly spec: CellSpec }): Promise<void> {
+    const cell = await this.#server.fork(size.spec, this.#ended.signal);
+    if (this.#size === size && !this.#ended.signal.aborted) this.#ready.push(cell);
     else discard(cell);
   }
 
@@ -84,22 +85,17 @@ export class ReadyCells {
     return undefined;
   }
 
-  #followSize(spec: CellSpec): void {
-    if (this.#fits(spec)) {
+  #followSize(key: string, spec: CellSpec): void {
+    if (this.#size?.key === key) {
       this.#other = undefined;
       return;
     }
-    const key = keyOf(spec);
     const count = this.#other?.key === key ? this.#other.count + 1 : 1;
     this.#other = { key, count };
-    if (this.#spec !== undefined && count < JOBS_TO_CHANGE_SIZE) return;
+    if (this.#size !== undefined && count < JOBS_TO_CHANGE_SIZE) return;
     this.#other = undefined;
-    this.#spec = spec;
+    this.#size = { key, spec };
     this.#drop();
-  }
-
-  #fits(spec: CellSpec): boolean {
-    return this.#spec !== undefined && (this.#spec === spec || keyOf(this.#spec) === keyOf(spec));
   }
 
   #drop(): void {
