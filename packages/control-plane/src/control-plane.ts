@@ -17,7 +17,8 @@ import { Idempotency } from './orchestrator/idempotency.ts';
 import { recover } from './orchestrator/recovery.ts';
 import { Sessions } from './orchestrator/sessions.ts';
 import { startTicking } from './orchestrator/ticking.ts';
-import { openDatabase } from './store/database.ts';
+import { pooledIds } from './pooled-ids.ts';
+import { openStore } from './store/database.ts';
 import { executionRepository } from './store/executions.ts';
 import { idempotencyRepository } from './store/idempotency.ts';
 import { sessionRepository } from './store/sessions.ts';
@@ -48,12 +49,11 @@ const SWEEP_KEYS_MS = 60_000;
 
 /** Opens the database, puts right what an earlier process left, and builds the server. */
 export async function createControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
-  const { config, dataPlane, clock = systemClock, ids } = options;
+  const { config, dataPlane, clock = systemClock, ids = pooledIds() } = options;
   const logger = options.logger.child({}, { redact: ['req.headers.authorization', 'headers.authorization'] });
   await using undo = new AsyncDisposableStack();
-  const db = await openDatabase(config.dataDir);
-  undo.defer(() => db.destroy());
-  const executionStore = executionRepository(db);
+  const { db, writer } = undo.use(await openStore(config.dataDir));
+  const executionStore = executionRepository(db, writer);
   const sessionStore = sessionRepository(db);
   const tenants = tenantRepository(db);
   const metrics = createMetrics();

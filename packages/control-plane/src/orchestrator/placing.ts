@@ -39,9 +39,10 @@ export async function runIn(
   const giveUp = () => {
     lost.reject(new CaissonError('sandbox_unavailable', { problem: 'the data plane does not answer' }));
   };
-  const overdue = new Cancellation('cancelled');
+  let overdue: Cancellation | undefined;
   let watchLastWord: NodeJS.Timeout | undefined;
   const watch = setTimeout(() => {
+    overdue = new Cancellation('cancelled');
     controller.abort(overdue);
   }, step.timeoutMs + graceMs).unref();
   const onAbort = () => {
@@ -51,7 +52,7 @@ export async function runIn(
   try {
     const { outcome, placement } = await Promise.race([place(step, events, controller.signal), lost.promise]);
     const event: ExecutionStateEvent =
-      controller.signal.reason === overdue && outcome.status === 'cancelled'
+      overdue !== undefined && controller.signal.reason === overdue && outcome.status === 'cancelled'
         ? { type: 'timed_out' }
         : eventOf(outcome);
     return { event, outcome: recorded(outcome), placement, cause: undefined };

@@ -3,7 +3,10 @@ import { isFinished } from '@caisson/protocol';
 import type { ExecutionRecord, RecordedOutcome } from '../orchestrator/execution-record.ts';
 import type { ExecutionsTable } from './tables.ts';
 
-export function toExecutionRow(record: ExecutionRecord): Omit<ExecutionsTable, 'request_json'> {
+/** All but what a repository keeps beside the record. */
+export type ExecutionRow = Omit<ExecutionsTable, 'request_json'>;
+
+export function toExecutionRow(record: ExecutionRecord): ExecutionRow {
   const { outcome, placement } = record;
   const usage = outcome?.usage ?? null;
   return {

@@ -2,7 +2,11 @@ import type { Kysely } from 'kysely';
 import type { ExecutionId, ExecutionStatus, OutputEvent, SessionId, TenantId } from '@caisson/protocol';
 import type { ExecutionRecord, QueuedJob } from '../orchestrator/execution-record.ts';
 import { fromExecutionRow, toExecutionRow } from './execution-rows.ts';
-import type { Tables } from './tables.ts';
+import type { ExecutionRow } from './execution-rows.ts';
+import { prepareQuery } from './prepared-query.ts';
+import type { ExecutionOutputsTable, ExecutionsTable, Tables } from './tables.ts';
+import { transactionWriter } from './writer.ts';
+import type { Writer } from './writer.ts';
 
 export interface ExecutionFilter {
   readonly limit: number;
@@ -33,48 +37,76 @@ export interface ExecutionRepository {
   unfinished(): Promise<UnfinishedExecution[]>;
 }
 
-export function executionRepository(db: Kysely<Tables>): ExecutionRepository {
-  const write = async (record: ExecutionRecord, connection: Kysely<Tables>): Promise<void> => {
-    const row = toExecutionRow(record);
-    await connection
+export function executionRepository(
+  db: Kysely<Tables>,
+  writer: Writer = transactionWriter(db),
+): ExecutionRepository {
+  const insert = prepareQuery<ExecutionsTable>((value) =>
+    db.insertInto('executions').values({
+      id: value('id'),
+      tenant_id: value('tenant_id'),
+      session_id: value('session_id'),
+      status: value('status'),
+      reason: value('reason'),
+      language: value('language'),
+      template_id: value('template_id'),
+      runtime: value('runtime'),
+      isolation: value('isolation'),
+      isolation_scope: value('isolation_scope'),
+      code_sha256: value('code_sha256'),
+      request_json: value('request_json'),
+      created_at: value('created_at'),
+      started_at: value('started_at'),
+      finished_at: value('finished_at'),
+      duration_ms: value('duration_ms'),
+      cpu_ms: value('cpu_ms'),
+      peak_memory_bytes: value('peak_memory_bytes'),
+      exit_code: value('exit_code'),
+      return_value_json: value('return_value_json'),
+      error_json: value('error_json'),
+      truncated: value('truncated'),
+      kernel_restarted: value('kernel_restarted'),
+    }),
+  );
+  const update = prepareQuery<ExecutionRow>((value) =>
+    db
       .updateTable('executions')
       .set({
-        status: row.status,
-        reason: row.reason,
-        runtime: row.runtime,
-        isolation: row.isolation,
-        isolation_scope: row.isolation_scope,
+        status: value('status'),
+        reason: value('reason'),
+        runtime: value('runtime'),
+        isolation: value('isolation'),
+        isolation_scope: value('isolation_scope'),
         request_json: null,
-        started_at: row.started_at,
-        finished_at: row.finished_at,
-        duration_ms: row.duration_ms,
-        cpu_ms: row.cpu_ms,
-        peak_memory_bytes: row.peak_memory_bytes,
-        exit_code: row.exit_code,
-        return_value_json: row.return_value_json,
-        error_json: row.error_json,
-        truncated: row.truncated,
-        kernel_restarted: row.kernel_restarted,
+        started_at: value('started_at'),
+        finished_at: value('finished_at'),
+        duration_ms: value('duration_ms'),
+        cpu_ms: value('cpu_ms'),
+        peak_memory_bytes: value('peak_memory_bytes'),
+        exit_code: value('exit_code'),
+        return_value_json: value('return_value_json'),
+        error_json: value('error_json'),
+        truncated: value('truncated'),
+        kernel_restarted: value('kernel_restarted'),
       })
-      .where('id', '=', row.id)
-      .execute();
-  };
+      .where('id', '=', value('id')),
+  );
+  const insertOutput = prepareQuery<ExecutionOutputsTable>((value) =>
+    db
+      .insertInto('execution_outputs')
+      .values({ execution_id: value('execution_id'), events_json: value('events_json') }),
+  );
   return {
-    async insert(record, job) {
+    insert(record, job) {
       const row = { ...toExecutionRow(record), request_json: job === null ? null : JSON.stringify(job) };
-      await db.insertInto('executions').values(row).execute();
+      return writer.write([insert(row)]);
     },
-    update: (record) => write(record, db),
-    async finish(record, output) {
-      if (output.length === 0) {
-        await write(record, db);
-        return;
-      }
+    update: (record) => writer.write([update(toExecutionRow(record))]),
+    finish(record, output) {
+      const end = update(toExecutionRow(record));
+      if (output.length === 0) return writer.write([end]);
       const values = { execution_id: record.id, events_json: JSON.stringify(output) };
-      await db.transaction().execute(async (transaction) => {
-        await write(record, transaction);
-        await transaction.insertInto('execution_outputs').values(values).execute();
-      });
+      return writer.write([end, insertOutput(values)]);
     },
     async find(tenantId, id) {
       const row = await db

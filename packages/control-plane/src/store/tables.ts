@@ -87,7 +87,7 @@ export interface ExecutionsTable {
   kernel_restarted: number;
 }
 
-interface ExecutionOutputsTable {
+export interface ExecutionOutputsTable {
   execution_id: ExecutionId;
   /** The output events in their order: what stdout, stderr, results and replays are derived from. */
   events_json: string;
