@@ -1,9 +1,8 @@
-import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { ExecutionRecord } from '../orchestrator/execution-record.ts';
+import { watchEventLoop } from './event-loop.ts';
 
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600];
-const LOOP_RESOLUTION_MS = 20;
 
 /** What is read when the metrics are asked for. */
 export interface Gauges {
@@ -52,17 +51,7 @@ export function createMetrics(): Metrics {
     buckets: SECONDS,
     registers,
   });
-  const loop = monitorEventLoopDelay({ resolution: LOOP_RESOLUTION_MS });
-  loop.enable();
-  new Gauge({
-    name: 'caisson_event_loop_delay_p99_seconds',
-    help: 'How late the event loop was, since the last scrape',
-    registers,
-    collect() {
-      this.set(loop.percentile(99) / 1e9);
-      loop.reset();
-    },
-  });
+  const loop = watchEventLoop(registry);
   return {
     finished(record) {
       const { status, reason } = record.state;
@@ -74,7 +63,10 @@ export function createMetrics(): Metrics {
     answered(method, route, status, seconds) {
       requests.observe({ method, route, status }, seconds);
     },
-    text: () => registry.metrics(),
+    text() {
+      loop.update();
+      return registry.metrics();
+    },
     contentType: registry.contentType,
     observe(gauges) {
       gauge('caisson_executions_queued', 'Executions that wait', () => gauges.queued());
@@ -82,7 +74,7 @@ export function createMetrics(): Metrics {
       gauge('sandbox_active_total', 'Sessions that hold a sandbox', () => gauges.sessions());
     },
     close() {
-      loop.disable();
+      loop.close();
       registry.clear();
     },
   };
