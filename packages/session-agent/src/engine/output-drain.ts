@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { KernelProcess } from './kernel-process.ts';
 import type { StepEvents } from './step-events.ts';
 import type { StepStop } from './step-stop.ts';
@@ -23,17 +22,32 @@ export async function drainOutput(
   drain: Drain,
 ): Promise<void> {
   const { stop, events, alive } = drain;
-  const done = new AbortController();
-  const finished = drained.then(() => {
-    done.abort();
-  });
+  const finished = drained.then(() => true);
   const giveUp = alive && stop.cause === undefined ? stop.signal : undefined;
-  const signal = giveUp === undefined ? done.signal : AbortSignal.any([done.signal, giveUp]);
   for (;;) {
     const before = kernel.stdout.bytesRead + kernel.stderr.bytesRead;
-    await Promise.race([finished, delay(SILENCE_MS, undefined, { signal }).catch(() => undefined)]);
-    if (signal.aborted || giveUp === undefined) return;
+    const done = await doneWithin(finished, SILENCE_MS, giveUp);
+    if (done || giveUp === undefined || giveUp.aborted) return;
     const moved = kernel.stdout.bytesRead + kernel.stderr.bytesRead > before;
     if (!moved && events.pending === 0) return;
+  }
+}
+
+/**
+ * Whether `finished` came before the time was over and before `signal`. Not by `node:timers/promises`, nor by
+ * `AbortSignal.any`: to abort those costs an error with a stack in every step, and memory that is given back late.
+ */
+async function doneWithin(finished: Promise<boolean>, ms: number, signal?: AbortSignal): Promise<boolean> {
+  const over = Promise.withResolvers<boolean>();
+  const stop = (): void => {
+    over.resolve(false);
+  };
+  const timer = setTimeout(stop, ms);
+  signal?.addEventListener('abort', stop, { once: true });
+  try {
+    return await Promise.race([finished, over.promise]);
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', stop);
   }
 }

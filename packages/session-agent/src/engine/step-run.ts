@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import type { StepRequest } from '@caisson/protocol';
 import type { KernelProcess } from './kernel-process.ts';
 import type { KernelEnd } from './outcome.ts';
@@ -9,9 +9,6 @@ import { StepOutput } from './step-output.ts';
 import type { StepStop } from './step-stop.ts';
 import { stopKernel } from './stop-kernel.ts';
 
-/** 128 bits: no code can guess what ends its own output. */
-const NONCE_BYTES = 16;
-const DONE = Promise.resolve();
 /** Of the bundles of one step together. */
 const MAX_RESULT_BYTES = 32 * 1024 * 1024;
 
@@ -32,7 +29,8 @@ export interface StepPlace {
 /** Runs one step in a kernel and gives its output to the sink. Rejects only if the kernel cannot be stopped. */
 export async function runStep(request: StepRequest, place: StepPlace): Promise<StepRun> {
   const { kernel, stop, events } = place;
-  const nonce = randomBytes(NONCE_BYTES).toString('hex');
+  // 122 random bits, of which Node keeps a supply: no code can guess what ends its own output.
+  const nonce = randomUUID();
   const marker = Buffer.from(`\0${nonce}\n`);
   const stdout = new StepOutput('stdout', request.outputLimitBytes, events.emit);
   const stderr = new StepOutput('stderr', request.outputLimitBytes, events.emit);
@@ -59,7 +57,7 @@ export async function runStep(request: StepRequest, place: StepPlace): Promise<S
   await drainOutput(kernel, drained, { stop, events, alive: end.type === 'done' });
   kernel.stdout.abandon();
   kernel.stderr.abandon();
-  await stop.orBefore(Promise.all([stdout.end() ?? DONE, stderr.end() ?? DONE]));
+  for (const pending of [stdout.end(), stderr.end()]) await stop.orBefore(pending);
   return {
     end,
     truncated: stdout.truncated || stderr.truncated || results.exceeded,
