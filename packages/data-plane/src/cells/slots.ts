@@ -5,6 +5,7 @@ import { Cgroup } from '../limits/cgroup.ts';
 import { cgroupDirectory } from '../limits/cgroup-layout.ts';
 import type { CgroupLayout } from '../limits/cgroup-layout.ts';
 import { CPU_PERIOD_US, cpuQuotaUs } from '../limits/cpu-quota.ts';
+import { delegateControllers } from '../limits/delegate-controllers.ts';
 import { cgroupMemoryBytes } from '../limits/memory-file-systems.ts';
 
 const CONTROLLERS = ['memory', 'pids', 'cpu', 'cpuacct'];
@@ -69,17 +70,6 @@ export class Slots implements Disposable {
   /** Closes the descriptors; the cgroups go with their parent. */
   [Symbol.dispose](): void {
     for (const fd of this.#descriptors.flat()) closeSync(fd);
-  }
-}
-
-/** On v2 a cgroup has a controller only if its parent passes it on; on v1 each has all of its hierarchy. */
-function delegateControllers(layout: CgroupLayout, path: string): void {
-  if (layout.version !== 'v2') return;
-  const names = path.split('/').filter((name) => name !== '');
-  for (let depth = 0; depth <= names.length; depth++) {
-    const cgroup = new Cgroup(layout, `/${names.slice(0, depth).join('/')}`);
-    cgroup.make(['memory']);
-    cgroup.write('memory', 'cgroup.subtree_control', '+memory +pids +cpu');
   }
 }
 

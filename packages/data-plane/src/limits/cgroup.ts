@@ -160,7 +160,7 @@ function isGone(error: unknown): boolean {
 }
 
 function isRefused(error: unknown): boolean {
-  return ['EINVAL', 'EACCES', 'EPERM', 'EBUSY', 'EOPNOTSUPP'].includes(
+  return ['EINVAL', 'EACCES', 'EPERM', 'EBUSY', 'ENOTSUP'].includes(
     (error as NodeJS.ErrnoException).code ?? '',
   );
 }

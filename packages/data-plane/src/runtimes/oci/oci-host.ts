@@ -7,6 +7,7 @@ import { Cgroup } from '../../limits/cgroup.ts';
 import { readCgroupLayout } from '../../limits/cgroup-layout.ts';
 import type { CgroupLayout } from '../../limits/cgroup-layout.ts';
 import { setCpuWeight } from '../../limits/cpu-weight.ts';
+import { delegateControllers } from '../../limits/delegate-controllers.ts';
 import { IdRanges } from '../../limits/id-ranges.ts';
 import { beginInstance } from '../../sandboxes/instance.ts';
 import { removeLeftovers } from '../../sandboxes/leftovers.ts';
@@ -79,6 +80,8 @@ export async function prepareOciHost(options: {
     await cgroup.kill(limit);
     await cgroup.remove(limit);
   });
+  // Before a runtime tries: where it cannot, it leaves cgroups behind that nothing can be done with.
+  delegateControllers(layout, cgroup.path);
   setCpuWeight(layout, instance.cgroupPath);
   const mounts = [
     ...SANDBOX_FILES.map(({ hostPath, sandboxPath }) => ({ source: hostPath, destination: sandboxPath })),
