@@ -167,7 +167,8 @@ print(sorted(files - {'<step 1>', 'loop.py', 'step.py', 'code.py', 'fork_server.
   {
     name: 'devices and kernel settings cannot be changed',
     code: `
-print([path for path in ('/proc/sys/kernel/shmmax', '/proc/sys/net/ipv4/ip_forward', '/proc/sysrq-trigger', '/dev/x', '/usr/x', '/x', '/etc/x') if os.access(path, os.W_OK)], end=' ')
+paths = ('/proc/sys/kernel/shmmax', '/proc/sys/net/ipv4/ip_forward', '/proc/sysrq-trigger', '/dev/x', '/usr/x', '/x', '/etc/x')
+print([path for path in paths if os.access(path, os.W_OK) and not os.path.samefile(path, '/dev/null')], end=' ')
 attempt(lambda: os.mknod('/tmp/disk', 0o60666, os.makedev(8, 0)))`,
     prints: /^\[\] EPERM$/,
   },
