@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
+import { setImmediate, setTimeout as delay } from 'node:timers/promises';
 import { newTenantId } from '@caisson/protocol';
 import type { DataPlane, TenantId } from '@caisson/protocol';
 import { instanceOf, leftoversOf } from '../support/leftovers.ts';
@@ -154,6 +154,29 @@ except OSError: print(count)`;
   test('a job that is cancelled ends, and what it has printed is there', async () => {
     const neighbour = await startNeighbour(place.dataPlane, newTenantId());
     assert.equal(await neighbour.end(), 'whole');
+  });
+
+  test('jobs that are cancelled at any moment harm no other', async () => {
+    const tenantId = newTenantId();
+    await using neighbour = await startNeighbour(place.dataPlane, tenantId);
+    const servers = place.serverPids();
+    for (const turns of [0, 1, 2, 4, 8, 16, 32]) {
+      const controller = new AbortController();
+      const ended = Promise.allSettled(
+        Array.from({ length: 4 }, async () =>
+          runJob(place.dataPlane, 'import time\ntime.sleep(60)', {
+            request: sandboxRequest({ tenantId, isolationScope: 'cell' }),
+            signal: controller.signal,
+          }),
+        ),
+      );
+      for (let turn = 0; turn < turns; turn++) await setImmediate();
+      controller.abort();
+      for (const job of await ended)
+        if (job.status === 'fulfilled') assert.equal(job.value.status, 'cancelled');
+    }
+    assert.equal(await neighbour.end(), 'whole');
+    assert.deepEqual(place.serverPids(), servers);
   });
 
   test('a job whose runner is killed ends as sandbox_lost, and the next has another runner', async () => {

@@ -17,10 +17,11 @@ export interface ForkServer extends AsyncDisposable {
   /** How many more cells there is room for. */
   readonly freeSlots: number;
   /**
-   * Makes a cell whose limits are set and whose walls stand.
+   * Makes a cell whose limits are set and whose walls stand. It cannot be cancelled: where a half-made cell has got to is
+   * not known, so its runner, with the jobs of others in it, would have to end.
    * @throws Error if there is no free slot or the server fails, which `lost` tells too
    */
-  fork(spec: CellSpec, signal: AbortSignal): Promise<Cell>;
+  fork(spec: CellSpec): Promise<Cell>;
 }
 
 export interface CellSpec {

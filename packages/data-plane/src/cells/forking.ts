@@ -58,16 +58,12 @@ export class Forking {
     return new Forking(root, slots, control);
   }
 
-  async fork(spec: CellSpec, signal: AbortSignal): Promise<Cell> {
+  async fork(spec: CellSpec): Promise<Cell> {
     if (this.#isLost) throw await this.lost;
     const slot = this.#slots.take(spec.resources);
     if (slot === undefined) throw new Error('the runner has no free slot');
     try {
-      return await this.#forkInto(
-        slot,
-        spec,
-        AbortSignal.any([signal, AbortSignal.timeout(FORK_TIMEOUT_MS)]),
-      );
+      return await this.#forkInto(slot, spec, AbortSignal.timeout(FORK_TIMEOUT_MS));
     } catch (error) {
       // Where the half-made cell has got to is not known, so nothing of the runner is kept.
       this.#lose(new Error('a cell could not be made', { cause: error }));
@@ -99,16 +95,18 @@ export class Forking {
     socket.write(`${JSON.stringify(paramsOf(slot, spec))}\n`);
     const hello = parseHello(await readFirstLine(socket, signal));
     const meter = new CgroupUsageMeter(slot.cgroup, spec.resources.memoryBytes);
-    const gone = this.#await(hello.cell);
+    const gone = this.#await(hello.cell).then((end) => {
+      this.#giveBack(slot);
+      return end;
+    });
+    // Where the cell turns out not to be what it says, nobody waits for its end.
+    gone.catch(() => undefined);
     const cell = new ForkedCell(spec, meter, {
       control: socket,
       hello,
       link: {
         runnerRoot: this.#root,
-        gone: gone.then((end) => {
-          this.#giveBack(slot);
-          return end;
-        }),
+        gone,
         tell: (type) => {
           this.#tell(type, hello.cell);
         },
@@ -139,8 +137,6 @@ export class Forking {
   #await(cell: number): Promise<Gone> {
     const awaited = Promise.withResolvers<Gone>();
     this.#awaited.set(cell, awaited);
-    // Where the cell cannot be made, nobody waits for its end.
-    awaited.promise.catch(() => undefined);
     return awaited.promise;
   }
 

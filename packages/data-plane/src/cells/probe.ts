@@ -14,7 +14,7 @@ export async function probeCells(
 ): Promise<void> {
   const deadline = AbortSignal.any([signal, AbortSignal.timeout(PROBE_TIMEOUT_MS)]);
   await using server = await servers.start([], deadline);
-  const cell = await server.fork({ resources: RESOURCES, env }, deadline);
+  const cell = await server.fork({ resources: RESOURCES, env });
   let output = '';
   const { status, reason } = await runInCell(
     newSandboxId(),

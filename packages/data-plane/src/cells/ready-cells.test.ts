@@ -70,6 +70,16 @@ test('the last slots are left to jobs', async () => {
   assert.ok(ready.has(large));
 });
 
+test('a job that is cancelled while its cell is made leaves none behind', async () => {
+  const { server, ready } = start();
+  const job = new AbortController();
+  const claimed = ready.claim(small, job.signal);
+  job.abort(new Error('cancelled'));
+  await assert.rejects(claimed, /cancelled/);
+  await turn();
+  assert.deepEqual(server.living, []);
+});
+
 test('a cell that comes after the close is ended', async () => {
   const { server, ready } = start();
   const cell = await ready.claim(small, signal);

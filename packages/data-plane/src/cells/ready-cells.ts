@@ -1,3 +1,4 @@
+import { orAborted } from './or-aborted.ts';
 import { readyTarget, recentArrivals } from './demand.ts';
 import type { Cell, CellSpec, ForkServer } from './fork-server.ts';
 
@@ -14,7 +15,7 @@ export class ReadyCells {
   readonly #server: ForkServer;
   readonly #nowMs: () => number;
   readonly #ready: Cell[] = [];
-  readonly #ended = new AbortController();
+  #closed = false;
   #size: { readonly key: string; readonly spec: CellSpec } | undefined;
   #other: { key: string; count: number } | undefined;
   #arrivalsMs: number[] = [];
@@ -35,13 +36,13 @@ export class ReadyCells {
     return this.#server.freeSlots > 0 || (this.#ready.length > 0 && this.#size?.key === keyOf(spec));
   }
 
-  /** A cell that nobody else will get. @throws what `ForkServer.fork` throws */
+  /** A cell that nobody else will get. @throws what `ForkServer.fork` throws, and the reason of `signal` */
   async claim(spec: CellSpec, signal: AbortSignal): Promise<Cell> {
     this.#arrivalsMs.push(this.#nowMs());
     const key = keyOf(spec);
     this.#followSize(key, spec);
     const cell = this.#size?.key === key ? this.#takeReady() : undefined;
-    return cell ?? (await this.#server.fork(spec, signal));
+    return cell ?? (await this.#forkFor(spec, signal));
   }
 
   /** Makes as many cells ready as demand asks for, one after the other; drops those that nobody asks for any more. */
@@ -53,7 +54,7 @@ export class ReadyCells {
     const wanted = this.#ready.length + this.#refills < target;
     if (!wanted || this.#refills >= PARALLEL_REFILLS || this.#size === undefined) return;
     // The last slots are for jobs that are there already.
-    if (this.#server.freeSlots <= target || this.#ended.signal.aborted) return;
+    if (this.#server.freeSlots <= target || this.#closed) return;
     this.#refills++;
     const again = () => {
       this.#refills--;
@@ -67,13 +68,24 @@ export class ReadyCells {
 
   /** Ends all that are ready, and makes no more. */
   close(): void {
-    this.#ended.abort(new Error('the runner is closed'));
+    this.#closed = true;
     this.#drop();
   }
 
+  async #forkFor(spec: CellSpec, signal: AbortSignal): Promise<Cell> {
+    const forked = this.#server.fork(spec);
+    try {
+      return await orAborted(forked, signal);
+    } catch (error) {
+      // The job does not want it any more.
+      forked.then(discard, () => undefined);
+      throw error;
+    }
+  }
+
   async #makeReady(size: { readonly spec: CellSpec }): Promise<void> {
-    const cell = await this.#server.fork(size.spec, this.#ended.signal);
-    if (this.#size === size && !this.#ended.signal.aborted) this.#ready.push(cell);
+    const cell = await this.#server.fork(size.spec);
+    if (this.#size === size && !this.#closed) this.#ready.push(cell);
     else discard(cell);
   }
 

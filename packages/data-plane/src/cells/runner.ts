@@ -87,9 +87,9 @@ function counting(server: ForkServer, runner: { cells: number }): ForkServer {
     get freeSlots() {
       return server.freeSlots;
     },
-    fork: async (spec, signal) => {
+    fork: async (spec) => {
       runner.cells++;
-      return server.fork(spec, signal);
+      return server.fork(spec);
     },
     [Symbol.asyncDispose]: async () => server[Symbol.asyncDispose](),
   };

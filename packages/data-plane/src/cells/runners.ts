@@ -5,6 +5,7 @@ import { choosePreload } from './preloads.ts';
 import type { Preload } from './preloads.ts';
 import { Runner } from './runner.ts';
 import type { LeasedCell } from './runner.ts';
+import { orAborted } from './or-aborted.ts';
 import { ageOf, leastRecentlyUsed } from './runner-life.ts';
 
 const TICK_MS = 1_000;
@@ -86,7 +87,7 @@ export class Runners implements AsyncDisposable {
     if (age !== 'overdue') return runner;
     const starting = this.#starting.get(key) ?? (this.#canStart(key) ? this.#start(key, owner) : undefined);
     try {
-      return await orAborted(starting, signal);
+      return starting === undefined ? undefined : await orAborted(starting, signal);
     } catch {
       // Whoever started it has told why.
       signal.throwIfAborted();
@@ -162,23 +163,5 @@ export class Runners implements AsyncDisposable {
       () => this.#ending.delete(ended),
       () => undefined,
     );
-  }
-}
-
-async function orAborted<Value>(
-  pending: Promise<Value> | undefined,
-  signal: AbortSignal,
-): Promise<Value | undefined> {
-  if (pending === undefined) return undefined;
-  const aborted = Promise.withResolvers<never>();
-  const abort = () => {
-    aborted.reject(signal.reason as Error);
-  };
-  signal.addEventListener('abort', abort, { once: true });
-  if (signal.aborted) abort();
-  try {
-    return await Promise.race([pending, aborted.promise]);
-  } finally {
-    signal.removeEventListener('abort', abort);
   }
 }

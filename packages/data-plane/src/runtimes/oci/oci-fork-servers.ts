@@ -73,7 +73,7 @@ export class OciForkServers implements ForkServers {
       get freeSlots() {
         return started.slots.free;
       },
-      fork: async (spec, forkSignal) => forking.fork(spec, forkSignal),
+      fork: async (spec) => forking.fork(spec),
       [Symbol.asyncDispose]: async () => (disposed ??= release.disposeAsync()),
     };
   }

@@ -1,0 +1,14 @@
+/** What `pending` comes to. @throws the reason of `signal`, if it is aborted first; `pending` goes on then */
+export async function orAborted<Value>(pending: Promise<Value>, signal: AbortSignal): Promise<Value> {
+  const aborted = Promise.withResolvers<never>();
+  const abort = () => {
+    aborted.reject(signal.reason as Error);
+  };
+  signal.addEventListener('abort', abort, { once: true });
+  if (signal.aborted) abort();
+  try {
+    return await Promise.race([pending, aborted.promise]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+}
