@@ -134,7 +134,7 @@ export const HOSTILE_CODE: readonly HostileCode[] = [
   {
     name: 'closing every descriptor',
     code: 'import os\nos.closerange(0, 65536)',
-    ends: ['failed/kernel_crashed', 'failed/exit_code'],
+    ends: ['failed/kernel_crashed'],
   },
   {
     name: 'reading a file of the host',

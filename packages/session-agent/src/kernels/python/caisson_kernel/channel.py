@@ -32,6 +32,11 @@ def move_high(descriptor):
         return fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, INHERITED_DESCRIPTOR + 1)
 
 
+def crash():
+    """The code closed the channel. By a signal, so that the end is told apart from an exit that the code asked for."""
+    os.kill(os.getpid(), 9)
+
+
 class Channel:
     def __init__(self):
         self._descriptor = move_high(INHERITED_DESCRIPTOR)
@@ -43,7 +48,10 @@ class Channel:
     def frames(self):
         pending = []
         while True:
-            chunk = os.read(self._descriptor, READ_BYTES)
+            try:
+                chunk = os.read(self._descriptor, READ_BYTES)
+            except OSError:
+                crash()
             if not chunk:
                 return
             pending.append(chunk)
@@ -57,7 +65,10 @@ class Channel:
         data = memoryview(text.encode() + b'\n')
         with self._lock:
             while data and self._descriptor != -1:
-                data = data[os.write(self._descriptor, data) :]
+                try:
+                    data = data[os.write(self._descriptor, data) :]
+                except OSError:
+                    crash()
 
     def close_in_child(self):
         # A child's child finds it closed.
