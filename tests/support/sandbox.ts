@@ -17,10 +17,12 @@ import { pino } from 'pino';
 
 const MIB = 2 ** 20;
 
+type LocalDataPlane = Awaited<ReturnType<typeof createDataPlane>>;
+
 /** A data plane on this host with a state directory of its own; disposing ends it and removes the directory. */
 export async function startDataPlane(
   runtime: RuntimeChoice = 'auto',
-): Promise<AsyncDisposable & { readonly dataPlane: DataPlane; readonly stateDirectory: string }> {
+): Promise<AsyncDisposable & { readonly dataPlane: LocalDataPlane; readonly stateDirectory: string }> {
   const stateDirectory = mkdtempSync(join('/run', 'caisson-test-'));
   const dataPlane = await createDataPlane({ stateDirectory, runtime, logger: pino({ level: 'silent' }) });
   return {

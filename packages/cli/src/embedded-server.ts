@@ -25,6 +25,7 @@ export async function startEmbeddedServer(planes: Planes): Promise<Target & Asyn
     dataDir,
     runtime: 'auto',
     logLevel: 'fatal',
+    warmPool: false,
   });
   stack.defer(async () => server.close());
   if (server.adminKey === undefined) throw new CliFailure('the embedded server has made no key');

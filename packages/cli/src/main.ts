@@ -42,6 +42,8 @@ async function startServer(options: ServerOptions): Promise<RunningServer> {
   const { url } = await controlPlane.listen(port, host).catch((error: unknown) => {
     throw whyNotListening(error, { host, port });
   });
+  // Only now, so that the server is there the sooner.
+  if (options.warmPool) dataPlane.warmUp();
   const release = stack.move();
   return { url, adminKey: controlPlane.adminKey, close: async () => release.disposeAsync() };
 }

@@ -7,6 +7,8 @@ export interface ServerOptions {
   readonly dataDir: string;
   readonly runtime: RuntimeName | 'auto';
   readonly logLevel: 'info' | 'fatal';
+  /** Whether sandboxes are made ahead for calls to come; a server for one call has none to come. */
+  readonly warmPool: boolean;
 }
 
 export interface RunningServer {

@@ -46,6 +46,7 @@ export interface ControlPlane {
 }
 
 const SWEEP_KEYS_MS = 60_000;
+const METRICS_TIMEOUT_MS = 5_000;
 
 /** Opens the database, puts right what an earlier process left, and builds the server. */
 export async function createControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
@@ -77,6 +78,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
     queued: () => dispatcher.waiting,
     running: () => dispatcher.running,
     sessions: () => sessions.liveCount,
+    pools: async () => (await dataPlane.health(AbortSignal.timeout(METRICS_TIMEOUT_MS))).pools,
   });
   const adminKey = await makeFirstKey(tenants, config.dataDir, clock);
   const services: Services = {

@@ -1,9 +1,15 @@
-import type { DataPlane, RuntimeHealth } from '@caisson/protocol';
+import { newSandboxId } from '@caisson/protocol';
+import type { RuntimeHealth } from '@caisson/protocol';
 import type { Logger } from 'pino';
 import { LocalDataPlane } from './local-data-plane.ts';
+import { readHostLoad } from './pool/host-load.ts';
+import { DEFAULT_WARM_POOL } from './pool/pool-options.ts';
+import type { WarmPoolOptions } from './pool/pool-options.ts';
+import { WarmPool } from './pool/warm-pool.ts';
 import { missingForOci, prepareOciHost } from './runtimes/oci/oci-host.ts';
 import { OciRuntime } from './runtimes/oci/oci-runtime.ts';
 import type { OciHost } from './runtimes/oci/oci-host.ts';
+import { BUILT_IN_TEMPLATES } from './templates/templates.ts';
 import { prepareCells } from './runtimes/oci/prepare-cells.ts';
 import { probeAll } from './runtimes/select-runtime.ts';
 import type { RuntimeChoice } from './runtimes/select-runtime.ts';
@@ -14,14 +20,16 @@ const DEFAULT_STATE_DIRECTORY = '/run/caisson';
  * The data plane of this machine. Whatever earlier processes left behind is removed first; disposing ends all
  * sandboxes and leaves nothing.
  * @param options.stateDirectory where live sandboxes are kept track of; it need not survive a reboot
+ * @param options.warmPool of which the rest is `DEFAULT_WARM_POOL`; nothing is made ahead before `warmUp` is called
  * @param options.runtime `auto` takes the first that works of crun and runc
  * @throws RuntimeUnavailableError where this host cannot make sandboxes
  */
 export async function createDataPlane(options: {
   stateDirectory?: string;
   runtime?: RuntimeChoice;
+  warmPool?: Partial<WarmPoolOptions>;
   logger: Logger;
-}): Promise<DataPlane> {
+}): Promise<LocalDataPlane> {
   const { logger, runtime: choice = 'auto', stateDirectory = DEFAULT_STATE_DIRECTORY } = options;
   const missing = missingForOci();
   if (missing.length > 0) throw new RuntimeUnavailableError(missing);
@@ -33,9 +41,18 @@ export async function createDataPlane(options: {
   const chosen = runtimes.find(({ name }) => probes.some((probe) => probe.chosen && probe.name === name));
   if (chosen === undefined) throw new RuntimeUnavailableError(probes.flatMap(({ problems }) => problems));
   const cells = await prepareCells(chosen.name, host, logger, AbortSignal.timeout(60_000));
+  const pool = cleanup.use(
+    new WarmPool({
+      ...{ runtime: chosen, templates: BUILT_IN_TEMPLATES, logger, newId: newSandboxId },
+      options: { ...DEFAULT_WARM_POOL, ...options.warmPool },
+      readLoad: readHostLoad,
+      // Time of day that no one can set back.
+      clock: { nowMs: () => performance.timeOrigin + performance.now() },
+    }),
+  );
   const release = cleanup.move();
   return new LocalDataPlane({
-    runtime: chosen,
+    ...{ runtime: chosen, pool },
     runtimes: probes.map((probe) =>
       probe.chosen && 'problem' in cells ? { ...probe, problems: [...probe.problems, cells.problem] } : probe,
     ),

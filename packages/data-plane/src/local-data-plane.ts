@@ -4,6 +4,7 @@ import type {
   EventSink,
   IsolationScope,
   JobOutcome,
+  Language,
   LentSandbox,
   Placement,
   RuntimeHealth,
@@ -16,6 +17,7 @@ import { Cancellation, CaissonError } from '@caisson/protocol';
 import type { Logger } from 'pino';
 import { runInCell } from './cells/job.ts';
 import type { Runners } from './cells/runners.ts';
+import type { WarmPool } from './pool/warm-pool.ts';
 import type { Runtime, Sandbox } from './runtimes/runtime.ts';
 import { BUILT_IN_TEMPLATES } from './templates/templates.ts';
 
@@ -28,7 +30,8 @@ type Job = Parameters<DataPlane['runJob']>;
 /** The data plane of this machine, in this process. */
 export class LocalDataPlane implements DataPlane {
   readonly templates: readonly Template[] = BUILT_IN_TEMPLATES;
-  readonly #runtime: Runtime;
+  readonly #runtime: Pick<Runtime, 'name' | 'isolation'>;
+  readonly #pool: WarmPool;
   readonly #runtimes: readonly RuntimeHealth[];
   readonly #runners: Runners | undefined;
   readonly #logger: Logger;
@@ -46,13 +49,15 @@ export class LocalDataPlane implements DataPlane {
    * is called when the last of them is gone.
    */
   constructor(parts: {
-    runtime: Runtime;
+    runtime: Pick<Runtime, 'name' | 'isolation'>;
+    pool: WarmPool;
     runners: Runners | undefined;
     runtimes: readonly RuntimeHealth[];
     logger: Logger;
     release: () => Promise<void>;
   }) {
     this.#runtime = parts.runtime;
+    this.#pool = parts.pool;
     this.#runtimes = parts.runtimes;
     this.#runners = parts.runners;
     this.#logger = parts.logger;
@@ -63,11 +68,22 @@ export class LocalDataPlane implements DataPlane {
   }
 
   async health(): Promise<DataPlaneHealth> {
-    return Promise.resolve({ runtimes: this.#runtimes, sandboxes: this.#lent.size });
+    return Promise.resolve({
+      runtimes: this.#runtimes,
+      sandboxes: this.#lent.size,
+      pools: this.#pool.health(),
+    });
+  }
+
+  /** Begins to make sandboxes ready ahead, in the background. Without it, each is made when it is asked for. */
+  warmUp(): void {
+    this.#pool.start();
   }
 
   async createSandbox(request: SandboxRequest, signal: AbortSignal): Promise<LentSandbox> {
-    const sandbox = await this.#untilDone(async () => this.#create(request, signal));
+    const sandbox = await this.#untilDone(async () =>
+      this.#create(request, this.#firstLanguage(request), signal),
+    );
     const lent: LentSandbox = {
       id: sandbox.id,
       placement: this.#placement('sandbox'),
@@ -135,7 +151,7 @@ export class LocalDataPlane implements DataPlane {
 
   async #runInSandbox(...job: Job): Promise<JobOutcome> {
     const [request, step, events, signal] = job;
-    const sandbox = await this.#create(request, signal);
+    const sandbox = await this.#create(request, step.language, signal);
     try {
       const outcome = await sandbox.agent.step(step, events, signal);
       return { outcome, placement: this.#placement('sandbox') };
@@ -166,16 +182,21 @@ export class LocalDataPlane implements DataPlane {
     }
   }
 
-  async #create(request: SandboxRequest, signal: AbortSignal): Promise<Sandbox> {
+  async #create(request: SandboxRequest, language: Language, signal: AbortSignal): Promise<Sandbox> {
     this.#checkIsolation(request);
     try {
-      return await this.#runtime.create(request, signal);
+      return await this.#pool.take(request, language, signal);
     } catch (error) {
       signal.throwIfAborted();
       this.#logger.error({ err: error, sandbox_id: request.id }, 'no sandbox could be made');
       const problem = 'the container runtime could not make one';
       throw new CaissonError('sandbox_unavailable', { problem }, { cause: error });
     }
+  }
+
+  /** The language that a session most likely begins with. */
+  #firstLanguage({ templateId }: SandboxRequest): Language {
+    return this.templates.find(({ id }) => id === templateId)?.languages[0] ?? 'shell';
   }
 
   #placement(scope: IsolationScope): Placement {

@@ -18,7 +18,7 @@ export async function serve(context: Context, options: ServeOptions): Promise<nu
   using interrupts = watchForInterrupts(context);
   const { port, host, runtime } = options;
   const dataDir = resolve(options.dataDir ?? settings.defaultDataDir);
-  const server = await planes.startServer({ port, host, dataDir, runtime, logLevel: 'info' });
+  const server = await planes.startServer({ port, host, dataDir, runtime, logLevel: 'info', warmPool: true });
   try {
     await writeText(stdout, `caisson listens on ${server.url}\n`);
     if (server.adminKey !== undefined) {

@@ -1,5 +1,6 @@
 import { health, healthDetailed } from '@caisson/protocol';
 import { z } from 'zod';
+import { resourcesOf } from '../orchestrator/resources-view.ts';
 import { problems } from './answers.ts';
 import type { Api } from './server.ts';
 import type { Services } from './services.ts';
@@ -75,6 +76,11 @@ export function metricsRoute(api: Api, services: Services): void {
         uptime_ms: clock.nowMs() - startedAt,
         runtimes: plane.runtimes.map((runtime) => ({ ...runtime, problems: [...runtime.problems] })),
         sandboxes: plane.sandboxes,
+        pools: plane.pools.map(({ templateId, resources, ...pool }) => ({
+          ...pool,
+          template_id: templateId,
+          resources: resourcesOf(resources),
+        })),
         executions: {
           running: dispatcher.running,
           queued: dispatcher.waiting,

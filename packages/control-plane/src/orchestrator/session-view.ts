@@ -1,11 +1,9 @@
 import type { Session } from '@caisson/protocol';
 import { rfc3339 } from './execution-view.ts';
+import { resourcesOf } from './resources-view.ts';
 import type { SessionRecord } from './session-record.ts';
 
-const MIB = 2 ** 20;
-
 export function sessionOf(record: SessionRecord): Session {
-  const { resources } = record;
   return {
     session_id: record.id,
     status: record.state.status,
@@ -14,12 +12,7 @@ export function sessionOf(record: SessionRecord): Session {
     languages: [...record.languages],
     runtime: record.runtime,
     isolation: record.isolation,
-    resources: {
-      cpu: String(resources.cpuMillicores / 1000),
-      memory: quantity(resources.memoryBytes),
-      disk: quantity(resources.diskBytes),
-      pids: resources.pids,
-    },
+    resources: resourcesOf(record.resources),
     metadata: { ...record.metadata },
     idle_timeout: record.idleTimeoutMs === null ? null : record.idleTimeoutMs / 1000,
     created_at: rfc3339(record.createdAt),
@@ -27,10 +20,4 @@ export function sessionOf(record: SessionRecord): Session {
     expires_at: rfc3339(record.expiresAt),
     terminated_at: record.terminatedAt === null ? null : rfc3339(record.terminatedAt),
   };
-}
-
-/** The shortest way to write it that loses nothing. */
-function quantity(bytes: number): string {
-  if (bytes % (1024 * MIB) === 0) return `${bytes / (1024 * MIB)}Gi`;
-  return bytes % MIB === 0 ? `${bytes / MIB}Mi` : String(bytes);
 }

@@ -5,11 +5,13 @@ import { CaissonError, cancelReason } from '@caisson/protocol';
 import type {
   Agent,
   DataPlane,
+  DataPlaneHealth,
   EventSink,
   FileEntry,
   Files,
   LentSandbox,
   Placement,
+  PoolHealth,
   SandboxId,
   SandboxRequest,
   StepOutcome,
@@ -38,6 +40,7 @@ export class FakeDataPlane implements DataPlane {
   readonly templates = TEMPLATES;
   readonly sandboxes = new Map<SandboxId, FakeSandbox>();
   readonly requests: SandboxRequest[] = [];
+  readonly pools: PoolHealth[] = [];
   readonly steps: StepRequest[] = [];
   /** By the code that asks for it. */
   readonly #scripts = new Map<string, Script>();
@@ -50,8 +53,8 @@ export class FakeDataPlane implements DataPlane {
     this.#scripts.set(code, script);
   }
 
-  health(): Promise<{ runtimes: []; sandboxes: number }> {
-    return Promise.resolve({ runtimes: [], sandboxes: this.sandboxes.size });
+  health(): Promise<DataPlaneHealth> {
+    return Promise.resolve({ runtimes: [], sandboxes: this.sandboxes.size, pools: this.pools });
   }
 
   async createSandbox(request: SandboxRequest, signal: AbortSignal): Promise<LentSandbox> {

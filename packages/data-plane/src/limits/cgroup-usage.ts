@@ -61,6 +61,11 @@ function readProcessMemory(cgroup: Cgroup): number {
   return statValue(stat, cgroup.isV2 ? 'anon' : 'total_rss') ?? 0;
 }
 
+/** All that counts as the cgroup's memory, in bytes. */
+export function readMemory(cgroup: Cgroup): number {
+  return Number(cgroup.read('memory', cgroup.isV2 ? 'memory.current' : 'memory.usage_in_bytes') ?? 0);
+}
+
 function readOutOfMemoryKills(cgroup: Cgroup): number {
   const events = cgroup.isV2
     ? cgroup.read('memory', 'memory.events')

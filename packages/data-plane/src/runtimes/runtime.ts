@@ -23,16 +23,22 @@ export interface SandboxSpec {
   readonly env: Readonly<Record<string, string>>;
 }
 
+export type CpuWeight = 'normal' | 'low';
+
 /** Disposing ends all that runs in it and leaves nothing behind; it can be done twice. */
 export interface Sandbox extends AsyncDisposable {
   readonly id: SandboxId;
-  readonly agent: Agent & { prewarm: Prewarm };
+  readonly agent: Agent & Preparation;
   /** Whether its first process still lives: if not, the sandbox is lost. */
   isAlive(): boolean;
+  /** What it holds now, in bytes: its processes, and its files in memory. */
+  memoryBytes(): number;
+  /** How much its processes count where others want the CPU too; a new one is `normal`. */
+  setCpuWeight(weight: CpuWeight): void;
   /** Freezes every process in it; pausing twice is the same as once. */
   pause(signal: AbortSignal): Promise<void>;
   resume(signal: AbortSignal): Promise<void>;
 }
 
-/** Starts the kernel of a language before its first step. */
-type Prewarm = SessionEngine['prewarm'];
+/** What can be done before the first step. */
+type Preparation = Pick<SessionEngine, 'prewarm' | 'adoptEnvironment'>;

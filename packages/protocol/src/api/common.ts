@@ -51,6 +51,14 @@ export const resources = z
   })
   .meta({ id: 'Resources' });
 
+/** Resources as they are told: the same words as in requests. */
+export const resourcesView = z.object({
+  cpu: z.string(),
+  memory: z.string(),
+  disk: z.string(),
+  pids: z.int(),
+});
+
 /** Seconds, of which a fraction may be given. */
 export const seconds = (bounds: { min: number; max: number }) =>
   z

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { isolation, RUNTIMES } from '../isolation.ts';
+import { resourcesView } from './common.ts';
 
 export const health = z
   .object({ status: z.enum(['ok', 'unavailable']), version: z.string() })
@@ -19,6 +20,19 @@ export const healthDetailed = health
       }),
     ),
     sandboxes: z.int(),
+    pools: z
+      .array(
+        z.object({
+          template_id: z.string(),
+          isolation,
+          resources: resourcesView,
+          ready: z.int().meta({ description: 'Sandboxes that were made ahead, for nobody yet' }),
+          target: z.int().meta({ description: 'How many should be ready' }),
+          claimed: z.int().meta({ description: 'Requests that got a ready one, since the start' }),
+          missed: z.int().meta({ description: 'Requests that found none, since the start' }),
+        }),
+      )
+      .meta({ description: 'One for each template, isolation and size that was asked for of late' }),
     executions: z.object({ running: z.int(), queued: z.int(), limit: z.int(), queue_limit: z.int() }),
     database: z.object({ driver: z.string(), ok: z.boolean() }),
   })

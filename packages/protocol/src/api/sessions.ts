@@ -3,7 +3,16 @@ import { sessionId } from '../ids.ts';
 import { isolation, RUNTIMES } from '../isolation.ts';
 import { language } from '../languages.ts';
 import { SESSION_REASONS, SESSION_STATUSES } from '../session-state.ts';
-import { envVars, page, pageQuery, plainText, resources, seconds, timestamp } from './common.ts';
+import {
+  envVars,
+  page,
+  pageQuery,
+  plainText,
+  resources,
+  resourcesView,
+  seconds,
+  timestamp,
+} from './common.ts';
 
 export const DEFAULT_SESSION_SECONDS = 300;
 export const MAX_SESSION_SECONDS = 24 * 3600;
@@ -49,7 +58,7 @@ export const session = z
     languages: z.array(language),
     runtime: z.enum(RUNTIMES).nullable(),
     isolation,
-    resources: z.object({ cpu: z.string(), memory: z.string(), disk: z.string(), pids: z.int() }),
+    resources: resourcesView,
     metadata: z.record(z.string(), z.string()),
     idle_timeout: z.number().nullable(),
     created_at: timestamp,

@@ -82,7 +82,23 @@ export interface Template {
 
 export interface DataPlaneHealth {
   readonly runtimes: readonly RuntimeHealth[];
+  /** Those that are lent. */
   readonly sandboxes: number;
+  readonly pools: readonly PoolHealth[];
+}
+
+/** Sandboxes that were made ready ahead, of one class. */
+export interface PoolHealth {
+  readonly templateId: string;
+  readonly isolation: Isolation;
+  readonly resources: Resources;
+  readonly ready: number;
+  /** How many should be ready. */
+  readonly target: number;
+  /** Requests that got a ready one, since the start. */
+  readonly claimed: number;
+  /** Requests that found none, since the start. */
+  readonly missed: number;
 }
 
 export interface RuntimeHealth {

@@ -31,6 +31,7 @@ test('a step is JSON in one line, with no quote inside of a string', () => {
     sessionId: '',
     remainingMs: 1.6,
     memoryLimitBytes: undefined,
+    adoptedEnv: { B: 'c' },
     env: { A: '"' },
   });
   const frame = JSON.parse(line) as Record<string, string>;
@@ -39,5 +40,8 @@ test('a step is JSON in one line, with no quote inside of a string', () => {
   assert.equal(line.indexOf('\n'), line.length - 1);
   const fields = line.split('"');
   assert.equal(fields[11], JSON.stringify(frame['code']).slice(1, -1).replaceAll('\\"', '\\u0022'));
-  assert.deepEqual([fields[39], fields[41]], ['A', '\\u0022']);
+  assert.deepEqual(
+    [fields[39], ...[43, 45, 47, 49].map((at) => fields[at])],
+    ['2', 'B', 'c', 'A', '\\u0022'],
+  );
 });

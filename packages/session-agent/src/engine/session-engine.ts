@@ -56,6 +56,9 @@ export class SessionEngine implements Agent, AsyncDisposable {
   readonly #lock = new StepLock();
   readonly #kernels = new Map<Language, KernelProcess>();
   readonly #stops = new Set<StepStop>();
+  #adopted: Readonly<Record<string, string>> = {};
+  /** Kernels that started before there was anything to adopt, and have not been told yet. */
+  readonly #unaware = new Set<KernelProcess>();
   #closed = false;
 
   constructor(options: SessionEngineOptions) {
@@ -73,6 +76,15 @@ export class SessionEngine implements Agent, AsyncDisposable {
     turn satisfies Disposable;
     await this.#buryDead(language);
     if (!this.#kernels.has(language)) await this.#startReady(language, signal);
+  }
+
+  /**
+   * Gives these variables to the kernels that are ready, which keep them from their next step on as if they had started with
+   * them, and to every later one. To be called before the first step: code may have set its own since.
+   */
+  adoptEnvironment(env: Readonly<Record<string, string>>): void {
+    this.#adopted = env;
+    for (const kernel of this.#kernels.values()) this.#unaware.add(kernel);
   }
 
   async step(request: StepRequest, sink: EventSink, signal: AbortSignal): Promise<StepOutcome> {
@@ -134,6 +146,7 @@ export class SessionEngine implements Agent, AsyncDisposable {
     memory.watch(kernel);
     const { end, truncated, stderrTail } = await runStep(request, {
       kernel,
+      adoptedEnv: this.#unaware.delete(kernel) ? this.#adopted : {},
       stop,
       events,
       memoryLimitBytes: this.#options.memoryLimitBytes,
@@ -206,7 +219,10 @@ export class SessionEngine implements Agent, AsyncDisposable {
       workspaceDirectory = WORKSPACE_DIRECTORY,
     } = this.#options;
     const { argv, env } = KERNELS[language].launch(layout, memoryLimitBytes);
-    const process = await this.#options.spawner.spawn({ argv, env, cwd: workspaceDirectory }, signal);
+    const process = await this.#options.spawner.spawn(
+      { argv, env: { ...this.#adopted, ...env }, cwd: workspaceDirectory },
+      signal,
+    );
     const kernel = new KernelProcess(process);
     if (this.#closed) {
       await discard(kernel);
@@ -221,6 +237,7 @@ export class SessionEngine implements Agent, AsyncDisposable {
     const kernel = this.#kernels.get(language);
     if (kernel === undefined || kernel.alive) return false;
     this.#kernels.delete(language);
+    this.#unaware.delete(kernel);
     await discard(kernel);
     return kernel.used;
   }

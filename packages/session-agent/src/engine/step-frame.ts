@@ -10,6 +10,8 @@ export interface StepFrame {
   readonly sessionId: string;
   readonly remainingMs: number;
   readonly memoryLimitBytes: number | undefined;
+  /** Set for good, before those of the step. */
+  readonly adoptedEnv: Readonly<Record<string, string>>;
   readonly env: Readonly<Record<string, string>>;
 }
 
@@ -18,11 +20,12 @@ export interface StepFrame {
  * written as `\u0022`. It is JSON, and a language without a JSON parser can still split it at the quotes.
  */
 export function encodeStepFrame(frame: StepFrame): string {
-  const env = Object.entries(frame.env).flat().map(quote);
+  const adopted = Object.entries(frame.adoptedEnv).flat();
+  const env = [...adopted, ...Object.entries(frame.env).flat()].map(quote);
   return `{"type":"step","nonce":${quote(frame.nonce)},"code":${quote(frame.code)},"stdin":${quote(frame.stdin)},\
 "event":${quote(JSON.stringify(frame.event))},"execution_id":${quote(frame.executionId)},\
 "session_id":${quote(frame.sessionId)},"remaining_ms":"${Math.max(0, Math.round(frame.remainingMs))}",\
-"memory_limit_bytes":"${frame.memoryLimitBytes ?? ''}","env":[${env.join(',')}]}\n`;
+"memory_limit_bytes":"${frame.memoryLimitBytes ?? ''}","adopted":"${adopted.length}","env":[${env.join(',')}]}\n`;
 }
 
 function quote(text: string): string {

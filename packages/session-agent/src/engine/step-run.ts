@@ -24,6 +24,8 @@ export interface StepPlace {
   readonly events: StepEvents;
   readonly memoryLimitBytes: number | undefined;
   readonly remainingMs: number;
+  /** Variables that the kernel keeps after this step. */
+  readonly adoptedEnv: Readonly<Record<string, string>>;
 }
 
 /** Runs one step in a kernel and gives its output to the sink. Rejects only if the kernel cannot be stopped. */
@@ -48,6 +50,7 @@ export async function runStep(request: StepRequest, place: StepPlace): Promise<S
     sessionId: request.sessionId ?? '',
     memoryLimitBytes: place.memoryLimitBytes,
     remainingMs: place.remainingMs,
+    adoptedEnv: place.adoptedEnv,
   });
   const end = await kernel.step(line, (bundle) =>
     results.admits(bundle) ? events.emit({ type: 'result', bundle }) : undefined,

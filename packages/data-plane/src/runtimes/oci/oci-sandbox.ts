@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import type { RuntimeName } from '@caisson/protocol';
 import { createWorkspaceFiles, SessionEngine } from '@caisson/session-agent';
-import { CgroupUsageMeter } from '../../limits/cgroup-usage.ts';
+import { CgroupUsageMeter, readMemory } from '../../limits/cgroup-usage.ts';
+import { setSandboxWeight } from '../../limits/sandbox-weight.ts';
 import { mountWorkspace } from '../../workspaces/workspace.ts';
 import type { Sandbox, SandboxSpec } from '../runtime.ts';
 import { closing, startContainer } from './container.ts';
@@ -69,6 +70,10 @@ export async function createOciSandbox(
     id: spec.id,
     agent,
     isAlive: () => cgroup.processes().includes(firstPid),
+    memoryBytes: () => readMemory(cgroup),
+    setCpuWeight: (weight) => {
+      setSandboxWeight(cgroup, weight);
+    },
     pause: async (pauseSignal) => cgroup.freeze(pauseSignal),
     resume: async () => {
       cgroup.thaw();

@@ -31,7 +31,9 @@ class StepRunner {
 
   async run(frame) {
     this.#count += 1;
-    const restore = setEnvironment(frame.env);
+    const adopted = Number(frame.adopted);
+    setEnvironment(frame.env.slice(0, adopted));
+    const restore = setEnvironment(frame.env.slice(adopted));
     this.#streams.input.give(frame.stdin);
     const interrupted = new Promise((resolve) => {
       this.#interrupt = resolve;

@@ -39,10 +39,11 @@ __caisson_decode() {
   __caisson_text=${1@E}
 }
 
-# Fields: 3 type, 7 nonce, 11 code, 15 stdin, 19 event, …, from 39 on names and values of the environment in turn.
+# Fields: 3 type, 7 nonce, 11 code, 15 stdin, 19 event, …, 39 how many of the texts that follow are of variables to keep, from
+# 43 on names and values of the environment in turn; there are two fields to each text.
 __caisson_step() {
   local -a __caisson_fields __caisson_saved=()
-  local __caisson_text __caisson_nonce __caisson_code __caisson_name __caisson_at __caisson_interrupted=''
+  local __caisson_text __caisson_nonce __caisson_code __caisson_name __caisson_at __caisson_restored __caisson_interrupted=''
   __caisson_split "$1"
   __caisson_nonce=${__caisson_fields[7]}
   __caisson_decode "${__caisson_fields[11]}"
@@ -51,10 +52,13 @@ __caisson_step() {
   if [[ -n $__caisson_text ]]; then exec 0< <(builtin printf %s "$__caisson_text" 250>&- 251>&- 252>&-); fi
   __caisson_decode "${__caisson_fields[19]}"
   export CAISSON_EVENT=$__caisson_text
-  for ((__caisson_at = 39; __caisson_at + 2 < ${#__caisson_fields[@]}; __caisson_at += 4)); do
+  __caisson_restored=$((43 + 2 * __caisson_fields[39]))
+  for ((__caisson_at = 43; __caisson_at + 2 < ${#__caisson_fields[@]}; __caisson_at += 4)); do
     __caisson_name=${__caisson_fields[__caisson_at]}
     # Set before and set to nothing are two things.
-    __caisson_saved+=("$__caisson_name" "${!__caisson_name+set}" "${!__caisson_name-}")
+    if ((__caisson_at >= __caisson_restored)); then
+      __caisson_saved+=("$__caisson_name" "${!__caisson_name+set}" "${!__caisson_name-}")
+    fi
     __caisson_decode "${__caisson_fields[__caisson_at + 2]}"
     export "$__caisson_name=$__caisson_text"
   done

@@ -67,7 +67,9 @@ class Outcome:
 def run_step(kernel, frame):
     kernel.interrupts.reclaim()
     kernel.streams.begin(frame['stdin'])
-    restore = set_environment(frame['env'])
+    adopted = int(frame['adopted'])
+    set_environment(frame['env'][:adopted])
+    restore = set_environment(frame['env'][adopted:])
     outcome = Outcome()
     try:
         try:

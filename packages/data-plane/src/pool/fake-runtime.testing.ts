@@ -1,0 +1,217 @@
+import { newExecutionId, newSandboxId, newTenantId } from '@caisson/protocol';
+import type {
+  Isolation,
+  SandboxId,
+  SandboxRequest,
+  StepOutcome,
+  StepRequest,
+  Template,
+} from '@caisson/protocol';
+import { pino } from 'pino';
+import type { CpuWeight, Runtime, Sandbox, SandboxSpec } from '../runtimes/runtime.ts';
+import type { HostLoad } from './host-load.ts';
+import { DEFAULT_WARM_POOL } from './pool-options.ts';
+import type { WarmPoolOptions } from './pool-options.ts';
+import { WarmPool } from './warm-pool.ts';
+
+const MIB = 2 ** 20;
+export const RESOURCES = { cpuMillicores: 1000, memoryBytes: 512 * MIB, diskBytes: 256 * MIB, pids: 128 };
+export const TEMPLATES: readonly Template[] = [
+  { id: 'python', description: '', languages: ['python', 'shell'], resources: RESOURCES },
+  { id: 'node', description: '', languages: ['javascript'], resources: RESOURCES },
+];
+export const START_MS = Date.UTC(2026, 0, 5, 9);
+
+/** A sandbox in memory, which notes what is done to it. */
+class FakeSandbox implements Sandbox {
+  readonly id: SandboxId;
+  readonly spec: SandboxSpec;
+  readonly weights: CpuWeight[] = [];
+  readonly steps: StepRequest[] = [];
+  env: Readonly<Record<string, string>> = {};
+  warmed: string | undefined;
+  alive = true;
+  readonly agent: Sandbox['agent'];
+
+  constructor(spec: SandboxSpec) {
+    this.id = spec.id;
+    this.spec = spec;
+    this.agent = {
+      files: {} as Sandbox['agent']['files'],
+      prewarm: async (language) => {
+        this.warmed = language;
+        return Promise.resolve();
+      },
+      adoptEnvironment: (env) => {
+        this.env = env;
+      },
+      step: async (step) => {
+        this.steps.push(step);
+        return Promise.resolve({ status: 'succeeded' } as StepOutcome);
+      },
+    };
+  }
+
+  isAlive(): boolean {
+    return this.alive;
+  }
+
+  memoryBytes(): number {
+    return 12 * MIB;
+  }
+
+  setCpuWeight(weight: CpuWeight): void {
+    this.weights.push(weight);
+  }
+
+  async pause(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  async resume(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.alive = false;
+    return Promise.resolve();
+  }
+}
+
+/** A runtime in memory. While `held`, creations wait until they are let go one by one. */
+class FakeRuntime implements Pick<Runtime, 'create' | 'isolation'> {
+  readonly isolation: Isolation = 'container';
+  readonly made: FakeSandbox[] = [];
+  held = false;
+  /** So many of the next creations fail. */
+  failures = 0;
+  attempts = 0;
+  mostAtOnce = 0;
+  readonly #waiting: (() => void)[] = [];
+  #atOnce = 0;
+
+  get alive(): FakeSandbox[] {
+    return this.made.filter(({ alive }) => alive);
+  }
+
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
+  letGo(): void {
+    this.#waiting.shift()?.();
+  }
+
+  async create(spec: SandboxSpec, signal: AbortSignal): Promise<FakeSandbox> {
+    this.attempts += 1;
+    this.#atOnce += 1;
+    this.mostAtOnce = Math.max(this.mostAtOnce, this.#atOnce);
+    try {
+      if (this.held) await this.#hold(signal);
+      signal.throwIfAborted();
+      if (this.failures > 0) {
+        this.failures -= 1;
+        throw new Error('no container could be made');
+      }
+      const sandbox = new FakeSandbox(spec);
+      this.made.push(sandbox);
+      return sandbox;
+    } finally {
+      this.#atOnce -= 1;
+    }
+  }
+
+  async #hold(signal: AbortSignal): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      this.#waiting.push(resolve);
+      signal.addEventListener('abort', () => {
+        reject(signal.reason as Error);
+      });
+    });
+  }
+}
+
+const IDLE: HostLoad = {
+  availableBytes: 16 * 2 ** 30,
+  totalBytes: 16 * 2 ** 30,
+  memoryStallPercent: 0,
+  cpuTicks: 1000,
+  idleTicks: 1000,
+};
+
+/** A pool over a runtime in memory, with a clock and a host that stand still until they are told otherwise. */
+export class TestPool implements AsyncDisposable {
+  readonly runtime = new FakeRuntime();
+  readonly pool: WarmPool;
+  nowMs = START_MS;
+  load = IDLE;
+
+  constructor(options: Partial<WarmPoolOptions> = {}) {
+    this.pool = new WarmPool({
+      runtime: this.runtime,
+      templates: TEMPLATES,
+      options: { ...DEFAULT_WARM_POOL, warm: { python: 2 }, ...options },
+      readLoad: () => this.load,
+      clock: { nowMs: () => this.nowMs },
+      newId: newSandboxId,
+      logger: pino({ level: 'silent' }),
+    });
+  }
+
+  async take(
+    overrides: Partial<SandboxRequest> = {},
+    signal = new AbortController().signal,
+  ): Promise<Sandbox> {
+    return this.pool.take(request(overrides), 'python', signal);
+  }
+
+  /** Numbers of the default class of the template `python`. */
+  get numbers() {
+    const numbers = this.pool.health().find(({ templateId }) => templateId === 'python');
+    if (numbers === undefined) throw new Error('there is no such class');
+    return numbers;
+  }
+
+  /** Lets the time pass and has the pool look around. */
+  async pass(ms: number): Promise<void> {
+    this.nowMs += ms;
+    this.pool.tick();
+    await settled();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.pool[Symbol.asyncDispose]();
+  }
+}
+
+/** Resolves when all that can go on without time passing has gone on. */
+export async function settled(): Promise<void> {
+  for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
+}
+
+function request(overrides: Partial<SandboxRequest>): SandboxRequest {
+  return {
+    id: newSandboxId(),
+    tenantId: newTenantId(),
+    templateId: 'python',
+    isolation: 'container',
+    resources: RESOURCES,
+    env: {},
+    isolationScope: 'auto',
+    ...overrides,
+  };
+}
+
+export function step(): StepRequest {
+  return {
+    executionId: newExecutionId(),
+    sessionId: null,
+    language: 'python',
+    code: '1',
+    timeoutMs: 1000,
+    env: {},
+    stdin: null,
+    event: null,
+    outputLimitBytes: 100,
+  };
+}

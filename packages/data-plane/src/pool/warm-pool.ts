@@ -1,0 +1,207 @@
+import type { Language, PoolHealth, SandboxId, SandboxRequest, Template } from '@caisson/protocol';
+import type { Logger } from 'pino';
+import type { Runtime, Sandbox } from '../runtimes/runtime.ts';
+import type { HostLoad } from './host-load.ts';
+import { lend } from './lend.ts';
+import { makeReady } from './make-ready.ts';
+import type { WarmPoolOptions } from './pool-options.ts';
+import { Refilling } from './refilling.ts';
+import type { Shelf } from './shelf.ts';
+import { Shelves } from './shelves.ts';
+import { sizeClassOf } from './size-class.ts';
+import { needsFreshKernel } from './startup-variables.ts';
+import { WaitingLine } from './waiting-line.ts';
+
+const REFILL_TIMEOUT_MS = 30_000;
+const TICK_MS = 1_000;
+
+/** What a pool is made with. */
+export interface WarmPoolParts {
+  readonly runtime: Pick<Runtime, 'create' | 'isolation'>;
+  readonly templates: readonly Template[];
+  readonly options: WarmPoolOptions;
+  readonly readLoad: () => HostLoad;
+  readonly clock: PoolClock;
+  readonly newId: () => SandboxId;
+  readonly logger: Logger;
+}
+
+export interface PoolClock {
+  /** Milliseconds since 1970, UTC. */
+  nowMs(): number;
+}
+
+/**
+ * Gives out sandboxes with a kernel that is ready: one that was made ahead, where there is one of the class, else one made
+ * on the spot, in a fair line. A sandbox that was given out never comes back. Disposing ends those that nobody got.
+ */
+export class WarmPool implements AsyncDisposable {
+  readonly #parts: WarmPoolParts;
+  readonly #shelves: Shelves;
+  readonly #line: WaitingLine<Sandbox>;
+  readonly #refilling: Refilling;
+  readonly #closing = new AbortController();
+  /** Refills, and ends of sandboxes that nobody got; none rejects. */
+  readonly #underWay = new Set<Promise<void>>();
+  #ticking: NodeJS.Timeout | undefined;
+  #resting: NodeJS.Timeout | undefined;
+
+  constructor(parts: WarmPoolParts) {
+    this.#parts = parts;
+    this.#shelves = new Shelves(parts.options, parts.templates);
+    this.#line = new WaitingLine(parts.options.creations);
+    this.#refilling = new Refilling(parts.readLoad());
+  }
+
+  /** Begins to make sandboxes ready, in the background; until then all are made on the spot. */
+  start(): void {
+    if (this.#ticking !== undefined || this.#closing.signal.aborted) return;
+    const { templates, options, runtime, clock } = this.#parts;
+    for (const { id, resources } of templates) {
+      if ((options.warm[id] ?? 0) === 0) continue;
+      this.#shelves.of({ templateId: id, isolation: runtime.isolation, resources }, clock.nowMs());
+    }
+    this.#ticking = setInterval(() => {
+      this.tick();
+    }, TICK_MS).unref();
+    this.#refill();
+  }
+
+  /**
+   * A sandbox for this request alone, which the caller disposes.
+   * @param language its kernel is started where the sandbox has to be made; ready ones have that of their template
+   * @throws what the runtime throws, or the reason of `signal`
+   */
+  async take(request: SandboxRequest, language: Language, signal: AbortSignal): Promise<Sandbox> {
+    signal.throwIfAborted();
+    const shelf = this.#shelfFor(request);
+    const ready = shelf?.claim(this.#parts.clock.nowMs(), (sandbox) => {
+      this.#end(sandbox);
+    });
+    this.#refill();
+    if (ready !== undefined) return this.#lendOrEnd(ready, request, signal);
+    const served = await this.#line.wait(shelf?.key, signal);
+    if (served.type === 'goods') return this.#lendOrEnd(served.goods, request, signal);
+    try {
+      return await makeReady(this.#parts.runtime, request, { language, cpuWeight: 'normal' }, signal);
+    } finally {
+      served.release();
+      this.#refill();
+    }
+  }
+
+  /** Numbers of each class; none before `start`. */
+  health(): PoolHealth[] {
+    return this.#ticking === undefined ? [] : this.#shelves.all.map((shelf) => shelf.health());
+  }
+
+  /** Looks at the host and at what is ready; `start` has it called once a second. */
+  tick(): void {
+    const { clock, readLoad, logger } = this.#parts;
+    const wasScarce = this.#refilling.scarce;
+    this.#refilling.observe(readLoad());
+    const { scarce } = this.#refilling;
+    if (scarce && !wasScarce) logger.warn('memory is scarce: the warm pools are emptied');
+    if (wasScarce && !scarce) logger.info('memory is there again: the warm pools are refilled');
+    for (const shelf of this.#shelves.all) {
+      shelf.plan(clock.nowMs());
+      for (const sandbox of scarce ? shelf.empty() : shelf.sortOut(clock.nowMs())) this.#end(sandbox);
+    }
+    this.#shelves.forgetIdle();
+    this.#refill();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    clearInterval(this.#ticking);
+    clearTimeout(this.#resting);
+    this.#closing.abort(new Error('the pool was closed'));
+    this.#line.close(new Error('the pool was closed'));
+    for (const shelf of this.#shelves.all) for (const sandbox of shelf.empty()) this.#end(sandbox);
+    while (this.#underWay.size > 0) await Promise.all(this.#underWay);
+  }
+
+  /** The shelf that can serve a request; `undefined` where its environment has to be there from the start. */
+  #shelfFor(request: SandboxRequest): Shelf | undefined {
+    if (this.#ticking === undefined || needsFreshKernel(request.env)) return undefined;
+    return this.#shelves.of(sizeClassOf(request), this.#parts.clock.nowMs());
+  }
+
+  #lendOrEnd(sandbox: Sandbox, request: SandboxRequest, signal: AbortSignal): Sandbox {
+    try {
+      signal.throwIfAborted();
+      return lend(sandbox, request);
+    } catch (error) {
+      this.#end(sandbox);
+      throw error;
+    }
+  }
+
+  /** Starts what refills are due. Callers who wait come first. */
+  #refill(): void {
+    if (this.#ticking === undefined || this.#closing.signal.aborted) return;
+    const { clock } = this.#parts;
+    while (this.#line.waiting === 0) {
+      const shelf = this.#refilling.next(clock.nowMs(), this.#shelves.all);
+      if (shelf === undefined) break;
+      this.#watch(this.#fill(shelf));
+    }
+    const restMs = this.#refilling.restMs(clock.nowMs());
+    if (restMs === 0) return;
+    clearTimeout(this.#resting);
+    this.#resting = setTimeout(() => {
+      this.#refill();
+    }, restMs).unref();
+  }
+
+  async #fill(shelf: Shelf): Promise<void> {
+    await this.#tryToFill(shelf);
+    this.#refill();
+  }
+
+  async #tryToFill(shelf: Shelf): Promise<void> {
+    const { clock, logger } = this.#parts;
+    // Until it is on the shelf, so that it is never counted as neither made nor being made.
+    using underWay = this.#refilling.begin(shelf, () => clock.nowMs());
+    underWay satisfies Disposable;
+    try {
+      const sandbox = await this.#makeFor(shelf);
+      if (this.#closing.signal.aborted || this.#refilling.scarce) this.#end(sandbox);
+      else if (!this.#line.offer(shelf.key, sandbox)) shelf.put(sandbox, clock.nowMs());
+    } catch (error) {
+      const isFirst = shelf.failed(clock.nowMs());
+      if (isFirst && !this.#closing.signal.aborted) {
+        logger.error({ err: error, template: shelf.class.templateId }, 'no sandbox could be made ready');
+      }
+    }
+  }
+
+  async #makeFor(shelf: Shelf): Promise<Sandbox> {
+    const { runtime, newId } = this.#parts;
+    const signal = AbortSignal.any([this.#closing.signal, AbortSignal.timeout(REFILL_TIMEOUT_MS)]);
+    const spec = { id: newId(), resources: shelf.class.resources, env: {} };
+    return makeReady(runtime, spec, { language: shelf.language, cpuWeight: 'low' }, signal);
+  }
+
+  #end(sandbox: Sandbox): void {
+    this.#watch(this.#remove(sandbox));
+  }
+
+  async #remove(sandbox: Sandbox): Promise<void> {
+    try {
+      await sandbox[Symbol.asyncDispose]();
+    } catch (error) {
+      this.#parts.logger.error(
+        { err: error, sandbox_id: sandbox.id },
+        'a ready sandbox could not be removed',
+      );
+    }
+  }
+
+  /** @param work what never rejects */
+  #watch(work: Promise<void>): void {
+    const watched = work.then(() => {
+      this.#underWay.delete(watched);
+    });
+    this.#underWay.add(watched);
+  }
+}
