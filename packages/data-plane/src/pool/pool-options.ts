@@ -14,5 +14,5 @@ export const DEFAULT_WARM_POOL: WarmPoolOptions = {
   maximum: 16,
   maxAgeMs: 15 * 60_000,
   // On two cores, for 100 sessions at once; see docs/decisions/0004-warm-pools.md.
-  creations: 4,
+  creations: 16,
 };
