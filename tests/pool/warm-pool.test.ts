@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
 import { test } from 'node:test';
 import type { DataPlane, Resources } from '@caisson/protocol';
 import { instanceOf, leftoversOf } from '../support/leftovers.ts';
@@ -91,7 +92,11 @@ test('a ready sandbox that is killed is replaced', async () => {
     (line) => line.startsWith('process') && line.includes('/opt/caisson/init'),
   );
   assert.ok(firstProcesses.length > 0);
-  for (const line of firstProcesses) process.kill(Number(line.split(' ')[1]), 'SIGKILL');
+  for (const line of firstProcesses) {
+    const pid = Number(line.split(' ')[1]);
+    process.kill(pid, 'SIGKILL');
+    await until('it is gone', async () => Promise.resolve(!existsSync(`/proc/${pid}`)));
+  }
   const request = defaultRequest(dataPlane, 'shell');
   const sandbox = await dataPlane.createSandbox(request, AbortSignal.timeout(30_000));
   assert.equal(await outputOf(sandbox, 'echo works', { language: 'shell' }), 'works\n');
