@@ -50,10 +50,11 @@ export function languageOf(
 
 export function resourcesOf(template: Template, asked: AskedResources | undefined): Resources {
   const defaults = template.resources;
+  if (asked === undefined) return defaults;
   return {
-    cpuMillicores: asked?.cpu ?? defaults.cpuMillicores,
-    memoryBytes: asked?.memory ?? defaults.memoryBytes,
-    diskBytes: asked?.disk ?? defaults.diskBytes,
-    pids: asked?.pids ?? defaults.pids,
+    cpuMillicores: asked.cpu ?? defaults.cpuMillicores,
+    memoryBytes: asked.memory ?? defaults.memoryBytes,
+    diskBytes: asked.disk ?? defaults.diskBytes,
+    pids: asked.pids ?? defaults.pids,
   };
 }

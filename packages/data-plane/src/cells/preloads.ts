@@ -1,97 +1,46 @@
 /** Modules that a fork server imports before it forks, all of them the template's own. */
 export interface Preload {
-  readonly name: 'standard' | 'data';
+  readonly name: 'core' | 'standard' | 'data';
   readonly modules: readonly string[];
 }
 
-/** What the kernel itself comes to need, and what most code asks for first. */
-const STANDARD_MODULES = [
+/** What the kernel itself comes to need, and what is small and asked for by most code. */
+const CORE_MODULES = [
   ...['caisson_kernel.loop', 'caisson_kernel.code', 'caisson_kernel.display', 'caisson_kernel.failure'],
   ...['caisson_kernel.handler', 'caisson_kernel.json_value'],
-  ...[
-    'abc',
-    'argparse',
-    'ast',
-    'asyncio',
-    'base64',
-    'bisect',
-    'calendar',
-    'collections',
-    'concurrent.futures',
-  ],
-  ...[
-    'contextlib',
-    'copy',
-    'csv',
-    'ctypes',
-    'dataclasses',
-    'datetime',
-    'decimal',
-    'difflib',
-    'enum',
-    'fractions',
-  ],
-  ...[
-    'functools',
-    'glob',
-    'gzip',
-    'hashlib',
-    'heapq',
-    'html',
-    'inspect',
-    'io',
-    'itertools',
-    'json',
-    'linecache',
-  ],
-  ...[
-    'logging',
-    'math',
-    'operator',
-    'os',
-    'pathlib',
-    'pickle',
-    'platform',
-    'pprint',
-    'queue',
-    'random',
-    're',
-  ],
-  ...[
-    'secrets',
-    'shutil',
-    'signal',
-    'socket',
-    'sqlite3',
-    'statistics',
-    'string',
-    'struct',
-    'subprocess',
-    'sys',
-  ],
-  ...[
-    'tempfile',
-    'textwrap',
-    'threading',
-    'time',
-    'traceback',
-    'types',
-    'typing',
-    'unicodedata',
-    'urllib.parse',
-  ],
-  ...['urllib.request', 'uuid', 'warnings', 'weakref', 'zipfile', 'zoneinfo'],
+  ...'abc ast base64 bisect collections contextlib copy datetime enum functools heapq io itertools json'.split(
+    ' ',
+  ),
+  ...'linecache math operator os re string struct sys textwrap time traceback types typing'.split(' '),
+  ...'warnings weakref'.split(' '),
 ];
 
-const DATA_MODULES = ['numpy', 'numpy.random', 'pandas', 'matplotlib', 'matplotlib.pyplot'];
+/** What much code asks for, and what takes more memory than an average job itself. */
+const STANDARD_MODULES = [
+  ...'argparse asyncio calendar concurrent.futures csv ctypes dataclasses decimal difflib fractions glob'.split(
+    ' ',
+  ),
+  ...'gzip hashlib html inspect logging pathlib pickle platform pprint queue random secrets shutil'.split(
+    ' ',
+  ),
+  ...'signal socket sqlite3 statistics subprocess tempfile threading unicodedata urllib.parse'.split(' '),
+  ...'urllib.request uuid zipfile zoneinfo'.split(' '),
+];
 
-const STANDARD: Preload = { name: 'standard', modules: STANDARD_MODULES };
-/** Each fork copies the tables of all memory in use, so those who do not ask for these do not pay for them. */
-const DATA: Preload = { name: 'data', modules: [...STANDARD_MODULES, ...DATA_MODULES] };
+const DATA_MODULES = 'numpy numpy.random pandas matplotlib matplotlib.pyplot'.split(' ');
+
+/** Each fork copies the tables of all memory in use, so those who do not ask for the larger ones do not pay for them. */
+const CORE: Preload = { name: 'core', modules: CORE_MODULES };
+const STANDARD: Preload = { name: 'standard', modules: [...CORE_MODULES, ...STANDARD_MODULES] };
+const DATA: Preload = { name: 'data', modules: [...STANDARD.modules, ...DATA_MODULES] };
 
 const IMPORTS_DATA_MODULE = /\b(?:numpy|pandas|matplotlib|seaborn|scipy|sklearn)\b/;
+const IMPORTS_STANDARD_MODULE = new RegExp(
+  `\\b(?:${[...new Set(STANDARD_MODULES.map((name) => name.split('.')[0]))].join('|')})\\b`,
+);
 
 /** Where `code` will start soonest. A guess by its text: where it is wrong, modules are imported as anywhere else. */
 export function choosePreload(code: string): Preload {
-  return IMPORTS_DATA_MODULE.test(code) ? DATA : STANDARD;
+  if (IMPORTS_DATA_MODULE.test(code)) return DATA;
+  return IMPORTS_STANDARD_MODULE.test(code) ? STANDARD : CORE;
 }

@@ -23,6 +23,8 @@ export interface Slot {
 export class Slots implements Disposable {
   readonly #all: readonly Slot[];
   readonly #free: Slot[];
+  /** What each was last limited to, so that it need not be written again. */
+  readonly #limits = new Map<Slot, Resources>();
   readonly #descriptors: readonly (readonly number[])[];
 
   /** Makes `count` cgroups below `parent`, in every hierarchy that limits or counts something. */
@@ -56,7 +58,9 @@ export class Slots implements Disposable {
   /** Takes an empty slot and sets its limits; `undefined` where all are taken. */
   take(resources: Resources): Slot | undefined {
     const slot = this.#free.pop();
-    if (slot !== undefined) setLimits(slot.cgroup, resources);
+    if (slot === undefined || this.#limits.get(slot) === resources) return slot;
+    setLimits(slot.cgroup, resources);
+    this.#limits.set(slot, resources);
     return slot;
   }
 
