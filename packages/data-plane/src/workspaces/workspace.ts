@@ -1,13 +1,11 @@
 import { mkdirSync, rmdirSync } from 'node:fs';
 import { tmpfsLimits } from '../limits/memory-file-systems.ts';
 
-/** Runs a program in the mount namespace that workspaces are mounted in. */
-type RunMount = (
-  argv: readonly string[],
-  options: { timeoutMs: number; signal?: AbortSignal },
-) => Promise<string>;
-
-const MOUNT_TIMEOUT_MS = 10_000;
+/** The mount namespace that workspaces are mounted in. */
+interface Mounts {
+  mountTmpfs(path: string, options: readonly string[]): Promise<void>;
+  unmount(path: string): Promise<void>;
+}
 
 /**
  * A file system in memory for one sandbox, mounted by the host, so that files can be put into it as the sandbox's user
@@ -15,9 +13,8 @@ const MOUNT_TIMEOUT_MS = 10_000;
  * @param path an absolute path that does not exist yet
  */
 export async function mountWorkspace(
-  run: RunMount,
+  mounts: Mounts,
   workspace: { path: string; sizeBytes: number; owner: { uid: number; gid: number } },
-  signal: AbortSignal,
 ): Promise<AsyncDisposable> {
   const { path, sizeBytes, owner } = workspace;
   mkdirSync(path, { mode: 0o711 });
@@ -30,17 +27,14 @@ export async function mountWorkspace(
     'nodev',
   ];
   const unmount = async () => {
-    // Lazily: a caller may still read a file of it; the memory is given back when the last one is closed.
-    await run(['umount', '--lazy', path], { timeoutMs: MOUNT_TIMEOUT_MS });
+    // A caller may still read a file of it; the memory is given back when the last one is closed.
+    await mounts.unmount(path);
     rmdirSync(path);
   };
   try {
-    await run(['mount', '-t', 'tmpfs', '-o', options.join(','), 'caisson-workspace', path], {
-      timeoutMs: MOUNT_TIMEOUT_MS,
-      signal,
-    });
+    await mounts.mountTmpfs(path, options);
   } catch (error) {
-    // Whether the mount was made before the abort is not known: both are tried, and only the directory must go.
+    // Whether it was made in the end is not known: both are tried, and only the directory must go.
     await unmount().catch(() => {
       rmdirSync(path);
     });

@@ -44,7 +44,7 @@ export interface ContainerPlan {
 export async function startContainer(
   request: { runtime: RuntimeName; host: OciHost; id: string },
   cleanup: AsyncDisposableStack,
-  plan: (place: ContainerPlace, signal: AbortSignal) => Promise<ContainerPlan>,
+  plan: (place: ContainerPlace) => Promise<ContainerPlan>,
   signal: AbortSignal,
 ): Promise<Container & ContainerPlace> {
   const { runtime, host, id } = request;
@@ -58,7 +58,7 @@ export async function startContainer(
   const idRange = cleanup.use(host.idRanges.take());
   const cgroup = new Cgroup(host.layout, `${host.instance.cgroupPath}/${id}`);
   const place = { directory, idRange, cgroup };
-  const { config, stdio, descriptors = [] } = await plan(place, deadline);
+  const { config, stdio, descriptors = [] } = await plan(place);
   cleanup.defer(async () => {
     // The container's state goes by hand, not by the runtime's `delete`, which a wedged container can make wait.
     const limit = AbortSignal.timeout(DESTROY_TIMEOUT_MS);

@@ -25,13 +25,12 @@ export async function createOciSandbox(
   const container = await startContainer(
     { runtime, host, id: spec.id },
     cleanup,
-    async (place, deadline) => {
+    async (place) => {
       const workspace = join(place.directory, 'workspace');
       const owner = sandboxOwner(place.idRange);
-      const runInNamespace = host.mountNamespace.run.bind(host.mountNamespace);
       const { diskBytes } = resources;
       cleanup.use(
-        await mountWorkspace(runInNamespace, { path: workspace, sizeBytes: diskBytes, owner }, deadline),
+        await mountWorkspace(host.mountNamespace, { path: workspace, sizeBytes: diskBytes, owner }),
       );
       const init = processConfig({ argv: [INIT_PATH, '-P'], env, cwd: '/', resources, oomScoreAdj: 0 });
       const { idRange, cgroup } = place;
