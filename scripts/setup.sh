@@ -80,9 +80,22 @@ compile_python_kernel() {
   /usr/bin/python3 -m compileall -q "$kernel"
 }
 
+# The same for Node. Without a channel the kernel ends as soon as it has started, and leaves what it compiled.
+compile_javascript_kernel() {
+  kernel=packages/session-agent/src/kernels/javascript
+  compiled=$kernel/.compile-cache
+  [ -d "$compiled" ] && [ -z "$(find $kernel -name '*.cjs' -newer "$compiled")" ] && return 0
+  rm -rf "$compiled"
+  NODE_COMPILE_CACHE=$PWD/$compiled NODE_COMPILE_CACHE_PORTABLE=1 \
+    "$NODE" "$kernel/kernel.cjs" 3<>/dev/null </dev/null >/dev/null 2>&1 || true
+  # Where it could not be made, kernels start all the same.
+  mkdir -p "$compiled"
+}
+
 npm_packages_are_current || install_npm_packages
 if [ "${1-all}" != node ]; then
   # shellcheck disable=SC2046 # one word for each package
   require_packages $(missing_host_packages)
   compile_python_kernel
+  compile_javascript_kernel
 fi

@@ -41,7 +41,11 @@ export const KERNELS: Readonly<Record<Language, Kernel>> = {
         `${kernelsDirectory}/javascript/kernel.cjs`,
         acornPath,
       ],
-      env: {},
+      // Made by setup.sh; portable, for the kernel is mounted elsewhere than where it was compiled.
+      env: {
+        NODE_COMPILE_CACHE: `${kernelsDirectory}/javascript/.compile-cache`,
+        NODE_COMPILE_CACHE_PORTABLE: '1',
+      },
     }),
   },
   shell: {

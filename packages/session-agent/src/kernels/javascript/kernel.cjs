@@ -1,6 +1,10 @@
 'use strict';
 // Runs the steps of a session. `node kernel.cjs <path of acorn>`, with the control channel on descriptor 3.
 
+// Of the kernel alone: what the code starts is no part of it.
+delete process.env.NODE_COMPILE_CACHE;
+delete process.env.NODE_COMPILE_CACHE_PORTABLE;
+
 const { Channel } = require('./channel.cjs');
 const { installStreams } = require('./streams.cjs');
 const { StepRunner } = require('./step.cjs');
