@@ -90,6 +90,10 @@ compile_javascript_kernel() {
     "$NODE" "$kernel/kernel.cjs" 3<>/dev/null </dev/null >/dev/null 2>&1 || true
   # Where it could not be made, kernels start all the same.
   mkdir -p "$compiled"
+  # Node looks for what the user that runs it has compiled, and that is always 1000 in a sandbox.
+  for directory in "$compiled"/*-"$(id -u)"; do
+    if [ -d "$directory" ]; then mv "$directory" "${directory%-*}-1000"; fi
+  done
 }
 
 npm_packages_are_current || install_npm_packages
