@@ -94,6 +94,8 @@ compile_javascript_kernel() {
   for directory in "$compiled"/*-"$(id -u)"; do
     if [ -d "$directory" ]; then mv "$directory" "${directory%-*}-1000"; fi
   done
+  # What sandboxes see must be readable for others than its owner, whatever the umask was.
+  chmod -R a+rX "$kernel/.." node_modules/node/bin node_modules/acorn/dist
 }
 
 npm_packages_are_current || install_npm_packages
