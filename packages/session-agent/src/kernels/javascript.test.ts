@@ -40,6 +40,15 @@ suite('javascript', () => {
     });
   }
 
+  test('neither the code nor what it starts takes part in the compile cache of the kernel', async () => {
+    await using session = new TestSession('javascript');
+    const { stdout } = await session.run(
+      'process.stdout.write(require("child_process").execSync("env").toString()); console.log(Object.keys(process.env).join())',
+    );
+    assert.match(stdout, /PATH/);
+    assert.ok(!stdout.includes('NODE_COMPILE_CACHE'), stdout);
+  });
+
   test('import forms are resolved in the workspace', async () => {
     await using session = new TestSession('javascript');
     await session.run('require("fs").writeFileSync("m.mjs", "export default 1; export const b = 2"); 0');
