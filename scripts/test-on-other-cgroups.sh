@@ -9,7 +9,6 @@ cd "$(dirname "$(readlink -f "$0")")/.."
 BOOT_SECONDS=3000
 IMAGE_SIZE=6G
 MEMORY=3G
-MIRROR=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
 INIT=scripts/other-cgroups-init.sh
 
 fail() {
@@ -50,7 +49,7 @@ copy_project() {
     tar --create --null --ignore-failed-read --files-from - | tar --extract --no-same-owner -C "$root/root/caisson"
 }
 
-[ -e "$root/etc/debian_version" ] || debootstrap --variant=minbase bookworm "$root" "$MIRROR" >&2
+[ -e "$root/etc/debian_version" ] || debootstrap --variant=minbase bookworm "$root" ${DEBIAN_MIRROR:+"$DEBIAN_MIRROR"} >&2
 root=$(readlink -f "$root")
 cp -L /etc/resolv.conf "$root/etc/resolv.conf"
 if ! [ -e "$root/vmlinuz" ] || ! [ -e "$root/sbin/ip" ]; then
