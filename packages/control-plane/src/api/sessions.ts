@@ -22,6 +22,13 @@ import type { Services } from './services.ts';
 export const sessionParams = z.object({ session_id: sessionId });
 const tags = ['sessions'];
 
+/** What can be done to a session without saying more. */
+const ACTIONS = [
+  ['terminate', 'End a session and delete its workspace'],
+  ['pause', 'Freeze all processes of a session that does nothing'],
+  ['resume', 'Let a paused session go on'],
+] as const;
+
 export function sessionRoutes(api: Api, services: Services): void {
   createRoute(api, services);
   readRoutes(api, services);
@@ -111,27 +118,15 @@ function changeRoutes(api: Api, { sessions }: Services): void {
       return reply.code(204).send();
     },
   });
-  api.route({
-    method: 'POST',
-    url: '/sessions/:session_id/terminate',
-    schema: { summary: 'End a session and delete its workspace', tags, params, response },
-    handler: async (request) =>
-      sessionOf(await sessions.terminate(request.principal.tenantId, request.params.session_id)),
-  });
-  api.route({
-    method: 'POST',
-    url: '/sessions/:session_id/pause',
-    schema: { summary: 'Freeze all processes of a session that does nothing', tags, params, response },
-    handler: async (request) =>
-      sessionOf(await sessions.pause(request.principal.tenantId, request.params.session_id)),
-  });
-  api.route({
-    method: 'POST',
-    url: '/sessions/:session_id/resume',
-    schema: { summary: 'Let a paused session go on', tags, params, response },
-    handler: async (request) =>
-      sessionOf(await sessions.resume(request.principal.tenantId, request.params.session_id)),
-  });
+  for (const [action, summary] of ACTIONS) {
+    api.route({
+      method: 'POST',
+      url: `/sessions/:session_id/${action}`,
+      schema: { summary, tags, params, response },
+      handler: async (request) =>
+        sessionOf(await sessions[action](request.principal.tenantId, request.params.session_id)),
+    });
+  }
   api.route({
     method: 'POST',
     url: '/sessions/:session_id/extend',

@@ -43,52 +43,21 @@ export function executionRepository(
 ): ExecutionRepository {
   const insert = prepareQuery<ExecutionsTable>((value) =>
     db.insertInto('executions').values({
+      ...changing(value),
       id: value('id'),
       tenant_id: value('tenant_id'),
       session_id: value('session_id'),
-      status: value('status'),
-      reason: value('reason'),
       language: value('language'),
       template_id: value('template_id'),
-      runtime: value('runtime'),
-      isolation: value('isolation'),
-      isolation_scope: value('isolation_scope'),
       code_sha256: value('code_sha256'),
       request_json: value('request_json'),
       created_at: value('created_at'),
-      started_at: value('started_at'),
-      finished_at: value('finished_at'),
-      duration_ms: value('duration_ms'),
-      cpu_ms: value('cpu_ms'),
-      peak_memory_bytes: value('peak_memory_bytes'),
-      exit_code: value('exit_code'),
-      return_value_json: value('return_value_json'),
-      error_json: value('error_json'),
-      truncated: value('truncated'),
-      kernel_restarted: value('kernel_restarted'),
     }),
   );
   const update = prepareQuery<ExecutionRow>((value) =>
     db
       .updateTable('executions')
-      .set({
-        status: value('status'),
-        reason: value('reason'),
-        runtime: value('runtime'),
-        isolation: value('isolation'),
-        isolation_scope: value('isolation_scope'),
-        request_json: null,
-        started_at: value('started_at'),
-        finished_at: value('finished_at'),
-        duration_ms: value('duration_ms'),
-        cpu_ms: value('cpu_ms'),
-        peak_memory_bytes: value('peak_memory_bytes'),
-        exit_code: value('exit_code'),
-        return_value_json: value('return_value_json'),
-        error_json: value('error_json'),
-        truncated: value('truncated'),
-        kernel_restarted: value('kernel_restarted'),
-      })
+      .set({ ...changing(value), request_json: null })
       .where('id', '=', value('id')),
   );
   const insertOutput = prepareQuery<ExecutionOutputsTable>((value) =>
@@ -145,5 +114,26 @@ export function executionRepository(
         job: row.request_json === null ? null : (JSON.parse(row.request_json) as QueuedJob),
       }));
     },
+  };
+}
+
+/** The columns that an execution changes in its life. */
+function changing(value: <Name extends keyof ExecutionRow>(name: Name) => ExecutionRow[Name]) {
+  return {
+    status: value('status'),
+    reason: value('reason'),
+    runtime: value('runtime'),
+    isolation: value('isolation'),
+    isolation_scope: value('isolation_scope'),
+    started_at: value('started_at'),
+    finished_at: value('finished_at'),
+    duration_ms: value('duration_ms'),
+    cpu_ms: value('cpu_ms'),
+    peak_memory_bytes: value('peak_memory_bytes'),
+    exit_code: value('exit_code'),
+    return_value_json: value('return_value_json'),
+    error_json: value('error_json'),
+    truncated: value('truncated'),
+    kernel_restarted: value('kernel_restarted'),
   };
 }

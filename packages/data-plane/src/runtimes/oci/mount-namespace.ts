@@ -4,6 +4,7 @@ import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { once } from 'node:events';
 import { HOST_COMMAND_ENVIRONMENT } from './command.ts';
+import { O_PATH } from './o-path.ts';
 
 /** Mounts made in the namespace before anything else runs there. */
 export interface Preparation {
@@ -35,7 +36,6 @@ done
 `;
 const START_TIMEOUT_MS = 10_000;
 const MOUNT_TIMEOUT_MS = 10_000;
-const O_PATH = 0o10000000;
 
 /**
  * A private copy of the host's mounts, in which the OCI runtime runs and workspaces are mounted. It is held by a small

@@ -13,6 +13,7 @@ import type { Container, ContainerPlace } from './container.ts';
 import { MASKED_PATHS, READ_ONLY_PATHS, runnerConfig } from './container-config.ts';
 import { INIT_PATH } from './oci-host.ts';
 import type { OciHost } from './oci-host.ts';
+import { O_PATH } from './o-path.ts';
 import { forkServerConfig } from './process-config.ts';
 import { forkServerSeccomp } from './seccomp.ts';
 
@@ -22,7 +23,6 @@ const SLOT_COUNT = 32;
 const SERVER_LIMITS = { memoryBytes: 1024 * 2 ** 20, pids: 4 * SLOT_COUNT };
 const START_TIMEOUT_MS = 30_000;
 const MAX_COMPLAINT_CHARACTERS = 4000;
-const O_PATH = 0o10000000;
 
 const SERVER_ENVIRONMENT = {
   PATH: '/usr/bin:/bin',
