@@ -166,7 +166,7 @@ except OSError: print(count)`;
       const controller = new AbortController();
       const ended = Promise.allSettled(
         Array.from({ length: 4 }, async () =>
-          runJob(place.dataPlane, 'import time\ntime.sleep(60)', {
+          runJob(place.dataPlane, `import time\ntime.sleep(60)${IN_ONE_RUNNER}`, {
             request: sandboxRequest({ tenantId, isolationScope: 'cell' }),
             signal: controller.signal,
           }),
@@ -262,10 +262,15 @@ async function startPlace(runtime: 'auto' | 'crun' | 'runc'): Promise<Place> {
   };
 }
 
-/** Process 1 of a runner, and of no namespace within it. */
+/** Process 1 of a runner, and of no namespace within it; not one that has ended in the meantime. */
 function isFirstOfItsNamespace(pid: string): boolean {
-  const [, numbers] = /^NSpid:\s+(.*)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
-  return /^\d+\t1$/.test(numbers ?? '');
+  try {
+    const [, numbers] = /^NSpid:\s+(.*)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
+    return /^\d+\t1$/.test(numbers ?? '');
+  } catch (error) {
+    if (['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '')) return false;
+    throw error;
+  }
 }
 
 async function runInCell(

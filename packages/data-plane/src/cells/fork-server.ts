@@ -26,7 +26,7 @@ export interface ForkServer extends AsyncDisposable {
 
 export interface CellSpec {
   readonly resources: Resources;
-  /** The whole environment of its process. */
+  /** In the environment of its process, beside what every process of a sandbox has. */
   readonly env: Readonly<Record<string, string>>;
 }
 

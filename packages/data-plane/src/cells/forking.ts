@@ -112,7 +112,7 @@ export class Forking {
         },
       },
     });
-    socket.write('\n');
+    socket.write('{"type":"opened"}\n');
     failed.move();
     return cell;
   }

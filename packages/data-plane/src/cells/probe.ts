@@ -1,5 +1,5 @@
 import { newExecutionId, newSandboxId } from '@caisson/protocol';
-import type { CellSpec, ForkServers } from './fork-server.ts';
+import type { ForkServers } from './fork-server.ts';
 import { runInCell } from './job.ts';
 
 const PROBE_TIMEOUT_MS = 20_000;
@@ -7,14 +7,10 @@ const MIB = 2 ** 20;
 const RESOURCES = { cpuMillicores: 1000, memoryBytes: 64 * MIB, diskBytes: 8 * MIB, pids: 16 };
 
 /** Starts a runner and runs a job in a cell of it. @throws Error that says what does not work here */
-export async function probeCells(
-  servers: ForkServers,
-  env: CellSpec['env'],
-  signal: AbortSignal,
-): Promise<void> {
+export async function probeCells(servers: ForkServers, signal: AbortSignal): Promise<void> {
   const deadline = AbortSignal.any([signal, AbortSignal.timeout(PROBE_TIMEOUT_MS)]);
   await using server = await servers.start([], deadline);
-  const cell = await server.fork({ resources: RESOURCES, env });
+  const cell = await server.fork({ resources: RESOURCES, env: {} });
   let output = '';
   const { status, reason } = await runInCell(
     newSandboxId(),

@@ -14,7 +14,7 @@ function start(slots?: number) {
   const clock = { nowMs: 0 };
   const servers = new FakeForkServers(slots);
   const logger = pino({ level: 'silent' });
-  const runners = new Runners({ servers, environment: { PATH: '/bin' } }, logger, () => clock.nowMs);
+  const runners = new Runners(servers, logger, () => clock.nowMs);
   const lease = async (tenantId: TenantId, code = '1') =>
     runners.lease(request(tenantId), step(code), signal);
   return { clock, servers, lease, [Symbol.asyncDispose]: async () => runners[Symbol.asyncDispose]() };
@@ -41,7 +41,7 @@ test('each tenant has a runner of its own, and another for what imports the larg
   await Promise.all([lease(tenant), lease(tenant), lease(newTenantId()), lease(tenant, 'import pandas')]);
   assert.equal(servers.started.length, 3);
   const leased = await lease(tenant);
-  assert.deepEqual(leased?.cell.spec.env, { PATH: '/bin', A: '1' });
+  assert.deepEqual(leased?.cell.spec.env, { A: '1' });
 });
 
 test('an old runner is replaced, and ends with its last job', async () => {

@@ -1,6 +1,6 @@
 import type { SandboxRequest, StepRequest, TenantId } from '@caisson/protocol';
 import type { Logger } from 'pino';
-import type { CellSpec, ForkServers } from './fork-server.ts';
+import type { ForkServers } from './fork-server.ts';
 import { choosePreload } from './preloads.ts';
 import type { Preload } from './preloads.ts';
 import { Runner } from './runner.ts';
@@ -23,7 +23,6 @@ interface RunnerOwner {
 /** The runners of this data plane: started when they are needed, replaced when they are old, ended when they are idle. */
 export class Runners implements AsyncDisposable {
   readonly #servers: ForkServers;
-  readonly #environment: CellSpec['env'];
   readonly #logger: Logger;
   readonly #nowMs: () => number;
   readonly #current = new Map<string, Runner>();
@@ -33,17 +32,9 @@ export class Runners implements AsyncDisposable {
   readonly #tick: NodeJS.Timeout;
   #failedMs = -Infinity;
 
-  /**
-   * @param place.environment of every process of a sandbox
-   * @param nowMs a clock that never goes back
-   */
-  constructor(
-    place: { readonly servers: ForkServers; readonly environment: CellSpec['env'] },
-    logger: Logger,
-    nowMs: () => number,
-  ) {
-    this.#servers = place.servers;
-    this.#environment = place.environment;
+  /** @param nowMs a clock that never goes back */
+  constructor(servers: ForkServers, logger: Logger, nowMs: () => number) {
+    this.#servers = servers;
     this.#logger = logger;
     this.#nowMs = nowMs;
     this.#tick = setInterval(() => {
@@ -58,7 +49,7 @@ export class Runners implements AsyncDisposable {
     signal: AbortSignal,
   ): Promise<LeasedCell | undefined> {
     const owner = { tenantId, templateId, preload: choosePreload(code) };
-    const spec = { resources, env: { ...this.#environment, ...env } };
+    const spec = { resources, env };
     const runner = await this.#runnerOf(owner, signal);
     if (runner?.has(spec) !== true) return undefined;
     try {

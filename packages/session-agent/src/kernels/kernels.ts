@@ -28,7 +28,7 @@ export const KERNELS: Readonly<Record<Language, Kernel>> = {
   python: {
     // Unbuffered, so that prints keep their order among what native code and subprocesses write.
     launch: ({ kernelsDirectory }) => ({
-      argv: ['/usr/bin/python3', '-I', '-u', '-X', 'utf8', `${kernelsDirectory}/python/kernel.py`],
+      argv: ['/usr/bin/python3', '-I', '-S', '-u', '-X', 'utf8', `${kernelsDirectory}/python/kernel.py`],
       env: {},
     }),
   },

@@ -26,6 +26,24 @@ suite('python', () => {
     assert.equal((await session.run('1')).outcome.returnValue, undefined);
   });
 
+  test('what installed packages run at the start of an interpreter is run by the first import of one', async () => {
+    await using session = new TestSession('python');
+    await session.run('import site\nsite.main = lambda: print("it runs")');
+    const importing = async (name: string) =>
+      (await session.run(`try:\n  import ${name}\nexcept ImportError as error:\n  print(error.name)`)).stdout;
+    assert.equal(await importing('json.decoder'), '');
+    assert.equal(await importing('not_there'), 'it runs\nnot_there\n');
+    assert.equal(await importing('nor_there'), 'nor_there\n');
+  });
+
+  test('the paths of installed packages and the builtins of site are there from the start', async () => {
+    await using session = new TestSession('python');
+    const { stdout } = await session.run(
+      'import os, site, sys\nprint(set(filter(os.path.isdir, site.getsitepackages())) - set(sys.path), callable(exit), callable(quit), callable(help))',
+    );
+    assert.equal(stdout, 'set() True True True\n');
+  });
+
   for (const [value, problem] of [
     ['{"a": [{1}]}', /return_value\['a'\]\[0\] is of type set/],
     ['float("nan")', /nan/],

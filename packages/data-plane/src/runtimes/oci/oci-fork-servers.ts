@@ -14,7 +14,7 @@ import { MASKED_PATHS, READ_ONLY_PATHS, runnerConfig } from './container-config.
 import { INIT_PATH } from './oci-host.ts';
 import type { OciHost } from './oci-host.ts';
 import { O_PATH } from './o-path.ts';
-import { forkServerConfig } from './process-config.ts';
+import { BASE_ENVIRONMENT, forkServerConfig } from './process-config.ts';
 import { forkServerSeccomp } from './seccomp.ts';
 
 /** Cells of one runner at the same time, ready ones included. */
@@ -28,6 +28,8 @@ const SERVER_ENVIRONMENT = {
   PATH: '/usr/bin:/bin',
   LANG: 'C.UTF-8',
   HOME: '/run',
+  // Else each cell would look up the same symbols anew.
+  LD_BIND_NOW: '1',
   // A thread of the server would be missing in its children, with whatever it holds.
   OPENBLAS_NUM_THREADS: '1',
   OMP_NUM_THREADS: '1',
@@ -128,9 +130,10 @@ export class OciForkServers implements ForkServers {
       read_only_paths: READ_ONLY_PATHS,
       user: { uid: SANDBOX_USER.uid, gid: SANDBOX_USER.gid },
       seccomp: this.#seccompProgram.toString('base64'),
+      environment: BASE_ENVIRONMENT,
     };
     const program = `${SANDBOX_LAYOUT.kernelsDirectory}/python/fork_server.py`;
-    const argv = ['/usr/bin/python3', '-I', '-u', '-X', 'utf8', program, JSON.stringify(server)];
+    const argv = ['/usr/bin/python3', '-I', '-S', '-u', '-X', 'utf8', program, JSON.stringify(server)];
     return runnerConfig({
       ...host,
       process: forkServerConfig(argv, SERVER_ENVIRONMENT),

@@ -5,7 +5,6 @@ import { probeCells } from '../../cells/probe.ts';
 import { Runners } from '../../cells/runners.ts';
 import { OciForkServers } from './oci-fork-servers.ts';
 import type { OciHost } from './oci-host.ts';
-import { BASE_ENVIRONMENT } from './process-config.ts';
 
 /**
  * The runners of this host, or in words a person can act on why there can be none; never throws. The caller disposes
@@ -19,10 +18,8 @@ export async function prepareCells(
 ): Promise<{ readonly runners: Runners } | { readonly problem: string }> {
   try {
     const servers = new OciForkServers(runtime, host, await compileSeccomp(host.seccomp, signal));
-    await probeCells(servers, BASE_ENVIRONMENT, signal);
-    return {
-      runners: new Runners({ servers, environment: BASE_ENVIRONMENT }, logger, () => performance.now()),
-    };
+    await probeCells(servers, signal);
+    return { runners: new Runners(servers, logger, () => performance.now()) };
   } catch (error) {
     logger.warn({ err: error }, 'cells do not work here; each job gets a sandbox of its own');
     const message = String(error).replaceAll(/\s+/g, ' ').slice(0, 500);

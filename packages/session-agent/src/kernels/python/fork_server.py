@@ -1,4 +1,4 @@
-"""Forks cells, each of which runs the kernel for one job. `python3 -I -u -X utf8 fork_server.py CONFIG`, see `server.py`."""
+"""Forks cells, each of which runs the kernel for one job. `python3 -I -S -u -X utf8 fork_server.py CONFIG`, see `server.py`."""
 
 import sys
 
@@ -10,5 +10,4 @@ from caisson_kernel.loop import run_kernel  # noqa: E402
 
 del sys.path[0]
 # Returns in each child, out of all frames of the server, so that none of its objects is left for the code to find.
-build_cell(*serve(sys.argv[1]))
-run_kernel()
+run_kernel(build_cell(*serve(sys.argv[1])))

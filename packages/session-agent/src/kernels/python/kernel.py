@@ -1,10 +1,19 @@
-"""Runs the steps of a session. `python3 -I -u kernel.py`, with the control channel on descriptor 3."""
+"""Runs the steps of a session. `python3 -I -S -u kernel.py`, with the control channel on descriptor 3."""
 
+import os
 import sys
 
-# For this one import: a module of ours must never stand in the way of one of the caller's.
+# For these imports: a module of ours must never stand in the way of one of the caller's.
 sys.path.insert(0, __file__.rpartition('/')[0])
-from caisson_kernel.loop import run_kernel  # noqa: E402
+from caisson_kernel.channel import Channel, move_high  # noqa: E402
+from caisson_kernel.loop import make_kernel, run_kernel  # noqa: E402
+from caisson_kernel.packages import offer_packages  # noqa: E402
+from caisson_kernel.streams import Streams  # noqa: E402
 
 del sys.path[0]
-run_kernel()
+CHANNEL = 3
+offer_packages()
+channel = Channel(move_high(CHANNEL))
+os.close(CHANNEL)
+no_input = os.open('/dev/null', os.O_RDONLY | os.O_CLOEXEC)
+run_kernel(make_kernel(channel, Streams(move_high(1), move_high(2), no_input)))

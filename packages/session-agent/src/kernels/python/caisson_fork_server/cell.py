@@ -1,37 +1,57 @@
-"""A child of the server from its fork to the moment where the kernel takes over."""
+"""A child of the server from its fork to the moment where the kernel takes over.
 
-import json
+A page that a child writes to is copied first, and to use an object is to write to it. So what can be done before the fork is done there,
+and the rest by short ways: all in all a cell copies some hundred pages, and that is most of what it costs.
+"""
+
 import os
 
 from caisson_fork_server.fresh import start_afresh
+from caisson_kernel.channel import LOWEST_DESCRIPTOR, Channel
+from caisson_kernel.loop import make_kernel
+from caisson_kernel.streams import Streams
 
-CHANNEL = 3
-MAX_LINE = 65536
+CHANNEL, STDOUT, STDERR, NO_INPUT = range(LOWEST_DESCRIPTOR, LOWEST_DESCRIPTOR + 4)
 # The ids of a runner's cells begin where those of its template's users end.
 FIRST_OUTER_ID = 2000
 
 
-def build_cell(connection, number, slots, walls):
-    """From here on the process is the job's; what fails ends it, and the server's log says why."""
-    params = json.loads(read_line(connection))
+def prepare_kernel():
+    """The kernel of every cell to come, by descriptors that each of them will open for itself."""
+    streams = Streams(STDOUT, STDERR, NO_INPUT)
+    # Finds what it needs for it.
+    streams.flush()
+    return make_kernel(Channel(CHANNEL), streams)
+
+
+def build_cell(kernel, connection, number, slots, walls):
+    """From here on the process is the job's; what fails ends it, and the server's log says why. Returns the kernel."""
+    os.dup2(connection, CHANNEL, inheritable=False)
+    channel = kernel.channel
+    params = channel.receive() or leave()
     # First of all, so that all that follows is counted and limited. Written by the one thread there is.
     for descriptor in slots[params['slot']]:
         os.write(descriptor, b'0')
     # The /proc of the runner is still there: this is the number by which the data plane finds the process.
-    pid = int(os.readlink('/proc/self'))
-    os.dup2(connection, CHANNEL, inheritable=False)
+    pid = os.readlink('/proc/self')
+    os.closerange(3, CHANNEL)
     os.closerange(CHANNEL + 1, 1 << 20)
     walls.build(params, FIRST_OUTER_ID + number)
     stdout, stderr = open_streams()
     walls.seal()
     os.chdir('/workspace')
     start_afresh(params['env'])
-    streams = {'stdout': describe(stdout), 'stderr': describe(stderr)}
-    write_line(CHANNEL, {'type': 'cell', 'cell': number, 'pid': pid, **streams})
-    # The data plane has opened the ends that it reads.
-    read_line(CHANNEL)
+    streams = f'"stdout":{describe(stdout)},"stderr":{describe(stderr)}'
+    channel.send(f'{{"type":"cell","cell":{number},"pid":{pid},{streams}}}')
+    # The data plane has opened the ends that it reads, or does not want the cell any more.
+    channel.receive() or leave()
     os.close(stdout)
     os.close(stderr)
+    return kernel
+
+
+def leave():
+    os._exit(0)
 
 
 def open_streams():
@@ -39,7 +59,8 @@ def open_streams():
     stdout, stdout_writer = os.pipe()
     stderr, stderr_writer = os.pipe()
     null = os.open('/dev/null', os.O_RDONLY)
-    for number, descriptor in enumerate((null, stdout_writer, stderr_writer)):
+    for descriptor, number, copy in ((null, 0, NO_INPUT), (stdout_writer, 1, STDOUT), (stderr_writer, 2, STDERR)):
+        os.dup2(descriptor, copy, inheritable=False)
         os.dup2(descriptor, number)
         os.close(descriptor)
     return stdout, stderr
@@ -47,22 +68,4 @@ def open_streams():
 
 def describe(descriptor):
     """By its inode the data plane knows that it has opened this very pipe."""
-    return {'fd': descriptor, 'inode': os.fstat(descriptor).st_ino}
-
-
-def read_line(descriptor):
-    """The other side sends one line and waits, so nothing of a next one is read."""
-    line = b''
-    while not line.endswith(b'\n'):
-        chunk = os.read(descriptor, MAX_LINE)
-        if not chunk or len(line) > MAX_LINE:
-            # The data plane has gone, or does not want the cell any more.
-            os._exit(0)
-        line += chunk
-    return line
-
-
-def write_line(descriptor, value):
-    data = json.dumps(value, separators=(',', ':')).encode() + b'\n'
-    while data:
-        data = data[os.write(descriptor, data) :]
+    return f'{{"fd":{descriptor},"inode":{os.fstat(descriptor).st_ino}}}'

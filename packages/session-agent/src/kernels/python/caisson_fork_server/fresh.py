@@ -10,8 +10,9 @@ import time
 
 
 def start_afresh(environment):
-    os.environ.clear()
-    os.environ.update(environment)
+    """`environment`: what the cell has beyond that of its server."""
+    if environment:
+        os.environ.update(environment)
     modules = sys.modules
     if 'random' in modules:
         modules['random'].seed()

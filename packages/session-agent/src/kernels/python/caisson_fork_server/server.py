@@ -1,7 +1,8 @@
 """The fork server of a runner. It never reads what a job sends or touches, and holds no secrets.
 
 Its one argument is JSON: `preload` (names of modules), `slots` (how many descriptors of cgroups each slot has, from 3 on),
-`init` (path of the program that is process 1 of a cell), `masked_paths`, `read_only_paths`, `user` and `seccomp` (base64).
+`init` (path of the program that is process 1 of a cell), `masked_paths`, `read_only_paths`, `user`, `seccomp` (base64) and
+`environment` (of all cells).
 
 cells.sock    one connection is one cell, see `cell.py`.
 control.sock  one connection, of the data plane; lines of JSON. In: {"type":"kill"|"interrupt","cell":number}.
@@ -9,17 +10,19 @@ control.sock  one connection, of the data plane; lines of JSON. In: {"type":"kil
               When it closes, the server ends, and with it, being process 1 of the runner, every cell.
 """
 
+import _socket
 import base64
 import gc
 import json
 import os
 import select
 import signal
-import socket
 
 from caisson_fork_server import linux
+from caisson_fork_server.cell import prepare_kernel
 from caisson_fork_server.preload import preload
 from caisson_fork_server.walls import Walls
+from caisson_kernel.packages import offer_packages
 
 DIRECTORY = '/run'
 FIRST_SLOT_DESCRIPTOR = 3
@@ -27,19 +30,26 @@ FIRST_SLOT_DESCRIPTOR = 3
 
 def serve(text):
     """Returns in each child, with what it needs to become a cell."""
-    config = json.loads(text)
-    preload(config['preload'])
-    slots = take_slots(config['slots'])
-    walls = Walls(config, base64.b64decode(config['seccomp']))
-    # Programs that root starts have no capabilities: those are for the walls, not for the init of a cell.
-    linux.prctl(linux.PR_SET_SECUREBITS, linux.SECBIT_NOROOT)
-    server = Server(config['init'])
+    server, slots, walls, kernel = prepare(json.loads(text))
     # The collector would write to every object, and so copy memory that cells share.
     gc.collect()
     gc.disable()
     gc.freeze()
     os.write(1, b'ready\n')
-    return *server.run(), slots, walls
+    connection, number = server.run()
+    return kernel, connection, number, slots, walls
+
+
+def prepare(config):
+    offer_packages()
+    preload(config['preload'])
+    slots = take_slots(config['slots'])
+    walls = Walls(config, base64.b64decode(config['seccomp']))
+    # Programs that root starts have no capabilities: those are for the walls, not for the init of a cell.
+    linux.prctl(linux.PR_SET_SECUREBITS, linux.SECBIT_NOROOT)
+    os.environ.clear()
+    os.environ.update(config['environment'])
+    return Server(config['init']), slots, walls, prepare_kernel()
 
 
 def take_slots(counts):
@@ -56,6 +66,8 @@ def take_slots(counts):
 class Cell:
     """`awaited` is the process that is waited for: first the job, then the init."""
 
+    __slots__ = ('number', 'job', 'init', 'awaited', 'status')
+
     def __init__(self, number, job, init):
         self.number = number
         self.job = job
@@ -66,7 +78,7 @@ class Cell:
 
 class Server:
     def __init__(self, init):
-        self._init = init
+        self._init = (init, '-P')
         self._poll = select.epoll()
         self._cells = self._listen('cells.sock')
         self._controls = self._listen('control.sock')
@@ -78,21 +90,24 @@ class Server:
         self._count = 0
 
     def run(self):
+        cells = self._cells.fileno()
+        controls = self._controls.fileno()
         while True:
             for descriptor, _ in self._poll.poll():
-                if descriptor in self._by_pidfd:
-                    self._reap(descriptor)
-                elif descriptor == self._cells.fileno():
+                if descriptor == cells:
                     connection = self._fork()
                     if connection is not None:
                         return connection, self._count
-                elif descriptor == self._controls.fileno():
+                elif descriptor in self._by_pidfd:
+                    self._reap(descriptor)
+                elif descriptor == controls:
                     self._accept_control()
                 else:
                     self._read_control()
 
     def _listen(self, name):
-        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        # Not `socket.socket`, whose every call runs Python, and which would be one more module to share.
+        listener = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
         path = f'{DIRECTORY}/{name}'
         listener.bind(path)
         os.chmod(path, 0o600)
@@ -102,13 +117,13 @@ class Server:
 
     def _fork(self):
         """The descriptor of the connection in the child, None in the server."""
-        connection = self._cells.accept()[0].detach()
+        connection = self._cells._accept()[0]
         self._count += 1
         # A process can make a new pid namespace for its children once only, unless it goes home in between.
         linux.setns(self._own_pid_namespace, linux.CLONE_NEWPID)
         linux.unshare(linux.CLONE_NEWPID)
         # A trusted process 1, so that the job is a common process, with the signals and exit codes of one.
-        init = os.posix_spawn(self._init, [self._init, '-P'], {})
+        init = os.posix_spawn(self._init[0], self._init, {})
         job = os.fork()
         if job == 0:
             self._leave()
@@ -145,10 +160,10 @@ class Server:
             return
         # Process 1 can be reaped only once nothing else is left in its namespace.
         del self._by_number[cell.number]
-        self._say({'type': 'gone', 'cell': cell.number, 'status': cell.status})
+        self._say(b'{"type":"gone","cell":%d,"status":%d}\n' % (cell.number, cell.status))
 
     def _accept_control(self):
-        self._control = self._controls.accept()[0]
+        self._control = _socket.socket(fileno=self._controls._accept()[0])
         self._poll.register(self._control.fileno(), select.EPOLLIN)
         # One data plane, one connection.
         self._poll.unregister(self._controls.fileno())
@@ -171,6 +186,6 @@ class Server:
         elif message['type'] == 'interrupt' and cell.awaited == cell.job:
             os.kill(cell.job, signal.SIGINT)
 
-    def _say(self, value):
+    def _say(self, line):
         if self._control is not None:
-            self._control.sendall(json.dumps(value, separators=(',', ':')).encode() + b'\n')
+            self._control.sendall(line)

@@ -1,9 +1,9 @@
 """The walls of a cell, in the order in which they are built. Each step takes away what no later step needs."""
 
+import _socket
 import fcntl
 import os
 import resource
-import socket
 import struct
 
 from caisson_fork_server import linux
@@ -19,7 +19,8 @@ NEW_NAMESPACES = (
 )
 SAFE = MS_NOSUID | MS_NODEV
 SIOCSIFFLAGS = 0x8914
-IFF_UP_AND_RUNNING = 0x1 | 0x40
+# `struct ifreq` with IFF_UP and IFF_RUNNING.
+LOOPBACK_UP = struct.pack('16sH22x', b'lo', 0x1 | 0x40)
 # Killed before anything of the runner's own.
 OOM_SCORE_ADJ = b'500'
 
@@ -90,8 +91,11 @@ def mount_files(params, owner):
 
 
 def bring_loopback_up():
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
-        fcntl.ioctl(any_socket, SIOCSIFFLAGS, struct.pack('16sH22x', b'lo', IFF_UP_AND_RUNNING))
+    any_socket = _socket.socket(_socket.AF_INET, _socket.SOCK_DGRAM)
+    try:
+        fcntl.ioctl(any_socket, SIOCSIFFLAGS, LOOPBACK_UP)
+    finally:
+        any_socket.close()
 
 
 def write(path, value):

@@ -5,7 +5,6 @@ import _thread
 import fcntl
 import os
 
-INHERITED_DESCRIPTOR = 3
 # Above what code reaches that counts descriptors by hand.
 LOWEST_DESCRIPTOR = 200
 READ_BYTES = 65536
@@ -29,7 +28,7 @@ def move_high(descriptor):
         return fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, LOWEST_DESCRIPTOR)
     except OSError:
         # A low limit of open files.
-        return fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, INHERITED_DESCRIPTOR + 1)
+        return fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, descriptor + 1)
 
 
 def crash():
@@ -38,27 +37,26 @@ def crash():
 
 
 class Channel:
-    def __init__(self):
-        self._descriptor = move_high(INHERITED_DESCRIPTOR)
-        os.close(INHERITED_DESCRIPTOR)
+    def __init__(self, descriptor):
+        """Nothing is done with the descriptor before the first frame."""
+        self._descriptor = descriptor
         self._scan = _json.make_scanner(_Scan)
         # Threads of the caller may call `display`.
         self._lock = _thread.allocate_lock()
 
-    def frames(self):
-        pending = []
+    def receive(self):
+        """The next frame; None at the end. The engine sends one and waits, so nothing of another is read."""
+        chunks = []
         while True:
             try:
                 chunk = os.read(self._descriptor, READ_BYTES)
             except OSError:
                 crash()
             if not chunk:
-                return
-            pending.append(chunk)
+                return None
+            chunks.append(chunk)
             if chunk.endswith(b'\n'):
-                line = b''.join(pending).decode()
-                pending = []
-                yield self._scan(line, 0)[0]
+                return self._scan(b''.join(chunks).decode(), 0)[0]
 
     def send(self, text):
         """Sends one frame; does nothing in a child that was forked from the kernel."""

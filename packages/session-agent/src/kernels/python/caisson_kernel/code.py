@@ -1,6 +1,7 @@
 """Compiles and runs the code of a step, as a notebook does."""
 
 import _ast
+import atexit
 import sys
 import time
 
@@ -86,6 +87,4 @@ def finish_job():
     threading = sys.modules.get('threading')
     if threading is not None:
         threading._shutdown()
-    import atexit
-
     atexit._run_exitfuncs()

@@ -1,6 +1,6 @@
-"""SIGINT ends the caller's code, and nothing else."""
+"""SIGINT ends the caller's code, and nothing else. By `_signal`, for `signal` turns every answer into an enumeration."""
 
-import signal
+import _signal
 import sys
 
 
@@ -13,9 +13,9 @@ class Interrupts:
 
     def reclaim(self):
         """Takes the signal back from code that has put a handler of its own in place."""
-        if signal.getsignal(signal.SIGINT) != self._on_signal:
-            signal.signal(signal.SIGINT, self._on_signal)
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
+        if _signal.getsignal(_signal.SIGINT) != self._on_signal:
+            _signal.signal(_signal.SIGINT, self._on_signal)
+            _signal.pthread_sigmask(_signal.SIG_UNBLOCK, (_signal.SIGINT,))
 
     def allow(self):
         self._came = False

@@ -1,26 +1,26 @@
-"""From the first frame to the end of the channel."""
+"""From what a kernel is made of to the end of its channel."""
 
 import os
 import sys
 
-from caisson_kernel.channel import Channel
 from caisson_kernel.interrupts import Interrupts
 from caisson_kernel.namespace import make_main_module
 from caisson_kernel.sources import Sources
 from caisson_kernel.step import Kernel, run_step
-from caisson_kernel.streams import Streams
 
 
-def run_kernel():
-    channel = Channel()
-    streams = Streams()
-    interrupts = Interrupts()
+def make_kernel(channel, streams):
+    """Nothing is done yet with descriptors, so that it can be made before the process that it is for is forked."""
     os.environ.setdefault('MPLBACKEND', 'Agg')
     sys.argv = ['']
-    sys.path.insert(0, os.getcwd())
-    kernel = Kernel(channel, streams, interrupts, Sources(), make_main_module())
+    kernel = Kernel(channel, streams, Interrupts(), Sources(), make_main_module())
     kernel.offer_display()
-    os.register_at_fork(after_in_child=kernel.forget_in_child)
-    channel.send('{"type":"ready"}')
-    for frame in channel.frames():
+    return kernel
+
+
+def run_kernel(kernel):
+    sys.path.insert(0, os.getcwd())
+    kernel.begin()
+    kernel.channel.send('{"type":"ready"}')
+    while (frame := kernel.channel.receive()) is not None:
         run_step(kernel, frame)

@@ -12,7 +12,8 @@ class Sources:
     def __init__(self):
         self._count = 0
         self._texts = {}
-        sys.meta_path.insert(0, self)
+        if 'linecache' not in sys.modules:
+            sys.meta_path.insert(0, self)
 
     def add(self, text):
         """Remembers the code of a step and returns its file name."""

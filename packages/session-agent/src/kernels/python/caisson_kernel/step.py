@@ -18,8 +18,13 @@ class Kernel:
         self.interrupts = interrupts
         self.sources = sources
         self.main = main
-        self.process = os.getpid()
+        self.process = None
         self.event_loop = None
+
+    def begin(self):
+        """To be called in the process that runs the steps."""
+        self.process = os.getpid()
+        os.register_at_fork(after_in_child=self.forget_in_child)
 
     def offer_display(self):
         def display(*values):

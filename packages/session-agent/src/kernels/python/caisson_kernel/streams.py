@@ -4,15 +4,14 @@ import io
 import os
 import sys
 
-from caisson_kernel.channel import move_high
-
 
 class Streams:
-    def __init__(self):
-        # Copies, for the code may close or redirect its own.
-        self._outputs = {1: move_high(1), 2: move_high(2)}
-        self._no_input = os.open('/dev/null', os.O_RDONLY | os.O_CLOEXEC)
+    def __init__(self, stdout, stderr, no_input):
+        """Descriptors of copies, for the code may close or redirect its own, and of what is read where there is no input."""
+        self._outputs = {1: stdout, 2: stderr}
+        self._no_input = no_input
         self._stdin_used = False
+        self._fflush = None
 
     def begin(self, stdin):
         self._reopen_outputs()
@@ -37,8 +36,17 @@ class Streams:
             except Exception:
                 # Whatever the code put there in place of a stream.
                 pass
-        if 'ctypes' in sys.modules:
-            flush_native()
+        self._flush_native()
+
+    def _flush_native(self):
+        """What native code has printed lies in the buffers of the C library."""
+        try:
+            if self._fflush is None and 'ctypes' in sys.modules:
+                self._fflush = sys.modules['ctypes'].CDLL(None).fflush
+            if self._fflush is not None:
+                self._fflush(None)
+        except Exception:
+            pass
 
     def close_in_child(self):
         for descriptor in self._outputs.values():
@@ -92,11 +100,3 @@ def write_all(descriptor, data):
             os.set_blocking(descriptor, True)
         except OSError:
             return
-
-
-def flush_native():
-    """What native code has printed lies in the buffers of the C library."""
-    try:
-        sys.modules['ctypes'].CDLL(None).fflush(None)
-    except Exception:
-        pass

@@ -1,0 +1,27 @@
+"""Installed packages, which an interpreter that is started with `-S` does not look for.
+
+What `site` does at the start of others is to run the code of every `.pth` file on the path, and that may import half of the
+standard library. Most steps import no package at all, so it is left to the first one that does.
+"""
+
+import os
+import site
+import sys
+
+
+def offer_packages():
+    site.setquit()
+    site.setcopyright()
+    site.sethelper()
+    sys.path += filter(os.path.isdir, site.getsitepackages())
+    sys.meta_path.insert(0, _RestOfSite())
+
+
+class _RestOfSite:
+    """Asked before each import, until one is not of the standard library."""
+
+    def find_spec(self, name, path=None, target=None):
+        if path is None and name not in sys.stdlib_module_names:
+            sys.meta_path.remove(self)
+            site.main()
+        return None
