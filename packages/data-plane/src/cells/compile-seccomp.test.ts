@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { loadSeccomp } from '../runtimes/oci/seccomp.ts';
+import { cellSeccomp, forkServerSeccomp, loadSeccomp } from '../runtimes/oci/seccomp.ts';
 import { compileSeccomp } from './compile-seccomp.ts';
 
 const signal = new AbortController().signal;
@@ -59,6 +59,22 @@ test(
     }
   },
 );
+
+test('what a cell adds to the list of its fork server makes it the list itself again', async () => {
+  const list = loadSeccomp();
+  const [whole, server, added] = await Promise.all(
+    [list, forkServerSeccomp(list), cellSeccomp(list)].map(async (each) => compileSeccomp(each, signal)),
+  );
+  assert.ok(whole !== undefined && server !== undefined && added !== undefined);
+  for (let nr = 0; nr < 600; nr++) {
+    for (const value of [0n, 1n, 2n, 17n, 0x10000000n, 0x3d0f00n, 0x5401n, 0xffffffffffffffffn]) {
+      const call = { nr, args: [value, value, value] };
+      // The strictest counts; as numbers with a sign, stricter actions are smaller.
+      const together = Math.min(decide(server, call) | 0, decide(added, call) | 0);
+      assert.equal(together, decide(whole, call) | 0, `call ${nr} with ${value}`);
+    }
+  }
+});
 
 test('a call by the table of another architecture ends the process', async () => {
   const program = await compileSeccomp(loadSeccomp(), signal);

@@ -44,7 +44,7 @@ export class OciForkServers implements ForkServers {
   readonly #host: OciHost;
   readonly #seccompProgram: Buffer;
 
-  /** @param seccompProgram the host's seccomp list, compiled: what each cell is under */
+  /** @param seccompProgram what each cell is under beside the list of the fork server, compiled */
   constructor(runtime: RuntimeName, host: OciHost, seccompProgram: Buffer) {
     this.#runtime = runtime;
     this.#host = host;

@@ -5,6 +5,7 @@ import { probeCells } from '../../cells/probe.ts';
 import { Runners } from '../../cells/runners.ts';
 import { OciForkServers } from './oci-fork-servers.ts';
 import type { OciHost } from './oci-host.ts';
+import { cellSeccomp } from './seccomp.ts';
 
 /**
  * The runners of this host, or in words a person can act on why there can be none; never throws. The caller disposes
@@ -17,7 +18,11 @@ export async function prepareCells(
   signal: AbortSignal,
 ): Promise<{ readonly runners: Runners } | { readonly problem: string }> {
   try {
-    const servers = new OciForkServers(runtime, host, await compileSeccomp(host.seccomp, signal));
+    const servers = new OciForkServers(
+      runtime,
+      host,
+      await compileSeccomp(cellSeccomp(host.seccomp), signal),
+    );
     await probeCells(servers, signal);
     return { runners: new Runners(servers, logger, () => performance.now()) };
   } catch (error) {

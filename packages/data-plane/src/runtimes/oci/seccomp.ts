@@ -2,15 +2,17 @@ import { readFileSync } from 'node:fs';
 
 /** `linux.seccomp` of the OCI runtime specification 1.0. */
 export interface SeccompConfig {
-  readonly defaultAction: 'SCMP_ACT_ERRNO';
+  readonly defaultAction: SeccompAction;
   readonly defaultErrnoRet: number;
   readonly architectures: readonly string[];
   readonly syscalls: readonly SeccompRule[];
 }
 
+type SeccompAction = 'SCMP_ACT_ALLOW' | 'SCMP_ACT_ERRNO';
+
 interface SeccompRule {
   readonly names: readonly string[];
-  readonly action: 'SCMP_ACT_ALLOW' | 'SCMP_ACT_ERRNO';
+  readonly action: SeccompAction;
   readonly errnoRet?: number;
   readonly args?: readonly { index: number; value: number; valueTwo?: number; op: string }[];
 }
@@ -23,7 +25,7 @@ const ARCHITECTURES: Readonly<Partial<Record<NodeJS.Architecture, string>>> = {
 
 const EPERM = 1;
 
-/** What a fork server needs beyond the list, to make the walls of its cells, which are under the list itself. */
+/** What a fork server needs beyond the list, to make the walls of its cells. */
 const FORK_SERVER_CALLS = ['unshare', 'setns', 'mount', 'umount2'];
 
 /** The list for a fork server: the same, with the few calls that it makes walls by. */
@@ -33,6 +35,18 @@ export function forkServerSeccomp(seccomp: SeccompConfig): SeccompConfig {
     names: rule.names.filter((name) => !FORK_SERVER_CALLS.includes(name)),
   }));
   return { ...seccomp, syscalls: [...others, { names: FORK_SERVER_CALLS, action: 'SCMP_ACT_ALLOW' }] };
+}
+
+/**
+ * What a cell adds to the list of its fork server, which it inherits; both together decide as `seccomp` does. The whole
+ * list would do so, too, but the kernel takes half a millisecond to install it.
+ */
+export function cellSeccomp(seccomp: SeccompConfig): SeccompConfig {
+  return {
+    ...seccomp,
+    defaultAction: 'SCMP_ACT_ALLOW',
+    syscalls: [{ names: FORK_SERVER_CALLS, action: 'SCMP_ACT_ERRNO', errnoRet: EPERM }],
+  };
 }
 
 /** The allow-list of `seccomp-rules.json`, for this host's architecture. */
