@@ -45,6 +45,7 @@ export function sandboxRequest(overrides: Partial<SandboxRequest> = {}): Sandbox
     resources: { cpuMillicores: 1000, memoryBytes: 128 * MIB, diskBytes: 32 * MIB, pids: 64 },
     env: {},
     isolationScope: 'auto',
+    quota: { kind: 'session', limit: 100 },
     ...overrides,
   };
 }

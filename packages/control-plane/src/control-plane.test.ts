@@ -215,7 +215,8 @@ test('after a crash, what ran has ended as lost, and what waited without its cal
   });
   await db.destroy();
 
-  await using server = await start({ dataDir: directory.path, keyFallback: key });
+  const config = { maxConcurrentExecutionsPerTenant: 7 };
+  await using server = await start({ dataDir: directory.path, keyFallback: key, config });
   for (const { id } of [running, ofSession]) {
     const { status, reason } = await result(server, id, key);
     assert.deepEqual([status, reason], ['failed', 'sandbox_lost']);
@@ -227,6 +228,8 @@ test('after a crash, what ran has ended as lost, and what waited without its cal
     server.plane.steps.map(({ code }) => code),
     ['after the crash'],
   );
+  const { quota } = server.plane.requests[0] ?? {};
+  assert.deepEqual(quota, { kind: 'job', limit: 7 }, 'by the quota of today');
 });
 
 test('a stop ends what runs, keeps what waits without its caller, and forgets the code of the rest', async () => {

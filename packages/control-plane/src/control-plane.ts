@@ -15,6 +15,7 @@ import { Dispatcher } from './orchestrator/dispatcher.ts';
 import { Executions } from './orchestrator/executions.ts';
 import { Idempotency } from './orchestrator/idempotency.ts';
 import { recover } from './orchestrator/recovery.ts';
+import { jobQuota } from './orchestrator/sandbox-quotas.ts';
 import { Sessions } from './orchestrator/sessions.ts';
 import { startTicking } from './orchestrator/ticking.ts';
 import { pooledIds } from './pooled-ids.ts';
@@ -106,7 +107,15 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
   };
   const api = await buildServer(services);
   undo.defer(serverCloser(api));
-  await recover({ dataPlane, executions, executionStore, sessionStore, clock, logger });
+  await recover({
+    dataPlane,
+    quota: jobQuota(config),
+    executions,
+    executionStore,
+    sessionStore,
+    clock,
+    logger,
+  });
   undo.defer(
     dataPlane.onSandboxLost((id) => {
       sessions.sandboxLost(id);

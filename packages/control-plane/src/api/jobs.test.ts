@@ -4,7 +4,7 @@ import { executionResult } from '@caisson/protocol';
 import { start } from '../testing/start.ts';
 
 test('a job answers with its result, and can be read again', async () => {
-  await using server = await start();
+  await using server = await start({ config: { maxConcurrentExecutionsPerTenant: 5 } });
   server.plane.on('print(1)', async (_step, events) => {
     await events({ type: 'stdout', text: '1\n' });
     return { returnValue: { result: 'hello world' } };
@@ -19,4 +19,6 @@ test('a job answers with its result, and can be read again', async () => {
   assert.deepEqual(result.return_value, { result: 'hello world' });
   const again = await server.call('GET', `/api/v1/executions/${result.execution_id}`);
   assert.deepEqual(await again.json(), result);
+  const { quota } = server.plane.requests[0] ?? {};
+  assert.deepEqual(quota, { kind: 'job', limit: 5 }, 'told to the data plane');
 });

@@ -1,12 +1,16 @@
 import { jobRequest } from '@caisson/protocol';
 import { submitJob } from '../orchestrator/jobs.ts';
+import { jobQuota } from '../orchestrator/sandbox-quotas.ts';
 import { answerExecution, answerMode, executionAnswers, idempotencyKey, problems } from './answers.ts';
 import type { Api } from './server.ts';
 import type { Services } from './services.ts';
 
 export function jobRoutes(api: Api, services: Services): void {
   const { config, dataPlane, executions, idempotency, ids } = services;
-  const jobs = { dataPlane, executions, ids, outputLimitBytes: config.outputLimitBytes };
+  const jobs = {
+    ...{ dataPlane, executions, ids, quota: jobQuota(config) },
+    outputLimitBytes: config.outputLimitBytes,
+  };
   api.route({
     method: 'POST',
     url: '/jobs',

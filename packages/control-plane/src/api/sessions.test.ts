@@ -179,6 +179,7 @@ test('there is a limit to the sessions of a tenant', async () => {
   await create(server);
   const second = await server.call('POST', '/api/v1/sessions', { json: {} });
   assert.equal(await codeOf(second), 'session_limit_reached');
+  assert.deepEqual(server.plane.requests[0]?.quota, { kind: 'session', limit: 1 }, 'told to the data plane');
 });
 
 test('the same idempotency key makes one session', async () => {

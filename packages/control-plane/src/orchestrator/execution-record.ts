@@ -43,7 +43,8 @@ export interface RecordedOutcome {
 /** What a job needs to run without its caller: kept while it waits, so that it outlives a restart. */
 export interface QueuedJob {
   readonly step: StepRequest;
-  readonly sandbox: SandboxRequest;
+  /** The quota is that of the server that runs it. */
+  readonly sandbox: Omit<SandboxRequest, 'quota'>;
 }
 
 export type NewExecution = Pick<

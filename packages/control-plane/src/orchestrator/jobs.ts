@@ -6,11 +6,13 @@ import type {
   IdSource,
   JobRequest,
   Language,
+  SandboxQuota,
   SandboxRequest,
   SessionId,
   StepRequest,
   TenantId,
 } from '@caisson/protocol';
+import type { QueuedJob } from './execution-record.ts';
 import type { Executions } from './executions.ts';
 import type { Place } from './placing.ts';
 import { languageOf, resourcesOf, templateOfJob } from './templates.ts';
@@ -18,6 +20,7 @@ import { languageOf, resourcesOf, templateOfJob } from './templates.ts';
 export interface JobsDependencies {
   readonly dataPlane: DataPlane;
   readonly executions: Executions;
+  readonly quota: SandboxQuota;
   readonly outputLimitBytes: number;
   readonly ids: IdSource | undefined;
 }
@@ -27,14 +30,14 @@ export interface JobsDependencies {
  * @throws CaissonError `template_not_found`, `language_not_in_template`, `queue_full`, `shutting_down`
  */
 export async function submitJob(
-  { dataPlane, executions, outputLimitBytes, ids }: JobsDependencies,
+  { dataPlane, executions, quota, outputLimitBytes, ids }: JobsDependencies,
   tenantId: TenantId,
   request: JobRequest,
   detached: boolean,
 ): Promise<ExecutionId> {
   const template = templateOfJob(dataPlane.templates, request.template_id, request.language);
   const language = languageOf(template, request.language);
-  const sandbox: SandboxRequest = {
+  const sandbox: QueuedJob['sandbox'] = {
     id: newSandboxId(ids),
     tenantId,
     templateId: template.id,
@@ -49,7 +52,7 @@ export async function submitJob(
     language,
     outputLimitBytes,
   });
-  const place = freshPlace(dataPlane, sandbox);
+  const place = freshPlace(dataPlane, { ...sandbox, quota });
   return executions.submit({
     tenantId,
     templateId: template.id,

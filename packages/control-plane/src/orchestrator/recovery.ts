@@ -1,4 +1,4 @@
-import type { DataPlane } from '@caisson/protocol';
+import type { DataPlane, SandboxQuota } from '@caisson/protocol';
 import type { Logger } from 'pino';
 import type { Clock } from '../clock.ts';
 import type { ExecutionRepository } from '../store/executions.ts';
@@ -10,6 +10,7 @@ import { advanceSession } from './session-record.ts';
 
 export interface RecoveryDependencies {
   readonly dataPlane: DataPlane;
+  readonly quota: SandboxQuota;
   readonly executions: Executions;
   readonly executionStore: ExecutionRepository;
   readonly sessionStore: SessionRepository;
@@ -22,14 +23,14 @@ export interface RecoveryDependencies {
  * queued again. Nothing stays `running` for ever.
  */
 export async function recover(dependencies: RecoveryDependencies): Promise<void> {
-  const { dataPlane, executions, executionStore, sessionStore, clock, logger } = dependencies;
+  const { dataPlane, quota, executions, executionStore, sessionStore, clock, logger } = dependencies;
   const counts = { lost: 0, queued: 0, sessions: 0 };
   const lost = { type: 'failed', reason: 'sandbox_lost' } as const;
   for (const { record, job } of await executionStore.unfinished()) {
     if (record.state.status === 'queued' && job !== null) {
       executions.resubmit(record, {
         step: job.step,
-        place: freshPlace(dataPlane, job.sandbox),
+        place: freshPlace(dataPlane, { ...job.sandbox, quota }),
         detached: true,
       });
       counts.queued += 1;

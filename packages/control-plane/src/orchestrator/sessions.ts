@@ -18,6 +18,7 @@ import type { Executions } from './executions.ts';
 import { liveSession } from './live-session.ts';
 import type { LiveSession } from './live-session.ts';
 import { newSession } from './new-session.ts';
+import { sessionQuota } from './sandbox-quotas.ts';
 import { advanceSession } from './session-record.ts';
 import type { SessionRecord } from './session-record.ts';
 import { judge } from './session-expiry.ts';
@@ -208,6 +209,7 @@ export class Sessions {
       resources,
       env,
       isolationScope: 'sandbox',
+      quota: sessionQuota(config),
     } as const;
     let sandbox: LentSandbox;
     try {

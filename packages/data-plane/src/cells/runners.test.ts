@@ -24,6 +24,7 @@ function request(tenantId: TenantId): SandboxRequest {
   return {
     ...{ id: newSandboxId(), tenantId, templateId: 'python', isolation: 'container', isolationScope: 'auto' },
     ...{ resources: { cpuMillicores: 1, memoryBytes: 1, diskBytes: 1, pids: 1 }, env: { A: '1' } },
+    quota: { kind: 'job', limit: 1 },
   };
 }
 

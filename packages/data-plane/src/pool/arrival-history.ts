@@ -1,10 +1,14 @@
 /** Requests of this long ago count a third of those of now, in milliseconds. */
 const MEMORY_MS = 120_000;
+/** What is longer ago makes less than a hundredth of the recent rate. */
+export const RECENT_MS = 5 * MEMORY_MS;
 export const SLOT_MS = 15 * 60_000;
 const SLOTS_PER_DAY = (24 * 3600_000) / SLOT_MS;
 /** Weight of the newest day in the mean of days. */
 const NEWEST_DAY = 0.5;
 const FORGOTTEN_DAYS = 14;
+/** What is longer ago does not count in the usual rate. */
+export const USUAL_MS = FORGOTTEN_DAYS * SLOTS_PER_DAY * SLOT_MS;
 
 /** When requests of one class arrived, in as much detail as a forecast needs. Times are milliseconds since 1970, UTC. */
 export interface ArrivalHistory {

@@ -198,6 +198,7 @@ function request(overrides: Partial<SandboxRequest>): SandboxRequest {
     resources: RESOURCES,
     env: {},
     isolationScope: 'auto',
+    quota: { kind: 'session', limit: 100 },
     ...overrides,
   };
 }

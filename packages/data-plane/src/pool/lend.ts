@@ -1,12 +1,16 @@
-import type { SandboxRequest } from '@caisson/protocol';
+import type { SandboxId, SandboxRequest } from '@caisson/protocol';
 import type { Sandbox } from '../runtimes/runtime.ts';
 
-/** A sandbox that was made for nobody, from now on that of `request`: by its id, with its environment, at full weight. */
-export function lend(sandbox: Sandbox, request: Pick<SandboxRequest, 'id' | 'env'>): Sandbox {
+/** Makes a sandbox that was made for nobody that of `request`: with its environment, at full weight. */
+export function adopt(sandbox: Sandbox, request: Pick<SandboxRequest, 'env'>): void {
   sandbox.setCpuWeight('normal');
   sandbox.agent.adoptEnvironment(request.env);
+}
+
+/** The sandbox under another id. @param held is disposed when its end begins */
+export function lend(sandbox: Sandbox, id: SandboxId, held: Disposable): Sandbox {
   return {
-    id: request.id,
+    id,
     agent: sandbox.agent,
     isAlive: () => sandbox.isAlive(),
     memoryBytes: () => sandbox.memoryBytes(),
@@ -15,6 +19,9 @@ export function lend(sandbox: Sandbox, request: Pick<SandboxRequest, 'id' | 'env
     },
     pause: async (signal) => sandbox.pause(signal),
     resume: async (signal) => sandbox.resume(signal),
-    [Symbol.asyncDispose]: async () => sandbox[Symbol.asyncDispose](),
+    [Symbol.asyncDispose]: async () => {
+      held[Symbol.dispose]();
+      await sandbox[Symbol.asyncDispose]();
+    },
   };
 }

@@ -1,8 +1,10 @@
-import type { Language, PoolHealth } from '@caisson/protocol';
+import type { Language, PoolHealth, SandboxRequest } from '@caisson/protocol';
 import type { Sandbox } from '../runtimes/runtime.ts';
-import { newArrivalHistory, recordArrival } from './arrival-history.ts';
+import { newArrivalHistory, RECENT_MS, recordArrival, USUAL_MS } from './arrival-history.ts';
 import type { ArrivalHistory } from './arrival-history.ts';
+import { Askers } from './askers.ts';
 import type { Stock } from './choose-refill.ts';
+import type { Holdings } from './holdings.ts';
 import { retryDelayMs } from './refill-pace.ts';
 import { classKey } from './size-class.ts';
 import type { SizeClass } from './size-class.ts';
@@ -22,6 +24,7 @@ export class Shelf implements Stock {
   readonly language: Language;
   readonly #bounds: LevelBounds;
   readonly #maxAgeMs: number;
+  readonly #askers: Askers;
   #sandboxes: Ready[] = [];
   #history: ArrivalHistory;
   #claimed = 0;
@@ -34,6 +37,7 @@ export class Shelf implements Stock {
   constructor(
     sizeClass: SizeClass,
     plan: { readonly language: Language; readonly bounds: LevelBounds; readonly maxAgeMs: number },
+    holdings: Holdings,
     nowMs: number,
   ) {
     this.key = classKey(sizeClass);
@@ -41,6 +45,7 @@ export class Shelf implements Stock {
     this.language = plan.language;
     this.#bounds = plan.bounds;
     this.#maxAgeMs = plan.maxAgeMs;
+    this.#askers = new Askers(holdings);
     this.#history = newArrivalHistory(nowMs);
     this.plan(nowMs);
   }
@@ -60,14 +65,20 @@ export class Shelf implements Stock {
 
   /** Sets how many there should be. */
   plan(nowMs: number): void {
-    this.target = targetLevel(nowMs, this.#history, this.#bounds);
+    const room = {
+      recent: this.#askers.room(nowMs - RECENT_MS),
+      usual: this.#askers.room(nowMs - USUAL_MS),
+    };
+    this.target = targetLevel(nowMs, this.#history, room, this.#bounds);
   }
 
   /**
-   * Takes the oldest that is alive and not too old, for one caller and for ever.
+   * Takes the oldest that is alive and not too old, for one request and for ever.
+   * @param request is counted among what its tenant holds already
    * @param unfit gets those that were found to be dead or too old
    */
-  claim(nowMs: number, unfit: (sandbox: Sandbox) => void): Sandbox | undefined {
+  claim(request: SandboxRequest, nowMs: number, unfit: (sandbox: Sandbox) => void): Sandbox | undefined {
+    this.#askers.note(nowMs, request);
     this.#history = recordArrival(nowMs, this.#history);
     this.plan(nowMs);
     for (let next = this.#sandboxes.shift(); next !== undefined; next = this.#sandboxes.shift()) {

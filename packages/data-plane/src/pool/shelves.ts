@@ -1,4 +1,5 @@
 import type { Template } from '@caisson/protocol';
+import type { Holdings } from './holdings.ts';
 import type { WarmPoolOptions } from './pool-options.ts';
 import { Shelf } from './shelf.ts';
 import { classKey } from './size-class.ts';
@@ -13,10 +14,12 @@ const AFTER_FIRST_USE = 1;
 export class Shelves {
   readonly #options: WarmPoolOptions;
   readonly #templates: readonly Template[];
+  readonly #holdings: Holdings;
   /** The one longest unused first. */
   readonly #shelves = new Map<string, Shelf>();
 
-  constructor(options: WarmPoolOptions, templates: readonly Template[]) {
+  constructor(options: WarmPoolOptions, templates: readonly Template[], holdings: Holdings) {
+    this.#holdings = holdings;
     this.#options = options;
     this.#templates = templates;
   }
@@ -51,6 +54,6 @@ export class Shelves {
     const isDefault = classKey({ ...sizeClass, resources: template.resources }) === classKey(sizeClass);
     const least = isDefault ? (warm[template.id] ?? AFTER_FIRST_USE) : 0;
     const bounds = { minimum: Math.min(least, maximum), maximum };
-    return new Shelf(sizeClass, { language, bounds, maxAgeMs }, nowMs);
+    return new Shelf(sizeClass, { language, bounds, maxAgeMs }, this.#holdings, nowMs);
   }
 }

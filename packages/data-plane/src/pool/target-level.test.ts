@@ -8,6 +8,7 @@ const MONDAY_9H = Date.UTC(2026, 0, 5, 9);
 const MINUTE = 60_000;
 const DAY = 24 * 60 * MINUTE;
 const BOUNDS = { minimum: 0, maximum: 16 };
+const ROOM = { recent: Infinity, usual: Infinity };
 
 /** So many arrivals, evenly over the time from `fromMs`. */
 function arrivals(
@@ -47,17 +48,29 @@ const cases: readonly [string, number, ArrivalHistory, number][] = [
 ];
 for (const [name, nowMs, history, level] of cases) {
   test(`the level ${name} is ${level}`, () => {
-    assert.equal(targetLevel(nowMs, history, BOUNDS), level);
+    assert.equal(targetLevel(nowMs, history, ROOM, BOUNDS), level);
   });
 }
 
 test('it never leaves its bounds', () => {
-  assert.equal(targetLevel(MONDAY_9H, NONE, { minimum: 2, maximum: 16 }), 2);
-  assert.equal(targetLevel(MONDAY_9H + 10 * MINUTE, ONE_A_SECOND, { minimum: 2, maximum: 3 }), 3);
-  assert.equal(targetLevel(MONDAY_9H + 10 * MINUTE, ONE_A_SECOND, { minimum: 0, maximum: 0 }), 0);
+  assert.equal(targetLevel(MONDAY_9H, NONE, ROOM, { minimum: 2, maximum: 16 }), 2);
+  assert.equal(targetLevel(MONDAY_9H + 10 * MINUTE, ONE_A_SECOND, ROOM, { minimum: 2, maximum: 3 }), 3);
+  assert.equal(targetLevel(MONDAY_9H + 10 * MINUTE, ONE_A_SECOND, ROOM, { minimum: 0, maximum: 0 }), 0);
+});
+
+test('no more stand ready than the tenants of a forecast could take, but the minimum does', () => {
+  const now = MONDAY_9H + 10 * MINUTE;
+  const few = { recent: 2, usual: Infinity };
+  assert.equal(targetLevel(now, ONE_A_SECOND, few, BOUNDS), 2);
+  assert.equal(targetLevel(now, ONE_A_SECOND, few, { minimum: 3, maximum: 16 }), 3);
+  assert.equal(targetLevel(now, ONE_A_SECOND, { recent: 0, usual: 0 }, BOUNDS), 0);
+  // Yesterday's tenants, of whom nobody has asked today.
+  const nextDay = MONDAY_9H + DAY;
+  assert.equal(targetLevel(nextDay, MORNING, { recent: 0, usual: 200 }, BOUNDS), 16);
+  assert.equal(targetLevel(nextDay, MORNING, { recent: 0, usual: 5 }, BOUNDS), 5);
 });
 
 test('a clock that goes back does no harm', () => {
-  assert.equal(targetLevel(MONDAY_9H - DAY, ONE_A_SECOND, BOUNDS), 9);
+  assert.equal(targetLevel(MONDAY_9H - DAY, ONE_A_SECOND, ROOM, BOUNDS), 9);
   assert.equal(recordArrival(MONDAY_9H - DAY, ONE_A_SECOND).slotCount, ONE_A_SECOND.slotCount + 1);
 });

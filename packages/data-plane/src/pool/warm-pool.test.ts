@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { newSandboxId } from '@caisson/protocol';
+import { newSandboxId, newTenantId } from '@caisson/protocol';
 import { RESOURCES, settled, TestPool } from './fake-runtime.testing.ts';
 
 test('nothing is made ahead before it is started, and what is asked for is made on the spot', async () => {
@@ -242,6 +242,45 @@ test('what is left over after a lull is given up, down to what is always warm', 
   assert.ok(test.numbers.target > 3, String(test.numbers.target));
   for (let minute = 0; minute < 30; minute++) await test.pass(60_000);
   assert.equal(test.numbers.ready, 1);
+});
+
+test('no more stand ready than the tenants could still take', async () => {
+  await using test = new TestPool({ warm: {} });
+  const resources = { ...RESOURCES, memoryBytes: 2 ** 30 };
+  test.pool.start();
+  const target = () => test.pool.health()[0]?.target;
+  const greedy = { resources, tenantId: newTenantId(), quota: { kind: 'session', limit: 3 } } as const;
+  for (let call = 0; call < 60; call++) {
+    const sandbox = await test.take(greedy);
+    await test.pass(100);
+    await sandbox[Symbol.asyncDispose]();
+  }
+  await test.pass(1000);
+  assert.equal(target(), 3, 'of one tenant with a quota of three');
+  const held = [await test.take(greedy), await test.take(greedy)];
+  await test.pass(1000);
+  assert.equal(target(), 1, 'while it holds two');
+  // One that has to be made with its environment counts as well.
+  held.push(await test.take({ ...greedy, env: { NODE_OPTIONS: '--no-warnings' } }));
+  await test.pass(1000);
+  assert.equal(target(), 0, 'while it holds three');
+  await test.take({ resources, quota: { kind: 'job', limit: 2 } });
+  await test.pass(1000);
+  assert.equal(target(), 1, 'and another one of two for its jobs');
+  for (const sandbox of held) await sandbox[Symbol.asyncDispose]();
+  await test.pass(1000);
+  assert.equal(target(), 4, 'after it has given all back');
+});
+
+test('what could not be had is not held', async () => {
+  await using test = new TestPool({ warm: {} });
+  const resources = { ...RESOURCES, memoryBytes: 2 ** 30 };
+  test.pool.start();
+  const request = { resources, tenantId: newTenantId(), quota: { kind: 'session', limit: 1 } } as const;
+  test.runtime.failures = 20;
+  for (let call = 0; call < 20; call++) await assert.rejects(test.take(request), /could be made/);
+  await test.pass(1000);
+  assert.equal(test.pool.health()[0]?.target, 1);
 });
 
 test('disposing ends what is ready and what is being made, and sends away who waits', async () => {

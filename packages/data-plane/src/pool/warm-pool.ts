@@ -2,7 +2,8 @@ import type { Language, PoolHealth, SandboxId, SandboxRequest, Template } from '
 import type { Logger } from 'pino';
 import type { Runtime, Sandbox } from '../runtimes/runtime.ts';
 import type { HostLoad } from './host-load.ts';
-import { lend } from './lend.ts';
+import { holderOf, Holdings } from './holdings.ts';
+import { adopt, lend } from './lend.ts';
 import { makeReady } from './make-ready.ts';
 import type { WarmPoolOptions } from './pool-options.ts';
 import { Refilling } from './refilling.ts';
@@ -37,6 +38,7 @@ export interface PoolClock {
  */
 export class WarmPool implements AsyncDisposable {
   readonly #parts: WarmPoolParts;
+  readonly #holdings = new Holdings();
   readonly #shelves: Shelves;
   readonly #line: WaitingLine<Sandbox>;
   readonly #refilling: Refilling;
@@ -48,7 +50,7 @@ export class WarmPool implements AsyncDisposable {
 
   constructor(parts: WarmPoolParts) {
     this.#parts = parts;
-    this.#shelves = new Shelves(parts.options, parts.templates);
+    this.#shelves = new Shelves(parts.options, parts.templates, this.#holdings);
     this.#line = new WaitingLine(parts.options.creations);
     this.#refilling = new Refilling(parts.readLoad());
   }
@@ -73,21 +75,11 @@ export class WarmPool implements AsyncDisposable {
    * @throws what the runtime throws, or the reason of `signal`
    */
   async take(request: SandboxRequest, language: Language, signal: AbortSignal): Promise<Sandbox> {
-    signal.throwIfAborted();
-    const shelf = this.#shelfFor(request);
-    const ready = shelf?.claim(this.#parts.clock.nowMs(), (sandbox) => {
-      this.#end(sandbox);
-    });
-    this.#refill();
-    if (ready !== undefined) return this.#lendOrEnd(ready, request, signal);
-    const served = await this.#line.wait(shelf?.key, signal);
-    if (served.type === 'goods') return this.#lendOrEnd(served.goods, request, signal);
-    try {
-      return await makeReady(this.#parts.runtime, request, { language, cpuWeight: 'normal' }, signal);
-    } finally {
-      served.release();
-      this.#refill();
-    }
+    using unlessTaken = new DisposableStack();
+    const held = unlessTaken.use(this.#holdings.hold(holderOf(request)));
+    const taken = lend(await this.#take(request, language, signal), request.id, held);
+    unlessTaken.move();
+    return taken;
   }
 
   /** Numbers of each class; none before `start`. */
@@ -120,16 +112,35 @@ export class WarmPool implements AsyncDisposable {
     while (this.#underWay.size > 0) await Promise.all(this.#underWay);
   }
 
+  async #take(request: SandboxRequest, language: Language, signal: AbortSignal): Promise<Sandbox> {
+    signal.throwIfAborted();
+    const shelf = this.#shelfFor(request);
+    const ready = shelf?.claim(request, this.#parts.clock.nowMs(), (sandbox) => {
+      this.#end(sandbox);
+    });
+    this.#refill();
+    if (ready !== undefined) return this.#adoptOrEnd(ready, request, signal);
+    const served = await this.#line.wait(shelf?.key, signal);
+    if (served.type === 'goods') return this.#adoptOrEnd(served.goods, request, signal);
+    try {
+      return await makeReady(this.#parts.runtime, request, { language, cpuWeight: 'normal' }, signal);
+    } finally {
+      served.release();
+      this.#refill();
+    }
+  }
+
   /** The shelf that can serve a request; `undefined` where its environment has to be there from the start. */
   #shelfFor(request: SandboxRequest): Shelf | undefined {
     if (this.#ticking === undefined || needsFreshKernel(request.env)) return undefined;
     return this.#shelves.of(sizeClassOf(request), this.#parts.clock.nowMs());
   }
 
-  #lendOrEnd(sandbox: Sandbox, request: SandboxRequest, signal: AbortSignal): Sandbox {
+  #adoptOrEnd(sandbox: Sandbox, request: SandboxRequest, signal: AbortSignal): Sandbox {
     try {
       signal.throwIfAborted();
-      return lend(sandbox, request);
+      adopt(sandbox, request);
+      return sandbox;
     } catch (error) {
       this.#end(sandbox);
       throw error;

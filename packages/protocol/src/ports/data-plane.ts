@@ -37,6 +37,14 @@ export interface SandboxRequest {
   /** In the environment of every process of the sandbox. */
   readonly env: Readonly<Record<string, string>>;
   readonly isolationScope: IsolationScope | 'auto';
+  readonly quota: SandboxQuota;
+}
+
+/** How many sandboxes of one kind the tenant may hold at once. Whoever asks keeps to it; the data plane only plans by it. */
+export interface SandboxQuota {
+  /** What the sandbox is for: each kind is counted, and limited, apart. */
+  readonly kind: 'session' | 'job';
+  readonly limit: number;
 }
 
 export interface LentSandbox {
