@@ -3,6 +3,7 @@ import type { RuntimeHealth } from '@caisson/protocol';
 import type { Logger } from 'pino';
 import { LocalDataPlane } from './local-data-plane.ts';
 import { readHostLoad } from './pool/host-load.ts';
+import type { HostLoad } from './pool/host-load.ts';
 import { DEFAULT_WARM_POOL } from './pool/pool-options.ts';
 import type { WarmPoolOptions } from './pool/pool-options.ts';
 import { WarmPool } from './pool/warm-pool.ts';
@@ -22,15 +23,18 @@ const DEFAULT_STATE_DIRECTORY = '/run/caisson';
  * @param options.stateDirectory where live sandboxes are kept track of; it need not survive a reboot
  * @param options.warmPool of which the rest is `DEFAULT_WARM_POOL`; nothing is made ahead before `warmUp` is called
  * @param options.runtime `auto` takes the first that works of crun and runc
+ * @param options.readLoad how much of the host is in use, which decides how many sandboxes are kept ready
  * @throws RuntimeUnavailableError where this host cannot make sandboxes
  */
 export async function createDataPlane(options: {
   stateDirectory?: string;
   runtime?: RuntimeChoice;
   warmPool?: Partial<WarmPoolOptions>;
+  readLoad?: () => HostLoad;
   logger: Logger;
 }): Promise<LocalDataPlane> {
   const { logger, runtime: choice = 'auto', stateDirectory = DEFAULT_STATE_DIRECTORY } = options;
+  const { readLoad = readHostLoad } = options;
   const missing = missingForOci();
   if (missing.length > 0) throw new RuntimeUnavailableError(missing);
   await using cleanup = new AsyncDisposableStack();
@@ -43,9 +47,8 @@ export async function createDataPlane(options: {
   const cells = await prepareCells(chosen.name, host, logger, AbortSignal.timeout(60_000));
   const pool = cleanup.use(
     new WarmPool({
-      ...{ runtime: chosen, templates: BUILT_IN_TEMPLATES, logger, newId: newSandboxId },
+      ...{ runtime: chosen, templates: BUILT_IN_TEMPLATES, logger, newId: newSandboxId, readLoad },
       options: { ...DEFAULT_WARM_POOL, ...options.warmPool },
-      readLoad: readHostLoad,
       // Time of day that no one can set back.
       clock: { nowMs: () => performance.timeOrigin + performance.now() },
     }),

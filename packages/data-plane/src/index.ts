@@ -1,2 +1,3 @@
 export { createDataPlane, probeRuntimes, RuntimeUnavailableError } from './create-data-plane.ts';
+export { readHostLoad, type HostLoad } from './pool/host-load.ts';
 export type { RuntimeChoice } from './runtimes/select-runtime.ts';

@@ -6,10 +6,12 @@ import { hasRoomForOneMore, isMemoryScarce } from './memory-bounds.ts';
 const GIB = 2 ** 30;
 
 const scarcity: readonly [string, boolean, number | undefined, number, boolean][] = [
-  ['some waiting', false, 9.9, 8, false],
-  ['much waiting', false, 10, 8, true],
-  ['less waiting than before', true, 1.1, 8, true],
-  ['no more waiting', true, 1, 8, false],
+  ['some waiting', false, 9.9, 1, false],
+  ['much waiting', false, 10, 2.4, true],
+  ['much waiting, but a quarter of the memory,', false, 90, 2.5, false],
+  ['less waiting than before', true, 1.1, 2.9, true],
+  ['no more waiting', true, 1, 1, false],
+  ['much waiting, but memory again,', true, 90, 3, false],
   ['little memory, but no waiting', false, 0, 0.1, false],
   ['no word on waiting and much memory', false, undefined, 8, false],
   ['no word on waiting and little memory', false, undefined, 0.7, true],

@@ -178,7 +178,7 @@ test('scarce memory empties it, and it is refilled only when memory is plenty ag
   await using test = new TestPool({ warm: { python: 2 } });
   test.pool.start();
   await settled();
-  test.load = { ...test.load, memoryStallPercent: 12 };
+  test.load = { ...test.load, availableBytes: 3 * 2 ** 30, memoryStallPercent: 12 };
   await test.pass(1000);
   assert.equal(test.runtime.alive.length, 0);
   test.load = { ...test.load, memoryStallPercent: 5 };
