@@ -11,6 +11,7 @@ import { systemClock } from './clock.ts';
 import type { Clock } from './clock.ts';
 import type { ControlPlaneConfig } from './config.ts';
 import { createMetrics } from './metrics/metrics.ts';
+import { RecentLoopDelay } from './metrics/recent-loop-delay.ts';
 import { Dispatcher } from './orchestrator/dispatcher.ts';
 import { Executions } from './orchestrator/executions.ts';
 import { Idempotency } from './orchestrator/idempotency.ts';
@@ -95,6 +96,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
     idempotency,
     authenticate: authenticator(tenants, clock),
     metrics,
+    loopDelay: undo.use(new RecentLoopDelay(clock)),
     logger,
     clock,
     ids,

@@ -38,7 +38,7 @@ export function healthRoutes(api: Api, services: Services): void {
 
 /** Those that need a key. */
 export function metricsRoute(api: Api, services: Services): void {
-  const { config, dataPlane, dispatcher, metrics, version, clock } = services;
+  const { config, dataPlane, dispatcher, loopDelay, metrics, version, clock } = services;
   const startedAt = clock.nowMs();
   api.route({
     method: 'GET',
@@ -69,6 +69,7 @@ export function metricsRoute(api: Api, services: Services): void {
         dataPlane.health(AbortSignal.timeout(HEALTH_TIMEOUT_MS)),
         services.databaseAnswers(),
       ]);
+      const { p50, p99, max, overMs } = loopDelay.read();
       const ok = database && plane.runtimes.some(({ available }) => available);
       return {
         status: ok ? ('ok' as const) : ('unavailable' as const),
@@ -87,6 +88,7 @@ export function metricsRoute(api: Api, services: Services): void {
           limit: config.maxConcurrentExecutions,
           queue_limit: config.maxQueuedExecutions,
         },
+        event_loop_delay: { p50_ms: p50 * 1000, p99_ms: p99 * 1000, max_ms: max * 1000, over_ms: overMs },
         database: { driver: 'sqlite', ok: database },
       };
     },

@@ -4,6 +4,7 @@ import type { Authenticate } from '../auth/authenticate.ts';
 import type { Clock } from '../clock.ts';
 import type { ControlPlaneConfig } from '../config.ts';
 import type { Metrics } from '../metrics/metrics.ts';
+import type { RecentLoopDelay } from '../metrics/recent-loop-delay.ts';
 import type { Dispatcher } from '../orchestrator/dispatcher.ts';
 import type { Executions } from '../orchestrator/executions.ts';
 import type { Idempotency } from '../orchestrator/idempotency.ts';
@@ -21,6 +22,7 @@ export interface Services {
   readonly idempotency: Idempotency;
   readonly authenticate: Authenticate;
   readonly metrics: Metrics;
+  readonly loopDelay: RecentLoopDelay;
   readonly logger: Logger;
   readonly clock: Clock;
   readonly ids: IdSource | undefined;

@@ -34,6 +34,16 @@ export const healthDetailed = health
       )
       .meta({ description: 'One for each template, isolation and size that was asked for of late' }),
     executions: z.object({ running: z.int(), queued: z.int(), limit: z.int(), queue_limit: z.int() }),
+    event_loop_delay: z
+      .object({
+        p50_ms: z.number(),
+        p99_ms: z.number(),
+        max_ms: z.number(),
+        over_ms: z
+          .number()
+          .meta({ description: 'For how long up to now it was seen: 30 to 60 seconds, less after a start' }),
+      })
+      .meta({ description: 'How late the event loop was of late; reading it resets nothing' }),
     database: z.object({ driver: z.string(), ok: z.boolean() }),
   })
   .meta({ id: 'HealthDetailed' });
