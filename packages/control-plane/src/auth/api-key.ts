@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { hash, randomBytes } from 'node:crypto';
 
 const PREFIX = 'csn_';
 const KEY_BYTES = 32;
@@ -19,5 +19,5 @@ export function isApiKey(text: string): boolean {
  * request has to compute it.
  */
 export function hashApiKey(key: string): string {
-  return createHash('sha256').update(key).digest('hex');
+  return hash('sha256', key, 'hex');
 }

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { CaissonError } from '@caisson/protocol';
 import type {
   CancelReason,
@@ -170,7 +170,7 @@ export class Executions {
       sessionId: step.sessionId,
       language: step.language,
       templateId,
-      codeSha256: createHash('sha256').update(step.code).digest('hex'),
+      codeSha256: hash('sha256', step.code, 'hex'),
       createdAt: this.#dependencies.clock.nowMs(),
     });
   }

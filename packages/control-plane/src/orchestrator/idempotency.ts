@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { CaissonError } from '@caisson/protocol';
 import type { TenantId } from '@caisson/protocol';
 import type { Clock } from '../clock.ts';
@@ -34,7 +34,7 @@ export class Idempotency {
   async once<Id extends string>(request: IdempotentRequest, make: () => Promise<Id>): Promise<Id> {
     const { tenantId, endpoint, key } = request;
     if (key === undefined) return make();
-    const fingerprint = createHash('sha256').update(JSON.stringify(request.request)).digest('hex');
+    const fingerprint = hash('sha256', JSON.stringify(request.request), 'hex');
     const slot = JSON.stringify([tenantId, endpoint, key]);
     const underWay = this.#underWay.get(slot);
     if (underWay !== undefined) {
