@@ -110,6 +110,7 @@ export class KernelProcess {
 
   /** The channel closes a moment before the process ends: what its end was tells more than that. */
   #lose(): void {
+    if (!this.alive) return;
     const timer = setTimeout(() => {
       this.#finish({ type: 'lost' });
     }, EXIT_WAIT_MS);

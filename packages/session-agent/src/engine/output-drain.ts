@@ -21,6 +21,7 @@ export async function drainOutput(
   drained: Promise<unknown>,
   drain: Drain,
 ): Promise<void> {
+  if (!kernel.stdout.isInStep && !kernel.stderr.isInStep) return;
   const { stop, events, alive } = drain;
   const finished = drained.then(() => true);
   const giveUp = alive && stop.cause === undefined ? stop.signal : undefined;

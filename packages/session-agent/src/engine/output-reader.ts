@@ -31,6 +31,11 @@ export class OutputReader {
     stream.on('end', end).on('close', end).on('error', end);
   }
 
+  /** Whether a step has begun whose marker has not come. */
+  get isInStep(): boolean {
+    return this.#step !== undefined;
+  }
+
   /** Gives all that comes to `consume`, until `marker` has come or the stream has ended; then resolves. */
   begin(marker: Buffer, consume: OutputConsumer): Promise<void> {
     return new Promise((resolve) => {
