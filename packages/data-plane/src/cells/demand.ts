@@ -13,11 +13,17 @@ const QUIET_MS = 60_000;
 export function readyTarget(nowMs: number, arrivalsMs: readonly number[]): number {
   const last = arrivalsMs.at(-1);
   if (last === undefined || nowMs - last > QUIET_MS) return 0;
-  const recent = arrivalsMs.filter((at) => nowMs - at <= WINDOW_MS).length;
+  const recent = arrivalsMs.length - countOver(nowMs, arrivalsMs);
   return Math.min(MOST_READY, 1 + Math.ceil((recent / (WINDOW_MS / 1000)) * REFILL_SECONDS));
 }
 
 /** The arrivals that still count: those in the window, and the last. */
 export function recentArrivals(nowMs: number, arrivalsMs: readonly number[]): number[] {
-  return arrivalsMs.filter((at, index) => nowMs - at <= WINDOW_MS || index === arrivalsMs.length - 1);
+  return arrivalsMs.slice(Math.min(countOver(nowMs, arrivalsMs), arrivalsMs.length - 1));
+}
+
+/** How many came before the window; they stand first. */
+function countOver(nowMs: number, arrivalsMs: readonly number[]): number {
+  const first = arrivalsMs.findIndex((at) => nowMs - at <= WINDOW_MS);
+  return first === -1 ? arrivalsMs.length : first;
 }
