@@ -17,6 +17,7 @@ import { Cancellation, CaissonError } from '@caisson/protocol';
 import type { Logger } from 'pino';
 import { runInCell } from './cells/job.ts';
 import type { Runners } from './cells/runners.ts';
+import { eitherAborted } from './either-aborted.ts';
 import type { WarmPool } from './pool/warm-pool.ts';
 import type { Runtime, Sandbox } from './runtimes/runtime.ts';
 import { BUILT_IN_TEMPLATES } from './templates/templates.ts';
@@ -111,10 +112,10 @@ export class LocalDataPlane implements DataPlane {
   ): Promise<JobOutcome> {
     this.#checkIsolation(request);
     return this.#untilDone(async () => {
-      const ended = AbortSignal.any([signal, this.#closing.signal]);
+      using ended = eitherAborted(signal, this.#closing.signal);
       return (
-        (await this.#runInCell(request, step, events, ended)) ??
-        (await this.#runInSandbox(request, step, events, ended))
+        (await this.#runInCell(request, step, events, ended.signal)) ??
+        (await this.#runInSandbox(request, step, events, ended.signal))
       );
     });
   }

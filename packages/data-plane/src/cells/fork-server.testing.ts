@@ -17,7 +17,7 @@ export class FakeCell implements Cell {
   readonly exited: Promise<ProcessExit>;
   alive = true;
   lost = false;
-  closed = false;
+  ended = false;
   readonly #usage = { cpuMs: 0, peakMemoryBytes: null, outOfMemory: false, outOfProcesses: false };
   readonly #end: (exit: ProcessExit) => void;
 
@@ -38,8 +38,9 @@ export class FakeCell implements Cell {
     return Promise.resolve();
   }
 
-  close(): void {
-    this.closed = true;
+  async end(): Promise<void> {
+    this.ended = true;
+    await this.kill();
   }
 }
 

@@ -30,13 +30,16 @@ export interface CellSpec {
   readonly env: Readonly<Record<string, string>>;
 }
 
-/** A fresh place with a kernel in it that waits for its one job. Killing the process ends the cell. */
+/** A fresh place with a kernel in it that waits for its one job. */
 export interface Cell extends SpawnedProcess {
   readonly spec: CellSpec;
   readonly meter: UsageMeter;
   readonly alive: boolean;
   /** Whether it ended because its runner did, and not by itself. */
   readonly lost: boolean;
-  /** Gives back its descriptors; to be called when its process is gone and its output read. */
-  close(): void;
+  /**
+   * Kills it and gives back its descriptors; what is left in its output is dropped. Resolves when nothing of it is left. Can
+   * be called twice, and is needed also where it ended by itself.
+   */
+  end(): Promise<void>;
 }

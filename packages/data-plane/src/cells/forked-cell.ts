@@ -79,10 +79,15 @@ export class ForkedCell implements Cell {
     }
   }
 
-  close(): void {
-    this.control.destroy();
+  async end(): Promise<void> {
+    // At once, for the end of each stream would wake us. Not the control: at its end the kernel would begin to exit.
     this.stdout.destroy();
     this.stderr.destroy();
+    try {
+      await this.kill();
+    } finally {
+      this.control.destroy();
+    }
   }
 }
 
@@ -97,10 +102,11 @@ function openPipe(process: string, { fd, inode }: PipeEnd): Socket {
   return new Socket({ fd: opened, readable: true, writable: false });
 }
 
+const SIGNAL_NAMES = new Map(Object.entries(osConstants.signals).map(([name, number]) => [number, name]));
+
 /** A status of wait(2): the signal in the lowest seven bits, the exit code in the eight above that one and a flag. */
 function exitOf(status: number): ProcessExit {
   const number = status & 0x7f;
   if (number === 0) return { exitCode: (status >> 8) & 0xff, signal: null };
-  const name = Object.entries(osConstants.signals).find(([, value]) => value === number)?.[0];
-  return { exitCode: null, signal: (name ?? 'SIGKILL') as NodeJS.Signals };
+  return { exitCode: null, signal: (SIGNAL_NAMES.get(number) ?? 'SIGKILL') as NodeJS.Signals };
 }

@@ -3,6 +3,7 @@ import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 import { CgroupUsageMeter } from '../limits/cgroup-usage.ts';
 import { fileSizeBytes, SHM_BYTES, TMP_BYTES, tmpfsLimits } from '../limits/memory-file-systems.ts';
+import { Deadline } from '../deadline.ts';
 import type { Cell, CellSpec } from './fork-server.ts';
 import { ForkedCell } from './forked-cell.ts';
 import { parseGone, parseHello } from './frames.ts';
@@ -62,8 +63,9 @@ export class Forking {
     if (this.#isLost) throw await this.lost;
     const slot = this.#slots.take(spec.resources);
     if (slot === undefined) throw new Error('the runner has no free slot');
+    using deadline = new Deadline(FORK_TIMEOUT_MS);
     try {
-      return await this.#forkInto(slot, spec, AbortSignal.timeout(FORK_TIMEOUT_MS));
+      return await this.#forkInto(slot, spec, deadline.signal);
     } catch (error) {
       // Where the half-made cell has got to is not known, so nothing of the runner is kept.
       this.#lose(new Error('a cell could not be made', { cause: error }));

@@ -32,8 +32,7 @@ export async function probeCells(servers: ForkServers, signal: AbortSignal): Pro
     },
     deadline,
   );
-  await cell.kill();
-  cell.close();
+  await cell.end();
   if (status !== 'succeeded' || output !== 'works\n') {
     throw new Error(`a job in a cell ended as ${status} (${reason}): ${output.trim()}`);
   }

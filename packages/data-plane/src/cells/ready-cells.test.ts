@@ -47,7 +47,7 @@ test('a cell that has died while it was ready is given to nobody', async () => {
   await turn();
   await server.cells[1]?.kill();
   assert.ok((await ready.claim(small, signal)).alive);
-  assert.ok(server.cells[1]?.closed);
+  assert.ok(server.cells[1]?.ended);
 });
 
 test('when nothing comes any more, none stand ready', async () => {

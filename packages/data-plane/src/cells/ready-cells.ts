@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { orAborted } from './or-aborted.ts';
 import { readyTarget, recentArrivals } from './demand.ts';
 import type { Cell, CellSpec, ForkServer } from './fork-server.ts';
@@ -16,8 +17,8 @@ export class ReadyCells {
   readonly #nowMs: () => number;
   readonly #ready: Cell[] = [];
   #closed = false;
-  #size: { readonly key: string; readonly spec: CellSpec } | undefined;
-  #other: { key: string; count: number } | undefined;
+  #size: CellSpec | undefined;
+  #other: { readonly spec: CellSpec; readonly count: number } | undefined;
   #arrivalsMs: number[] = [];
   #refills = 0;
 
@@ -33,15 +34,13 @@ export class ReadyCells {
 
   /** Whether a cell can be had: one that is ready, or a slot for a new one. */
   has(spec: CellSpec): boolean {
-    return this.#server.freeSlots > 0 || (this.#ready.length > 0 && this.#size?.key === keyOf(spec));
+    return this.#server.freeSlots > 0 || (this.#ready.length > 0 && isDeepStrictEqual(this.#size, spec));
   }
 
   /** A cell that nobody else will get. @throws what `ForkServer.fork` throws, and the reason of `signal` */
   async claim(spec: CellSpec, signal: AbortSignal): Promise<Cell> {
     this.#arrivalsMs.push(this.#nowMs());
-    const key = keyOf(spec);
-    this.#followSize(key, spec);
-    const cell = this.#size?.key === key ? this.#takeReady() : undefined;
+    const cell = this.#followSize(spec) ? this.#takeReady() : undefined;
     return cell ?? (await this.#forkFor(spec, signal));
   }
 
@@ -83,8 +82,8 @@ export class ReadyCells {
     }
   }
 
-  async #makeReady(size: { readonly spec: CellSpec }): Promise<void> {
-    const cell = await this.#server.fork(size.spec);
+  async #makeReady(size: CellSpec): Promise<void> {
+    const cell = await this.#server.fork(size);
     if (this.#size === size && !this.#closed) this.#ready.push(cell);
     else discard(cell);
   }
@@ -92,22 +91,24 @@ export class ReadyCells {
   #takeReady(): Cell | undefined {
     for (let cell = this.#ready.shift(); cell !== undefined; cell = this.#ready.shift()) {
       if (cell.alive) return cell;
-      cell.close();
+      discard(cell);
     }
     return undefined;
   }
 
-  #followSize(key: string, spec: CellSpec): void {
-    if (this.#size?.key === key) {
+  /** Whether those that stand ready are of this size. */
+  #followSize(spec: CellSpec): boolean {
+    if (isDeepStrictEqual(this.#size, spec)) {
       this.#other = undefined;
-      return;
+      return true;
     }
-    const count = this.#other?.key === key ? this.#other.count + 1 : 1;
-    this.#other = { key, count };
-    if (this.#size !== undefined && count < JOBS_TO_CHANGE_SIZE) return;
+    const count = isDeepStrictEqual(this.#other?.spec, spec) ? (this.#other?.count ?? 0) + 1 : 1;
+    this.#other = { spec, count };
+    if (this.#size !== undefined && count < JOBS_TO_CHANGE_SIZE) return false;
     this.#other = undefined;
-    this.#size = { key, spec };
+    this.#size = spec;
     this.#drop();
+    return false;
   }
 
   #drop(): void {
@@ -115,12 +116,7 @@ export class ReadyCells {
   }
 }
 
+/** One that does not end makes its fork server be lost, which tells why. */
 function discard(cell: Cell): void {
-  const close = cell.close.bind(cell);
-  cell.kill().then(close, close);
-}
-
-function keyOf({ resources, env }: CellSpec): string {
-  const { cpuMillicores, memoryBytes, diskBytes, pids } = resources;
-  return JSON.stringify([cpuMillicores, memoryBytes, diskBytes, pids, Object.entries(env).sort()]);
+  cell.end().catch(() => undefined);
 }

@@ -66,9 +66,8 @@ export class Runner implements RunnerState, AsyncDisposable {
 
   async #end(cell: Cell): Promise<void> {
     try {
-      await cell.kill();
+      await cell.end();
     } finally {
-      cell.close();
       await this.#release();
     }
   }
