@@ -96,7 +96,7 @@ export class Forking {
     socket.on('error', () => undefined);
     socket.write(`${JSON.stringify(paramsOf(slot, spec))}\n`);
     const hello = parseHello(await readFirstLine(socket, signal));
-    const meter = new CgroupUsageMeter(slot.cgroup, spec.resources.memoryBytes);
+    const meter = new CgroupUsageMeter(slot.counters, spec.resources.memoryBytes);
     const gone = this.#await(hello.cell).then((end) => {
       this.#giveBack(slot);
       return end;

@@ -22,7 +22,14 @@ class CgroupVersion2 implements Disposable {
 
   make(path: string): void {
     mkdirSync(join(this.root, path), { recursive: true });
-    for (const name of ['cgroup.procs', 'memory.max', 'memory.swap.max', 'cpu.max', 'pids.max'])
+    for (const name of [
+      'cgroup.procs',
+      'memory.max',
+      'memory.swap.max',
+      'cpu.max',
+      'pids.max',
+      'pids.current',
+    ])
       writeFileSync(join(this.root, path, name), '');
   }
 
@@ -66,11 +73,11 @@ test('a slot with a process left in it is not given back', () => {
   using slots = new Slots(host.layout, new Cgroup(host.layout, '/runner'), 1);
   const slot = slots.take(RESOURCES);
   assert.ok(slot);
-  writeFileSync(join(host.root, 'runner/cell-0/cgroup.procs'), '42\n');
+  writeFileSync(join(host.root, 'runner/cell-0/pids.current'), '1\n');
   assert.throws(() => {
     slots.giveBack(slot);
-  }, /1 processes are left/);
-  writeFileSync(join(host.root, 'runner/cell-0/cgroup.procs'), '');
+  }, /1 tasks are left/);
+  writeFileSync(join(host.root, 'runner/cell-0/pids.current'), '0\n');
   slots.giveBack(slot);
   assert.equal(slots.free, 1);
 });

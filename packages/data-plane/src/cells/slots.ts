@@ -7,6 +7,7 @@ import type { CgroupLayout } from '../limits/cgroup-layout.ts';
 import { CPU_PERIOD_US, cpuQuotaUs } from '../limits/cpu-quota.ts';
 import { delegateControllers } from '../limits/delegate-controllers.ts';
 import { cgroupMemoryBytes } from '../limits/memory-file-systems.ts';
+import { OpenCgroup } from '../limits/open-cgroup.ts';
 
 const CONTROLLERS = ['memory', 'pids', 'cpu', 'cpuacct'];
 
@@ -14,6 +15,8 @@ const CONTROLLERS = ['memory', 'pids', 'cpu', 'cpuacct'];
 export interface Slot {
   readonly index: number;
   readonly cgroup: Cgroup;
+  /** What is asked for with each job. */
+  readonly counters: OpenCgroup;
 }
 
 /**
@@ -33,7 +36,7 @@ export class Slots implements Disposable {
     this.#all = Array.from({ length: count }, (_, index) => {
       const cgroup = new Cgroup(layout, join(parent.path, `cell-${index}`));
       cgroup.make(CONTROLLERS);
-      return { index, cgroup };
+      return { index, cgroup, counters: new OpenCgroup(cgroup) };
     });
     this.#free = [...this.#all];
     const opened: number[][] = [];
@@ -64,16 +67,17 @@ export class Slots implements Disposable {
     return slot;
   }
 
-  /** Gives a slot back. @throws Error if a process is left in it */
+  /** Gives a slot back. @throws Error if a process is left in it, or in a cgroup below it */
   giveBack(slot: Slot): void {
-    const left = slot.cgroup.processes();
-    if (left.length > 0) throw new Error(`${left.length} processes are left in a cell that is gone`);
+    const left = Number(slot.counters.read('pids', 'pids.current') ?? 0);
+    if (left > 0) throw new Error(`${left} tasks are left in a cell that is gone`);
     this.#free.push(slot);
   }
 
   /** Closes the descriptors; the cgroups go with their parent. */
   [Symbol.dispose](): void {
     for (const fd of this.#descriptors.flat()) closeSync(fd);
+    for (const { counters } of this.#all) counters[Symbol.dispose]();
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Measurement, Usage, UsageMeter } from '@caisson/session-agent';
-import type { Cgroup } from './cgroup.ts';
+import type { CgroupFiles } from './cgroup.ts';
 import { PeakMemory } from './peak-memory.ts';
 
 /** How often the memory of the processes is looked at while a step runs. */
@@ -13,10 +13,10 @@ const MANY_PROCESSES = 0.9;
  * full memory. The kernel enforces that sum at every moment, this meter the part for processes.
  */
 export class CgroupUsageMeter implements UsageMeter {
-  readonly #cgroup: Cgroup;
+  readonly #cgroup: CgroupFiles;
   readonly #memoryLimitBytes: number;
 
-  constructor(cgroup: Cgroup, memoryLimitBytes: number) {
+  constructor(cgroup: CgroupFiles, memoryLimitBytes: number) {
     this.#cgroup = cgroup;
     this.#memoryLimitBytes = memoryLimitBytes;
   }
@@ -50,30 +50,30 @@ export class CgroupUsageMeter implements UsageMeter {
   }
 }
 
-function readCpuMs(cgroup: Cgroup): number {
+function readCpuMs(cgroup: CgroupFiles): number {
   if (cgroup.isV2) return (statValue(cgroup.read('cpu', 'cpu.stat'), 'usage_usec') ?? 0) / 1e3;
   return Number(cgroup.read('cpuacct', 'cpuacct.usage') ?? 0) / 1e6;
 }
 
 /** Memory that belongs to processes alone, without files and page cache. */
-function readProcessMemory(cgroup: Cgroup): number {
+function readProcessMemory(cgroup: CgroupFiles): number {
   const stat = cgroup.read('memory', 'memory.stat');
   return statValue(stat, cgroup.isV2 ? 'anon' : 'total_rss') ?? 0;
 }
 
 /** All that counts as the cgroup's memory, in bytes. */
-export function readMemory(cgroup: Cgroup): number {
+export function readMemory(cgroup: CgroupFiles): number {
   return Number(cgroup.read('memory', cgroup.isV2 ? 'memory.current' : 'memory.usage_in_bytes') ?? 0);
 }
 
-function readOutOfMemoryKills(cgroup: Cgroup): number {
+function readOutOfMemoryKills(cgroup: CgroupFiles): number {
   const events = cgroup.isV2
     ? cgroup.read('memory', 'memory.events')
     : cgroup.read('memory', 'memory.oom_control');
   return statValue(events, 'oom_kill') ?? 0;
 }
 
-function isOutOfProcesses(cgroup: Cgroup): boolean {
+function isOutOfProcesses(cgroup: CgroupFiles): boolean {
   const [current, limit] = ['pids.current', 'pids.max'].map((name) => Number(cgroup.read('pids', name)));
   return current !== undefined && limit !== undefined && current > limit * MANY_PROCESSES;
 }

@@ -4,8 +4,17 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { cgroupDirectory } from './cgroup-layout.ts';
 import type { CgroupLayout } from './cgroup-layout.ts';
 
+/** What a cgroup counts and limits, by the names that the kernel has for it. */
+export interface CgroupFiles {
+  readonly isV2: boolean;
+  /** Text of the file `name` of `controller`; `undefined` where there is none. */
+  read(controller: string, name: string): string | undefined;
+  /** Writes the file `name` of `controller`; says whether there was such a file that takes the value. */
+  write(controller: string, name: string, value: string): boolean;
+}
+
 /** One cgroup of a sandbox, in every hierarchy of the host at the same path. */
-export class Cgroup {
+export class Cgroup implements CgroupFiles {
   readonly #layout: CgroupLayout;
   /** Relative to each hierarchy's mount point; begins with `/`. */
   readonly path: string;
@@ -15,24 +24,28 @@ export class Cgroup {
     this.path = path;
   }
 
-  /** Text of the file `name` of `controller`; `undefined` where there is none. */
-  read(controller: string, name: string): string | undefined {
+  /** Where the file `name` of `controller` is, if this host has such a controller. */
+  pathOf(controller: string, name: string): string | undefined {
     const directory = cgroupDirectory(this.#layout, controller, this.path);
-    if (directory === undefined) return undefined;
+    return directory === undefined ? undefined : join(directory, name);
+  }
+
+  read(controller: string, name: string): string | undefined {
+    const path = this.pathOf(controller, name);
+    if (path === undefined) return undefined;
     try {
-      return readFileSync(join(directory, name), 'utf8');
+      return readFileSync(path, 'utf8');
     } catch (error) {
       if (isGone(error)) return undefined;
       throw error;
     }
   }
 
-  /** Writes the file `name` of `controller`; says whether there was such a file that takes the value. */
   write(controller: string, name: string, value: string): boolean {
-    const directory = cgroupDirectory(this.#layout, controller, this.path);
-    if (directory === undefined) return false;
+    const path = this.pathOf(controller, name);
+    if (path === undefined) return false;
     try {
-      writeFileSync(join(directory, name), value);
+      writeFileSync(path, value);
       return true;
     } catch (error) {
       if (isGone(error) || isRefused(error)) return false;
@@ -155,11 +168,12 @@ async function until(condition: () => boolean, signal: AbortSignal): Promise<voi
 }
 
 /** ENODEV: the cgroup was removed while its file was open. */
-function isGone(error: unknown): boolean {
+export function isGone(error: unknown): boolean {
   return ['ENOENT', 'ENODEV'].includes((error as NodeJS.ErrnoException).code ?? '');
 }
 
-function isRefused(error: unknown): boolean {
+/** The kernel does not take the value. */
+export function isRefused(error: unknown): boolean {
   return ['EINVAL', 'EACCES', 'EPERM', 'EBUSY', 'ENOTSUP'].includes(
     (error as NodeJS.ErrnoException).code ?? '',
   );

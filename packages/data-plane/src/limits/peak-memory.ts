@@ -1,4 +1,4 @@
-import type { Cgroup } from './cgroup.ts';
+import type { CgroupFiles } from './cgroup.ts';
 
 /**
  * The most memory that a cgroup held since this was made. On v1 the kernel's own figure begins anew; on v2 it is that of
@@ -6,11 +6,11 @@ import type { Cgroup } from './cgroup.ts';
  * Else the most that `look` has seen is told, which may miss a short peak.
  */
 export class PeakMemory {
-  readonly #cgroup: Cgroup;
+  readonly #cgroup: CgroupFiles;
   readonly #lifePeakBefore: number;
   #mostSeen = 0;
 
-  constructor(cgroup: Cgroup) {
+  constructor(cgroup: CgroupFiles) {
     this.#cgroup = cgroup;
     if (!cgroup.isV2) cgroup.write('memory', 'memory.max_usage_in_bytes', '0');
     this.#lifePeakBefore = cgroup.isV2 ? this.#bytes('memory.peak') : 0;
