@@ -64,7 +64,7 @@ missing_host_packages() {
   has crun || echo crun
   has runc || echo runc
   has catatonit || echo catatonit
-  if ! has unshare || ! has nsenter; then echo util-linux; fi
+  has unshare || echo util-linux
   if ! has mount || ! has umount; then echo mount; fi
   has mkfifo || echo coreutils
   [ -x /bin/bash ] || echo bash

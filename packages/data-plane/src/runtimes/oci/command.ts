@@ -1,5 +1,4 @@
-import { execFile, spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 
 const run = promisify(execFile);
@@ -29,31 +28,6 @@ export async function runCommand(
     const problem = killed === true ? `did not end within ${options.timeoutMs} ms` : (stderr ?? '').trim();
     throw new Error(`${program}: ${problem === '' ? (error as Error).message : problem}`, { cause: error });
   }
-}
-
-/**
- * Runs a program that leaves a process behind, which would hold its pipes open: so it gets descriptors for
- * its streams, from standard input on, and its end is the end of the program itself. `readComplaint` tells what went wrong.
- * @throws Error as `runCommand` does
- */
-export async function runDetaching(
-  argv: readonly [string, ...string[]],
-  options: { stdio: number[]; timeoutMs: number; signal: AbortSignal; readComplaint: () => string },
-): Promise<void> {
-  const [program, ...args] = argv;
-  const child = spawn(program, args, {
-    stdio: options.stdio,
-    detached: true,
-    timeout: options.timeoutMs,
-    killSignal: 'SIGKILL',
-    env: HOST_COMMAND_ENVIRONMENT,
-  });
-  const [code, killedBy] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];
-  // Not earlier: a runtime that is killed midway leaves a container half made, which takes long to clear away.
-  options.signal.throwIfAborted();
-  if (code === 0) return;
-  const ending = code === null ? `was ended by ${killedBy}` : `failed with exit code ${code}`;
-  throw new Error(`${program} ${ending}: ${options.readComplaint().trim()}`);
 }
 
 export const HOST_COMMAND_ENVIRONMENT = {

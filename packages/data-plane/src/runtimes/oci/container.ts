@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { RuntimeName } from '@caisson/protocol';
 import { Cgroup } from '../../limits/cgroup.ts';
 import type { IdRange } from '../../limits/id-ranges.ts';
-import { runDetaching } from './command.ts';
+import type { Handed, MountNamespace } from './mount-namespace.ts';
 import type { OciHost } from './oci-host.ts';
 
 const CREATE_TIMEOUT_MS = 20_000;
@@ -31,9 +31,9 @@ export interface ContainerPlan {
   /** `config.json` of its bundle. */
   readonly config: object;
   /** Standard input, output and error of its first process; the runtime gives their files to the container's root. */
-  readonly stdio: readonly [number, number, number];
+  readonly stdio: readonly [Handed, Handed, Handed];
   /** What its first process finds open from descriptor 3 on. */
-  readonly descriptors?: readonly number[];
+  readonly descriptors?: readonly Handed[];
 }
 
 /**
@@ -70,20 +70,38 @@ export async function startContainer(
   const pidFile = join(directory, 'pid');
   const logFile = join(directory, 'log');
   const command = [runtime, '--root', runtimeRoot] as const;
-  await runDetaching(
-    host.mountNamespace.enter([
+  await runRuntime(
+    host.mountNamespace,
+    [
       ...[...command, '--log', logFile, 'run', '--detach'],
       ...['--preserve-fds', String(descriptors.length)],
       ...['--bundle', directory, '--pid-file', pidFile, id],
-    ]),
-    {
-      stdio: [...stdio, ...descriptors],
-      timeoutMs: CREATE_TIMEOUT_MS,
-      signal: deadline,
-      readComplaint: () => (existsSync(logFile) ? readFileSync(logFile, 'utf8').slice(-2000) : ''),
-    },
+    ],
+    [...stdio, ...descriptors],
+    () => (existsSync(logFile) ? readFileSync(logFile, 'utf8').slice(-2000) : ''),
   );
+  // Not earlier: a runtime that is killed midway leaves a container half made, which takes long to clear away.
+  deadline.throwIfAborted();
   return { ...place, command, firstPid: Number(readFileSync(pidFile, 'utf8')) };
+}
+
+/** Runs the OCI runtime to its own end. @throws Error with what it complained of if it fails or does not end in time */
+async function runRuntime(
+  mountNamespace: MountNamespace,
+  argv: readonly string[],
+  files: readonly Handed[],
+  readComplaint: () => string,
+): Promise<void> {
+  const program = await mountNamespace.start(argv, files);
+  const timer = setTimeout(program.kill, CREATE_TIMEOUT_MS);
+  try {
+    const code = await program.exited;
+    if (code === 0) return;
+    const ending = code < 0 ? `was ended by signal ${-code}` : `failed with exit code ${code}`;
+    throw new Error(`${argv[0]} ${ending}: ${readComplaint().trim()}`);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /** Closes the descriptor `fd` when it is disposed. */

@@ -1,9 +1,20 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync, statfsSync } from 'node:fs';
+import { once } from 'node:events';
+import {
+  closeSync,
+  constants,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statfsSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { MountNamespace } from './mount-namespace.ts';
+import type { Handed } from './mount-namespace.ts';
 
 const scratch = () => {
   const directory = mkdtempSync(join(tmpdir(), 'mounts of a test '));
@@ -17,7 +28,7 @@ const scratch = () => {
 
 test('a mount is seen in the namespace and nowhere else, until it is taken away', async () => {
   using place = scratch();
-  await using namespace = await MountNamespace.create({ unmount: [], bind: [] });
+  await using namespace = await MountNamespace.create(place.directory, { unmount: [], bind: [] });
   const bytes = () => {
     const { blocks, bsize } = statfsSync(namespace.resolve(place.directory));
     return blocks * bsize;
@@ -31,12 +42,68 @@ test('a mount is seen in the namespace and nowhere else, until it is taken away'
 
 test('what cannot be mounted says why, and the next mount works', async () => {
   using place = scratch();
-  await using namespace = await MountNamespace.create({ unmount: [], bind: [] });
+  await using namespace = await MountNamespace.create(place.directory, { unmount: [], bind: [] });
   await assert.rejects(
     namespace.mountTmpfs('/no/such/place', ['size=4096']),
-    /mount: failed .*no\/such\/place/,
+    /mount: failed: .*no\/such\/place/,
   );
-  await assert.rejects(namespace.unmount(place.directory), /umount: failed/);
-  await assert.rejects(namespace.mountTmpfs('/tmp\numount - /', []), /line break/);
+  await assert.rejects(namespace.unmount(place.directory), /umount: failed: /);
   await namespace.mountTmpfs(place.directory, ['size=4096']);
+});
+
+/** A file as the three standard streams of a program, and what is in it in the end. */
+function outputFile(directory: string): Disposable & { files: Handed[]; read: () => string } {
+  const path = join(directory, 'output');
+  writeFileSync(path, '');
+  const fd = openSync(path, constants.O_RDWR);
+  const flags = constants.O_RDWR | constants.O_APPEND;
+  return {
+    files: [0, 1, 2].map(() => ({ fd, flags })),
+    read: () => readFileSync(path, 'utf8'),
+    [Symbol.dispose]: () => {
+      closeSync(fd);
+    },
+  };
+}
+
+test('a program has the files and the channel that it was given and nothing else, and none of its signals is ignored', async () => {
+  using place = scratch();
+  await using namespace = await MountNamespace.create(place.directory, { unmount: [], bind: [] });
+  using output = outputFile(place.directory);
+  const script =
+    'echo hello >&3; read -r answer <&3; echo "$answer"; ls /proc/self/fd; grep SigIgn /proc/self/status';
+  const program = await namespace.startWithChannel(['/bin/sh', '-c', script], output.files);
+  const [greeting] = (await once(program.channel, 'data')) as [Buffer];
+  assert.equal(greeting.toString(), 'hello\n');
+  program.channel.write('and back\n');
+  assert.equal(await program.exited, 0);
+  const [answer, ...rest] = output.read().trim().split('\n');
+  assert.equal(answer, 'and back');
+  // The last is the directory that ls itself reads.
+  assert.deepEqual(rest.slice(0, -1), ['0', '1', '2', '3', '4']);
+  // But for the two that the C library keeps to itself.
+  assert.match(rest.at(-1) ?? '', /SigIgn:\s+0000000[01][08]0000000$/);
+  program.channel.destroy();
+});
+
+test('a program tells how it ended', async () => {
+  using place = scratch();
+  await using namespace = await MountNamespace.create(place.directory, { unmount: [], bind: [] });
+  using output = outputFile(place.directory);
+  const start = async (...argv: string[]) => namespace.start(argv, output.files);
+  assert.equal(await (await start('sh', '-c', 'exit 7')).exited, 7);
+  const sleeping = await start('sleep', '60');
+  sleeping.kill();
+  assert.equal(await sleeping.exited, -9);
+  await assert.rejects(start('/no/such/program'), /start: failed: .*No such file/);
+  await assert.rejects(namespace.startWithChannel(['/no/such/program'], output.files), /No such file/);
+});
+
+test('what runs in a namespace that has ended is told so', async () => {
+  using place = scratch();
+  const namespace = await MountNamespace.create(place.directory, { unmount: [], bind: [] });
+  using output = outputFile(place.directory);
+  const { exited } = await namespace.start(['sleep', '0.5'], output.files);
+  await Promise.all([assert.rejects(exited, /has ended/), namespace[Symbol.asyncDispose]()]);
+  await assert.rejects(namespace.unmount(place.directory), /has ended/);
 });

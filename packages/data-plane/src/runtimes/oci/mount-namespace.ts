@@ -1,9 +1,7 @@
-import { spawn } from 'node:child_process';
 import { closeSync, constants, openSync } from 'node:fs';
-import { createInterface } from 'node:readline';
-import type { Readable } from 'node:stream';
-import { once } from 'node:events';
-import { HOST_COMMAND_ENVIRONMENT } from './command.ts';
+import { connect } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { Holder } from './holder.ts';
 import { O_PATH } from './o-path.ts';
 
 /** Mounts made in the namespace before anything else runs there. */
@@ -14,94 +12,49 @@ export interface Preparation {
   readonly bind: readonly { readonly source: string; readonly target: string }[];
 }
 
-/**
- * Takes paths and options from its arguments and its standard input only, so that they are never part of the program.
- * Afterwards it makes and ends mounts, a line each: for this small process that takes far less time than to start a
- * program from a large one. When its standard input closes, it ends.
- */
-const HOLDER_PROGRAM = `
-set -eu
-count=$1; shift
-while [ "$count" -gt 0 ]; do umount "$1"; shift; count=$((count - 1)); done
-while [ $# -gt 1 ]; do mount --bind "$1" "$2"; shift 2; done
-message=
-echo ready
-while IFS=' ' read -r verb options path; do
-  case $verb in
-    mount) message=$(mount -t tmpfs -o "$options" caisson-workspace "$path" 2>&1) ;;
-    umount) message=$(umount --lazy "$path" 2>&1) ;;
-    *) false ;;
-  esac && echo ok || echo "failed $(echo "$message" | tr '\\n' ' ')"
-done
-`;
-const START_TIMEOUT_MS = 10_000;
-const MOUNT_TIMEOUT_MS = 10_000;
+/** A descriptor of this process that a program gets, opened anew with these `flags` of open(2). */
+export interface Handed {
+  readonly fd: number;
+  readonly flags: number;
+}
+
+/** A program of the host that runs in the namespace. */
+export interface Program {
+  /** Its exit code, or the number of the signal that ended it, negative. Rejects if the namespace ends first. */
+  readonly exited: Promise<number>;
+  /** Kills it alone, if it still runs. */
+  readonly kill: () => void;
+}
 
 /**
  * A private copy of the host's mounts, in which the OCI runtime runs and workspaces are mounted. It is held by a small
- * process whose standard input is a pipe from here: when this server ends, be it by SIGKILL, that process ends too,
- * and the kernel removes every mount that was made here.
+ * process (`mount_namespace.py`) whose standard input is a pipe from here: when this server ends, be it by SIGKILL, that
+ * process ends too, and the kernel removes every mount that was made here.
  */
 export class MountNamespace implements AsyncDisposable {
-  readonly #holder: ReturnType<typeof spawn>;
-  readonly #namespaceFd: number;
+  readonly #holder: Holder;
   readonly #rootFd: number;
-  /** Answers come in the order of the questions; one that nobody waits for any more keeps its place. */
-  readonly #asked: PromiseWithResolvers<string>[] = [];
+  readonly #directoryFd: number;
 
-  private constructor(
-    holder: ReturnType<typeof spawn>,
-    lines: Readable,
-    namespaceFd: number,
-    rootFd: number,
-  ) {
+  private constructor(holder: Holder, rootFd: number, directoryFd: number) {
     this.#holder = holder;
-    this.#namespaceFd = namespaceFd;
     this.#rootFd = rootFd;
-    createInterface({ input: lines }).on('line', (line) => this.#asked.shift()?.resolve(line));
-    holder.once('exit', () => {
-      for (const { reject } of this.#asked.splice(0)) reject(new Error('the mount namespace has ended'));
+    this.#directoryFd = directoryFd;
+  }
+
+  /** @param directory that only root may list; a socket is made in it, which goes with the directory */
+  static async create(directory: string, preparation: Preparation): Promise<MountNamespace> {
+    const binds = preparation.bind.flatMap(({ source, target }) => [source, target]);
+    const { unmount } = preparation;
+    await using cleanup = new AsyncDisposableStack();
+    const holder = cleanup.use(await Holder.start([directory, String(unmount.length), ...unmount, ...binds]));
+    const root = openSync(`/proc/${holder.pid}/root`, O_PATH | constants.O_DIRECTORY);
+    cleanup.defer(() => {
+      closeSync(root);
     });
-    holder.stdin?.on('error', () => undefined);
-  }
-
-  static async create(preparation: Preparation): Promise<MountNamespace> {
-    const mounts = preparation.bind.flatMap(({ source, target }) => [source, target]);
-    const args = [String(preparation.unmount.length), ...preparation.unmount, ...mounts];
-    // A session of its own: an interrupt typed at the terminal is for the server alone, which ends it in its turn.
-    const holder = spawn(
-      'unshare',
-      [
-        '--mount',
-        '--propagation',
-        'private',
-        '--',
-        '/bin/sh',
-        '-c',
-        HOLDER_PROGRAM,
-        'caisson-mounts',
-        ...args,
-      ],
-      { stdio: ['pipe', 'pipe', 'pipe'], detached: true, env: HOST_COMMAND_ENVIRONMENT },
-    );
-    try {
-      const lines = await untilReady(holder);
-      const fd = (name: string, flags: number) => openSync(`/proc/${holder.pid}/${name}`, flags);
-      return new MountNamespace(
-        holder,
-        lines,
-        fd('ns/mnt', constants.O_RDONLY),
-        fd('root', O_PATH | constants.O_DIRECTORY),
-      );
-    } catch (error) {
-      holder.kill('SIGKILL');
-      throw error;
-    }
-  }
-
-  /** The command that runs `argv` in the namespace. */
-  enter(argv: readonly string[]): [string, ...string[]] {
-    return ['nsenter', `--mount=/proc/${process.pid}/fd/${this.#namespaceFd}`, '--', ...argv];
+    const directoryFd = openSync(directory, O_PATH | constants.O_DIRECTORY);
+    cleanup.move();
+    return new MountNamespace(holder, root, directoryFd);
   }
 
   /** Where the absolute `path` of the namespace is seen from this process. */
@@ -109,59 +62,91 @@ export class MountNamespace implements AsyncDisposable {
     return `/proc/self/fd/${this.#rootFd}${path}`;
   }
 
-  /** Mounts a file system in memory at `path`, a directory. @throws Error with what mount(8) said */
+  /** Mounts a file system in memory at `path`, a directory. @throws Error with what the kernel said */
   async mountTmpfs(path: string, options: readonly string[]): Promise<void> {
-    await this.#ask(`mount ${options.join(',')} ${path}`);
+    await this.#ask({ mount: path, options });
   }
 
   /** Takes a mount away: at once for whoever looks for it, wholly when its last open file is closed. */
   async unmount(path: string): Promise<void> {
-    await this.#ask(`umount - ${path}`);
+    await this.#ask({ unmount: path });
   }
 
-  async #ask(line: string): Promise<void> {
-    if (line.includes('\n')) throw new Error('a path with a line break cannot be mounted');
-    const answer = Promise.withResolvers<string>();
-    this.#asked.push(answer);
-    this.#holder.stdin?.write(`${line}\n`);
-    const timeout = setTimeout(() => {
-      answer.reject(new Error(`no mount was made or ended within ${MOUNT_TIMEOUT_MS} ms`));
-    }, MOUNT_TIMEOUT_MS);
+  /**
+   * Starts a program that finds `files` open from descriptor 0 on, and nothing else. Resolves when it runs: from then on it
+   * has them for itself. @throws Error if it cannot be started
+   */
+  async start(argv: readonly string[], files: readonly Handed[]): Promise<Program> {
+    return this.#begin((id) => {
+      this.#holder.send(startMessage(id, argv, files));
+    });
+  }
+
+  /** The same with one more descriptor behind the files, whose other end is `channel`; the caller destroys it. */
+  async startWithChannel(
+    argv: readonly string[],
+    files: readonly Handed[],
+  ): Promise<Program & { readonly channel: Duplex }> {
+    // By descriptor: the path may be longer than the name of a socket can be.
+    const channel = connect(`/proc/self/fd/${this.#directoryFd}/programs.sock`);
     try {
-      const text = await answer.promise;
-      if (text !== 'ok') throw new Error(`${line.split(' ', 1)[0]}: ${text}`);
-    } finally {
-      clearTimeout(timeout);
+      const program = await this.#begin((id) => {
+        const fail = (error: Error): void => {
+          this.#holder.refuse(id, error);
+        };
+        channel.once('error', fail);
+        channel.write(`${JSON.stringify(startMessage(id, argv, files))}\n`);
+      });
+      return { ...program, channel };
+    } catch (error) {
+      channel.on('error', () => undefined).destroy();
+      throw error;
     }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    closeSync(this.#namespaceFd);
     closeSync(this.#rootFd);
-    const exited = once(this.#holder, 'exit');
-    if (this.#holder.exitCode !== null || this.#holder.signalCode !== null) return;
-    this.#holder.kill('SIGKILL');
-    await exited;
+    closeSync(this.#directoryFd);
+    await this.#holder[Symbol.asyncDispose]();
+  }
+
+  async #ask(question: { mount: string; options: readonly string[] } | { unmount: string }): Promise<void> {
+    const id = this.#holder.nextId();
+    this.#holder.send({ id, ...question });
+    await this.#answer('mount' in question ? 'mount' : 'umount', id);
+  }
+
+  async #begin(request: (id: number) => void): Promise<Program> {
+    const holder = this.#holder;
+    const id = holder.nextId();
+    const { exited, forget } = holder.expect(id);
+    try {
+      request(id);
+      await this.#answer('start', id);
+    } catch (error) {
+      // Where it was only late, it must not run on without anybody who knows of it.
+      holder.send({ id, kill: true });
+      forget();
+      throw error;
+    }
+    return {
+      exited,
+      kill: () => {
+        holder.send({ id, kill: true });
+      },
+    };
+  }
+
+  async #answer(what: string, id: number): Promise<void> {
+    try {
+      await this.#holder.answer(id);
+    } catch (error) {
+      throw new Error(`${what}: failed: ${(error as Error).message}`, { cause: error });
+    }
   }
 }
 
-/** Resolves when the holder has made its mounts; rejects with what it printed if it ends before. */
-async function untilReady(holder: ReturnType<typeof spawn>): Promise<Readable> {
-  const { stdout, stderr } = holder;
-  if (stdout === null || stderr === null) throw new TypeError('the holder has no pipes');
-  let complaint = '';
-  stderr.setEncoding('utf8').on('data', (text: string) => (complaint = (complaint + text).slice(-2000)));
-  const lines = createInterface({ input: stdout });
-  const timeout = AbortSignal.timeout(START_TIMEOUT_MS);
-  try {
-    await Promise.race([
-      once(lines, 'line', { signal: timeout }),
-      once(holder, 'exit', { signal: timeout }).then(() => {
-        throw new Error(`no private mount namespace can be made: ${complaint.trim()}`);
-      }),
-    ]);
-    return stdout;
-  } finally {
-    lines.close();
-  }
+function startMessage(id: number, argv: readonly string[], files: readonly Handed[]): object {
+  const opened = files.map(({ fd, flags }) => [`/proc/${process.pid}/fd/${fd}`, flags]);
+  return { id, start: { argv, files: opened } };
 }

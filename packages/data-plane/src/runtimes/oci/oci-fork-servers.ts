@@ -14,6 +14,7 @@ import { MASKED_PATHS, READ_ONLY_PATHS, runnerConfig } from './container-config.
 import { INIT_PATH } from './oci-host.ts';
 import type { OciHost } from './oci-host.ts';
 import { O_PATH } from './o-path.ts';
+import { readingEnd } from './output-pipes.ts';
 import { BASE_ENVIRONMENT, forkServerConfig } from './process-config.ts';
 import { forkServerSeccomp } from './seccomp.ts';
 
@@ -102,8 +103,8 @@ export class OciForkServers implements ForkServers {
         slots = cleanup.use(new Slots(host.layout, place.cgroup, SLOT_COUNT));
         return {
           config: this.#config(place, preload, slots),
-          stdio: [stdin.fd, stdout.writerFd, stderr.writerFd],
-          descriptors: slots.descriptors.flat(),
+          stdio: [readingEnd(stdin.fd), stdout.writer, stderr.writer],
+          descriptors: slots.descriptors.flat().map((fd) => ({ fd, flags: constants.O_WRONLY })),
         };
       },
       signal,

@@ -46,9 +46,9 @@ export function missingForOci(): string[] {
   if (readCgroupLayout() === undefined) problems.push('mount the cgroup file system below /sys/fs/cgroup');
   if (findProgram(INIT_PROGRAM) === undefined)
     problems.push(`install the package ${INIT_PROGRAM} (an init for sandboxes)`);
-  for (const name of ['unshare', 'nsenter', 'mount', 'umount', 'mkfifo']) {
+  for (const name of ['unshare', 'mkfifo', 'python3']) {
     if (findProgram(name) === undefined)
-      problems.push(`install the program ${name} (packages util-linux, mount, coreutils)`);
+      problems.push(`install the program ${name} (packages util-linux, coreutils, python3)`);
   }
   return problems;
 }
@@ -93,7 +93,7 @@ export async function prepareOciHost(options: {
   makeMountPoints(rootDirectory, mounts);
   const staged = stageMounts(join(instance.directory, 'mounts'), mounts);
   const mountNamespace = cleanup.use(
-    await MountNamespace.create({
+    await MountNamespace.create(instance.directory, {
       // crun refuses a host with both versions of cgroups if v2 holds a controller, so it is kept from seeing v2.
       unmount: layout.version === 'hybrid' && layout.unified !== undefined ? [layout.unified] : [],
       bind: staged.map(({ original, source }) => ({ source: original, target: source })),

@@ -10,6 +10,7 @@ import { sandboxConfig, sandboxOwner } from './container-config.ts';
 import { INIT_PATH } from './oci-host.ts';
 import type { OciHost } from './oci-host.ts';
 import { OciSpawner } from './oci-spawner.ts';
+import { readingEnd } from './output-pipes.ts';
 import { processConfig } from './process-config.ts';
 
 /** Makes a container of an OCI runtime (`crun` or `runc`) that runs an init and nothing else. */
@@ -38,7 +39,8 @@ export async function createOciSandbox(
         ...host,
         ...{ process: init, workspace, idRange, cgroupPath: cgroup.path, resources },
       });
-      return { config, stdio: [stdio.fd, stdio.fd, stdio.fd] };
+      const none = readingEnd(stdio.fd);
+      return { config, stdio: [none, none, none] };
     },
     signal,
   );
@@ -47,13 +49,12 @@ export async function createOciSandbox(
   const spawner = new OciSpawner(
     {
       ...{ directory, resources, env, owner, cgroup, firstPid },
-      execCommand: (processFile, processPidFile) =>
-        host.mountNamespace.enter([
-          ...[...command, 'exec', '--process', processFile, '--pid-file', processPidFile],
-          ...['--preserve-fds', '1', spec.id],
-        ]),
+      execCommand: (processFile, processPidFile) => [
+        ...[...command, 'exec', '--process', processFile, '--pid-file', processPidFile],
+        ...['--preserve-fds', '1', spec.id],
+      ],
     },
-    host.pipes,
+    host,
   );
   const workspace = host.mountNamespace.resolve(join(directory, 'workspace'));
   const agent = new SessionEngine({

@@ -1,6 +1,3 @@
-import { spawn } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { closeSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
@@ -9,9 +6,11 @@ import type { Resources } from '@caisson/protocol';
 import type { ProcessExit, SpawnedProcess, Spawner, SpawnRequest } from '@caisson/session-agent';
 import type { Cgroup } from '../../limits/cgroup.ts';
 import { sendSignal } from '../../limits/cgroup.ts';
-import { HOST_COMMAND_ENVIRONMENT } from './command.ts';
 import { killTree } from './kill-tree.ts';
-import type { OutputPipe, OutputPipes } from './output-pipes.ts';
+import type { Program } from './mount-namespace.ts';
+import type { OciHost } from './oci-host.ts';
+import { readingEnd } from './output-pipes.ts';
+import type { OutputPipe } from './output-pipes.ts';
 import { processConfig } from './process-config.ts';
 
 /** Killed before the sandbox's first process, whose end would end the sandbox. */
@@ -29,20 +28,20 @@ export interface SpawnTarget {
   /** Host pid of the sandbox's first process. */
   readonly firstPid: number;
   /** The command that starts the process described in the file `processFile`, with descriptor 3, and writes `pidFile`. */
-  execCommand(processFile: string, pidFile: string): [string, ...string[]];
+  execCommand(processFile: string, pidFile: string): readonly string[];
 }
 
 /** Starts processes with the runtime's `exec`, each with a full process specification: without one, it runs as root. */
 export class OciSpawner implements Spawner {
   readonly #target: SpawnTarget;
-  readonly #pipes: OutputPipes;
+  readonly #host: Pick<OciHost, 'mountNamespace' | 'pipes'>;
   readonly #live = new Set<OciProcess>();
   #count = 0;
   #lastKill: Promise<void> = Promise.resolve();
 
-  constructor(target: SpawnTarget, pipes: OutputPipes) {
+  constructor(target: SpawnTarget, host: Pick<OciHost, 'mountNamespace' | 'pipes'>) {
     this.#target = target;
-    this.#pipes = pipes;
+    this.#host = host;
   }
 
   async spawn(request: SpawnRequest, signal: AbortSignal): Promise<SpawnedProcess> {
@@ -54,29 +53,35 @@ export class OciSpawner implements Spawner {
     const { argv, cwd } = request;
     const env = { ...target.env, ...request.env };
     const config = processConfig({ argv, cwd, env, resources: target.resources, oomScoreAdj: OOM_SCORE_ADJ });
+    await using undo = new AsyncDisposableStack();
     writeFileSync(processFile, JSON.stringify(config), { mode: 0o600 });
-    using ends = new DisposableStack();
-    const stdin = ends.adopt(await this.#pipes.takeEmpty(), closeSync);
-    const stdout = await this.#pipes.take(target.owner);
-    ends.defer(stdout.closeWriter);
-    const stderr = await takeOther(stdout, this.#pipes, target.owner);
-    ends.defer(stderr.closeWriter);
-    const [program, ...args] = target.execCommand(processFile, pidFile);
-    const child = spawn(program, args, {
-      stdio: [stdin, stdout.writerFd, stderr.writerFd, 'pipe'],
-      env: HOST_COMMAND_ENVIRONMENT,
-      detached: true,
-    });
-    const process = new OciProcess(child, stdout, stderr, pidFile, async () => {
-      await this.#kill(process);
-    });
-    this.#live.add(process);
     const forget = () => {
-      this.#live.delete(process);
       rmSync(processFile, { force: true });
       rmSync(pidFile, { force: true });
     };
-    process.exited.then(forget, forget);
+    undo.defer(forget);
+    const { mountNamespace, pipes } = this.#host;
+    using ends = new DisposableStack();
+    const stdin = ends.adopt(await pipes.takeEmpty(), closeSync);
+    const [stdout, stderr] = [await pipes.take(target.owner), await pipes.take(target.owner)];
+    for (const pipe of [stdout, stderr]) {
+      ends.defer(pipe.closeWriter);
+      undo.defer(() => {
+        pipe.reader.destroy();
+      });
+    }
+    const files = [readingEnd(stdin), stdout.writer, stderr.writer];
+    const program = await mountNamespace.startWithChannel(target.execCommand(processFile, pidFile), files);
+    undo.move();
+    const process = new OciProcess(program, { stdout, stderr, pidFile }, async () => {
+      await this.#kill(process);
+    });
+    this.#live.add(process);
+    const end = () => {
+      this.#live.delete(process);
+      forget();
+    };
+    process.exited.then(end, end);
     return process;
   }
 
@@ -93,48 +98,33 @@ export class OciSpawner implements Spawner {
   }
 }
 
-/** The second of two pipes; if it cannot be had, the first is closed. */
-async function takeOther(
-  first: OutputPipe,
-  pipes: OutputPipes,
-  owner: SpawnTarget['owner'],
-): Promise<OutputPipe> {
-  try {
-    return await pipes.take(owner);
-  } catch (error) {
-    first.reader.destroy();
-    throw error;
-  }
-}
-
 class OciProcess implements SpawnedProcess {
   readonly stdout: Duplex;
   readonly stderr: Duplex;
   readonly control: Duplex;
   readonly exited: Promise<ProcessExit>;
-  readonly #child: ChildProcess;
+  readonly #program: Program;
   readonly #pidFile: string;
   readonly #killTree: () => Promise<void>;
+  #ended = false;
 
   constructor(
-    child: ChildProcess,
-    stdout: OutputPipe,
-    stderr: OutputPipe,
-    pidFile: string,
+    program: Program & { readonly channel: Duplex },
+    { stdout, stderr, pidFile }: { stdout: OutputPipe; stderr: OutputPipe; pidFile: string },
     killTree: () => Promise<void>,
   ) {
-    this.#child = child;
+    this.#program = program;
     this.#pidFile = pidFile;
     this.#killTree = killTree;
     this.stdout = stdout.reader;
     this.stderr = stderr.reader;
-    this.control = child.stdio[3] as Duplex;
-    this.exited = waitForExit(child);
+    this.control = program.channel;
+    this.exited = this.#waitForExit();
   }
 
   /** Its pid on the host, once the runtime has started it and until it has ended. */
   pid(): number | undefined {
-    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return undefined;
+    if (this.#ended) return undefined;
     try {
       const pid = Number(readFileSync(this.#pidFile, 'utf8'));
       return pid > 0 ? pid : undefined;
@@ -154,25 +144,30 @@ class OciProcess implements SpawnedProcess {
   async kill(): Promise<void> {
     await this.#killTree();
     // It is not in the sandbox, and would wait for ever if the process was never started.
-    this.#child.kill('SIGKILL');
+    this.#program.kill();
     await this.exited;
   }
-}
 
-async function waitForExit(child: ChildProcess): Promise<ProcessExit> {
-  try {
-    const [code, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];
-    return signal === null ? fromStatus(code ?? 1) : { exitCode: null, signal };
-  } catch {
-    // It could not be started at all: as the shell says it.
-    return { exitCode: 127, signal: null };
+  async #waitForExit(): Promise<ProcessExit> {
+    try {
+      const code = await this.#program.exited;
+      return code < 0 ? { exitCode: null, signal: signalName(-code) ?? 'SIGKILL' } : fromStatus(code);
+    } catch {
+      // Nobody is left who could tell.
+      return { exitCode: null, signal: 'SIGKILL' };
+    } finally {
+      this.#ended = true;
+    }
   }
 }
 
 /** The runtime ends as its process did, with 128 and the number of the signal where it was a signal. */
 function fromStatus(status: number): ProcessExit {
-  const name = Object.entries(constants.signals).find(([, number]) => number === status - 128)?.[0];
-  return name === undefined
-    ? { exitCode: status, signal: null }
-    : { exitCode: null, signal: name as NodeJS.Signals };
+  const signal = signalName(status - 128);
+  return signal === undefined ? { exitCode: status, signal: null } : { exitCode: null, signal };
+}
+
+function signalName(number: number): NodeJS.Signals | undefined {
+  return Object.entries(constants.signals).find(([, each]) => each === number)?.[0] as
+    NodeJS.Signals | undefined;
 }

@@ -2,15 +2,18 @@ import { closeSync, constants, fchownSync, mkdirSync, openSync, unlinkSync } fro
 import { Socket } from 'node:net';
 import { join } from 'node:path';
 import { runCommand } from './command.ts';
+import type { Handed } from './mount-namespace.ts';
 
 const BATCH = 32;
 const REFILL_BELOW = 12;
 const MKFIFO_TIMEOUT_MS = 5_000;
+/** Without waiting for a writer. */
+const READING = constants.O_RDONLY | constants.O_NONBLOCK;
 
 export interface OutputPipe {
   readonly reader: Socket;
-  /** Descriptor of the writing end: given to the process, then closed here by `closeWriter`. */
-  readonly writerFd: number;
+  /** The writing end: given to the process, then closed here by `closeWriter`. */
+  readonly writer: Handed;
   readonly closeWriter: () => void;
 }
 
@@ -42,7 +45,7 @@ export class OutputPipes {
   async takeEmpty(): Promise<number> {
     const path = await this.#takePath();
     try {
-      return openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+      return openSync(path, READING);
     } finally {
       unlinkSync(path);
     }
@@ -69,9 +72,14 @@ export class OutputPipes {
   }
 }
 
+/** How a program gets the empty pipe `fd`. */
+export function readingEnd(fd: number): Handed {
+  return { fd, flags: READING };
+}
+
 function openPipe(path: string, owner: { uid: number; gid: number }): OutputPipe {
-  // The reading end first, and without waiting for a writer; then the writing end finds its reader.
-  const readerFd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  // The reading end first; then the writing end finds its reader.
+  const readerFd = openSync(path, READING);
   try {
     const writerFd = openSync(path, constants.O_WRONLY);
     fchownSync(writerFd, owner.uid, owner.gid);
@@ -79,7 +87,7 @@ function openPipe(path: string, owner: { uid: number; gid: number }): OutputPipe
     const reader = new Socket({ fd: readerFd, readable: true, writable: false });
     return {
       reader,
-      writerFd,
+      writer: { fd: writerFd, flags: constants.O_WRONLY },
       closeWriter: () => {
         closeSync(writerFd);
       },
