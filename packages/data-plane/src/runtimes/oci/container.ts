@@ -69,7 +69,7 @@ export async function startContainer(
   writeFileSync(join(directory, 'config.json'), JSON.stringify(config), { mode: 0o600 });
   const pidFile = join(directory, 'pid');
   const logFile = join(directory, 'log');
-  const command = [runtime, '--root', runtimeRoot] as const;
+  const command = [host.runtimes[runtime] ?? runtime, '--root', runtimeRoot] as const;
   await runRuntime(
     host.mountNamespace,
     [

@@ -66,6 +66,25 @@ function outputFile(directory: string): Disposable & { files: Handed[]; read: ()
   };
 }
 
+test('what is bound can be read but not written', async () => {
+  using place = scratch();
+  const [source, target] = [join(place.directory, 'source'), join(place.directory, 'target')];
+  writeFileSync(source, 'whole\n');
+  writeFileSync(target, '');
+  await using namespace = await MountNamespace.create(place.directory, {
+    unmount: [],
+    bind: [{ source, target }],
+  });
+  using output = outputFile(place.directory);
+  const { exited } = await namespace.start(
+    ['/bin/sh', '-c', 'cat "$0"; echo broken > "$0"', target],
+    output.files,
+  );
+  assert.notEqual(await exited, 0);
+  assert.match(output.read(), /^whole\n.*Read-only file system/);
+  assert.equal(readFileSync(source, 'utf8'), 'whole\n');
+});
+
 test('a program has the files and the channel that it was given and nothing else, and none of its signals is ignored', async () => {
   using place = scratch();
   await using namespace = await MountNamespace.create(place.directory, { unmount: [], bind: [] });

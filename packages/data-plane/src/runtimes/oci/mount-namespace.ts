@@ -8,7 +8,7 @@ import { O_PATH } from './o-path.ts';
 export interface Preparation {
   /** Mount points to leave out. */
   readonly unmount: readonly string[];
-  /** Bind mounts; the target exists. */
+  /** Bind mounts, read-only; the target exists. */
   readonly bind: readonly { readonly source: string; readonly target: string }[];
 }
 

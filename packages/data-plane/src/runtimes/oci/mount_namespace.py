@@ -3,7 +3,7 @@
 For this small process both take far less time than for the large one that it works for, which would have to copy its page
 tables for each program, and to start a second one only to get here.
 
-Arguments: a directory; how many mount points to leave out, and these; then pairs of a source and a target to bind.
+Arguments: a directory; how many mount points to leave out, and these; then pairs of a source and a target to bind, read-only.
 Standard input, lines of JSON, each with an `id` of the asker's choice; when it closes, this process ends.
   {"mount": path, "options": [...]}, {"unmount": path}, {"start": program}, {"kill": true} for a program by its id
 Standard output, lines of JSON
@@ -22,9 +22,12 @@ import signal
 import socket
 import sys
 
+MS_RDONLY = 1
+MS_REMOUNT = 32
 MS_BIND = 4096
 MNT_DETACH = 2
 FLAGS = {'nosuid': 2, 'nodev': 4}
+KEPT_FLAGS = 2 | 4 | 8
 # As many as may be asked for at the same moment.
 BACKLOG = 1024
 MAX_LINE = 65536
@@ -42,6 +45,9 @@ def main(directory, count, *paths):
         unmount(path, 0)
     for source, target in zip(binds[::2], binds[1::2]):
         mount(source, target, None, MS_BIND, None)
+        # A new flag takes the place of those that were there, which have the numbers of statvfs(3).
+        kept = os.statvfs(target).f_flag & KEPT_FLAGS
+        mount(None, target, None, MS_BIND | MS_REMOUNT | MS_RDONLY | kept, None)
     os.umask(0o077)
     os.chdir(directory)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)

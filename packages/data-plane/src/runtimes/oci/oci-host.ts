@@ -1,6 +1,7 @@
 import { chmodSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { randomInt } from 'node:crypto';
 import { dirname, join } from 'node:path';
+import type { RuntimeName } from '@caisson/protocol';
 import { SANDBOX_FILES } from '@caisson/session-agent';
 import type { Logger } from 'pino';
 import { Cgroup } from '../../limits/cgroup.ts';
@@ -23,6 +24,7 @@ import type { SeccompConfig } from './seccomp.ts';
 export const INIT_PROGRAM = 'catatonit';
 /** Where a sandbox has it. */
 export const INIT_PATH = '/opt/caisson/init';
+const OCI_RUNTIMES = ['crun', 'runc'] as const;
 const CLEAN_TIMEOUT_MS = 60_000;
 
 /** What every container of an OCI runtime is made with. */
@@ -35,6 +37,8 @@ export interface OciHost {
   readonly root: RootFileSystem;
   readonly mounts: readonly ReadOnlyMount[];
   readonly seccomp: SeccompConfig;
+  /** Path of each runtime in the mount namespace. */
+  readonly runtimes: Readonly<Partial<Record<RuntimeName, string>>>;
 }
 
 /** What this host lacks for OCI runtimes, each as what to do about it; empty where nothing is. */
@@ -92,11 +96,12 @@ export async function prepareOciHost(options: {
   const root = makeHostUsrRoot(rootDirectory);
   makeMountPoints(rootDirectory, mounts);
   const staged = stageMounts(join(instance.directory, 'mounts'), mounts);
+  const runtimes = stageRuntimes(join(instance.directory, 'runtimes'));
   const mountNamespace = cleanup.use(
     await MountNamespace.create(instance.directory, {
       // crun refuses a host with both versions of cgroups if v2 holds a controller, so it is kept from seeing v2.
       unmount: layout.version === 'hybrid' && layout.unified !== undefined ? [layout.unified] : [],
-      bind: staged.map(({ original, source }) => ({ source: original, target: source })),
+      bind: [...staged.map(({ original, source }) => ({ source: original, target: source })), ...runtimes],
     }),
   );
   const pipes = new OutputPipes(join(instance.directory, 'pipes'));
@@ -104,6 +109,7 @@ export async function prepareOciHost(options: {
   const release = cleanup.move();
   return {
     ...{ instance, layout, mountNamespace, idRanges, pipes, root, mounts: staged, seccomp },
+    runtimes: Object.fromEntries(runtimes.map(({ name, target }) => [name, target])),
     [Symbol.asyncDispose]: async () => release.disposeAsync(),
   };
 }
@@ -121,6 +127,23 @@ function stageMounts(
     const target = join(directory, String(index));
     makeMountPoint(target, source);
     return { source: target, destination, original: source };
+  });
+}
+
+/**
+ * Places for the runtimes of this host, on read-only mounts. A runtime that finds itself on one need not guard its own file
+ * against the container (CVE-2019-5736): crun would otherwise make such a mount and start itself anew, each time it is called.
+ */
+function stageRuntimes(
+  directory: string,
+): { readonly name: RuntimeName; readonly source: string; readonly target: string }[] {
+  mkdirSync(directory, { mode: 0o700 });
+  return OCI_RUNTIMES.flatMap((name) => {
+    const source = findProgram(name);
+    if (source === undefined) return [];
+    const target = join(directory, name);
+    makeMountPoint(target, source);
+    return [{ name, source, target }];
   });
 }
 
