@@ -12,6 +12,7 @@ export class StepStop implements Disposable {
   readonly #timer: NodeJS.Timeout;
   readonly #caller: AbortSignal;
   readonly #onCallerAbort: () => void;
+  readonly #actions = new Set<() => void>();
 
   constructor(timeoutMs: number, caller: AbortSignal) {
     this.#caller = caller;
@@ -28,6 +29,17 @@ export class StepStop implements Disposable {
   /** Aborted at the first cause. */
   get signal(): AbortSignal {
     return this.#controller.signal;
+  }
+
+  /** Calls `act` at the first cause, at once where there was one, and not any more once the result is disposed. */
+  whenStopped(act: () => void): Disposable {
+    if (this.cause === undefined) this.#actions.add(act);
+    else act();
+    return {
+      [Symbol.dispose]: () => {
+        this.#actions.delete(act);
+      },
+    };
   }
 
   /** Waits for `pending`, but not longer than until the stop. */
@@ -51,6 +63,7 @@ export class StepStop implements Disposable {
     this.cause = cause;
     this[Symbol.dispose]();
     this.#controller.abort();
+    for (const act of this.#actions) act();
   }
 
   [Symbol.dispose](): void {

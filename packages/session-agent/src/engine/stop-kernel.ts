@@ -18,12 +18,11 @@ export function stopKernel(kernel: KernelProcess, stop: StepStop): AsyncDisposab
     // What cannot be interrupted is killed.
     interrupted = kernel.interrupt().catch(kill);
   };
-  stop.signal.addEventListener('abort', begin, { once: true });
-  if (stop.signal.aborted) begin();
+  const watch = stop.whenStopped(begin);
   return {
     [Symbol.asyncDispose]: async () => {
       clearTimeout(timer);
-      stop.signal.removeEventListener('abort', begin);
+      watch[Symbol.dispose]();
       // An interrupt still on its way must not reach the next step.
       await interrupted;
     },
