@@ -1,18 +1,21 @@
-import { Duplex, Readable } from 'node:stream';
-import type { ProcessExit } from '@caisson/session-agent';
+import type { ByteChannel, ProcessExit } from '@caisson/session-agent';
 import type { Cell, CellSpec, ForkServer, ForkServers } from './fork-server.ts';
+
+const nothing = () => undefined;
+const silent: ByteChannel = {
+  read: nothing,
+  write: nothing,
+  pause: nothing,
+  resume: nothing,
+  close: nothing,
+};
 
 /** A cell without a process. */
 export class FakeCell implements Cell {
   readonly spec: CellSpec;
-  readonly control = new Duplex({
-    read: () => undefined,
-    write: (_chunk, _encoding, done) => {
-      done();
-    },
-  });
-  readonly stdout = new Readable({ read: () => undefined });
-  readonly stderr = new Readable({ read: () => undefined });
+  readonly control = silent;
+  readonly stdout = silent;
+  readonly stderr = silent;
   readonly meter = { begin: () => ({ end: () => this.#usage }) };
   readonly exited: Promise<ProcessExit>;
   alive = true;

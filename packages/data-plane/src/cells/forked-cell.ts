@@ -3,6 +3,7 @@ import { Socket } from 'node:net';
 import { constants as osConstants } from 'node:os';
 import type { ProcessExit } from '@caisson/session-agent';
 import type { CgroupUsageMeter } from '../limits/cgroup-usage.ts';
+import { DirectSocket } from './direct-socket.ts';
 import type { Cell, CellSpec } from './fork-server.ts';
 import type { CellHello, Gone, PipeEnd } from './frames.ts';
 
@@ -10,6 +11,8 @@ import type { CellHello, Gone, PipeEnd } from './frames.ts';
 export interface CellLink {
   /** Path, on this host, of the runner's root. */
   readonly runnerRoot: string;
+  /** Where its output is read to, see `readBuffer`. */
+  readonly buffer: Uint8Array;
   /** Settles when nothing of the cell is left; rejects if the runner was lost. */
   readonly gone: Promise<Gone>;
   tell(type: 'kill' | 'interrupt'): void;
@@ -19,9 +22,9 @@ export interface CellLink {
 export class ForkedCell implements Cell {
   readonly spec: CellSpec;
   readonly meter: CgroupUsageMeter;
-  readonly control: Socket;
-  readonly stdout: Socket;
-  readonly stderr: Socket;
+  readonly control: DirectSocket;
+  readonly stdout: DirectSocket;
+  readonly stderr: DirectSocket;
   readonly exited: Promise<ProcessExit>;
   readonly #link: CellLink;
   #alive = true;
@@ -31,7 +34,7 @@ export class ForkedCell implements Cell {
   constructor(
     spec: CellSpec,
     meter: CgroupUsageMeter,
-    connection: { readonly control: Socket; readonly hello: CellHello; readonly link: CellLink },
+    connection: { readonly control: DirectSocket; readonly hello: CellHello; readonly link: CellLink },
   ) {
     const { control, hello, link } = connection;
     this.spec = spec;
@@ -39,11 +42,11 @@ export class ForkedCell implements Cell {
     this.control = control;
     this.#link = link;
     const process = `${link.runnerRoot}/proc/${hello.pid}`;
-    this.stdout = openPipe(process, hello.stdout);
+    this.stdout = openPipe(process, hello.stdout, link.buffer);
     try {
-      this.stderr = openPipe(process, hello.stderr);
+      this.stderr = openPipe(process, hello.stderr, link.buffer);
     } catch (error) {
-      this.stdout.destroy();
+      this.stdout.close();
       throw error;
     }
     this.exited = this.#untilGone();
@@ -81,25 +84,28 @@ export class ForkedCell implements Cell {
 
   async end(): Promise<void> {
     // At once, for the end of each stream would wake us. Not the control: at its end the kernel would begin to exit.
-    this.stdout.destroy();
-    this.stderr.destroy();
+    this.stdout.close();
+    this.stderr.close();
     try {
       await this.kill();
     } finally {
-      this.control.destroy();
+      this.control.close();
     }
   }
 }
 
 /** Opens the pipe again by the process that holds it, which runs no code of a tenant's yet. */
-function openPipe(process: string, { fd, inode }: PipeEnd): Socket {
+function openPipe(process: string, { fd, inode }: PipeEnd, buffer: Uint8Array): DirectSocket {
   const opened = openSync(`${process}/fd/${fd}`, constants.O_RDONLY | constants.O_NONBLOCK);
   const { ino, mode } = fstatSync(opened);
   if (ino !== inode || (mode & constants.S_IFMT) !== constants.S_IFIFO) {
     closeSync(opened);
     throw new Error('a cell has something else open than it said');
   }
-  return new Socket({ fd: opened, readable: true, writable: false });
+  return new DirectSocket(
+    buffer,
+    (onread) => new Socket({ fd: opened, readable: true, writable: false, onread }),
+  );
 }
 
 const SIGNAL_NAMES = new Map(Object.entries(osConstants.signals).map(([name, number]) => [number, name]));

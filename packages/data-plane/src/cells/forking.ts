@@ -3,12 +3,12 @@ import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 import { CgroupUsageMeter } from '../limits/cgroup-usage.ts';
 import { fileSizeBytes, SHM_BYTES, TMP_BYTES, tmpfsLimits } from '../limits/memory-file-systems.ts';
-import { Deadline } from '../deadline.ts';
+import { DirectSocket, readBuffer } from './direct-socket.ts';
 import type { Cell, CellSpec } from './fork-server.ts';
 import { ForkedCell } from './forked-cell.ts';
 import { parseGone, parseHello } from './frames.ts';
 import type { Gone } from './frames.ts';
-import { readFirstLine, readLines } from './lines.ts';
+import { MAX_LINE_BYTES, readLines } from './lines.ts';
 import type { Slot, Slots } from './slots.ts';
 
 const FORK_TIMEOUT_MS = 10_000;
@@ -22,6 +22,7 @@ export class Forking {
   readonly #root: string;
   readonly #slots: Slots;
   readonly #control: Socket;
+  readonly #buffer = readBuffer();
   readonly #awaited = new Map<number, PromiseWithResolvers<Gone>>();
   #lose: (reason: Error) => void = () => undefined;
   #isLost = false;
@@ -63,9 +64,8 @@ export class Forking {
     if (this.#isLost) throw await this.lost;
     const slot = this.#slots.take(spec.resources);
     if (slot === undefined) throw new Error('the runner has no free slot');
-    using deadline = new Deadline(FORK_TIMEOUT_MS);
     try {
-      return await this.#forkInto(slot, spec, deadline.signal);
+      return await this.#forkInto(slot, spec);
     } catch (error) {
       // Where the half-made cell has got to is not known, so nothing of the runner is kept.
       this.#lose(new Error('a cell could not be made', { cause: error }));
@@ -86,16 +86,15 @@ export class Forking {
     this.#awaited.clear();
   }
 
-  async #forkInto(slot: Slot, spec: CellSpec, signal: AbortSignal): Promise<Cell> {
+  async #forkInto(slot: Slot, spec: CellSpec): Promise<Cell> {
     using failed = new DisposableStack();
-    const socket = connect(`${this.#root}/run/cells.sock`);
+    const path = `${this.#root}/run/cells.sock`;
+    const socket = new DirectSocket(this.#buffer, (onread) => connect({ path, onread }));
     failed.defer(() => {
-      socket.destroy();
+      socket.close();
     });
-    // Whoever reads from it hears of its end, too; without a listener an error would be nobody's.
-    socket.on('error', () => undefined);
     socket.write(`${JSON.stringify(paramsOf(slot, spec))}\n`);
-    const hello = parseHello(await readFirstLine(socket, signal));
+    const hello = parseHello(await socket.firstLine(MAX_LINE_BYTES, FORK_TIMEOUT_MS));
     const meter = new CgroupUsageMeter(slot.counters, spec.resources.memoryBytes);
     const gone = this.#await(hello.cell).then((end) => {
       this.#giveBack(slot);
@@ -108,6 +107,7 @@ export class Forking {
       hello,
       link: {
         runnerRoot: this.#root,
+        buffer: this.#buffer,
         gone,
         tell: (type) => {
           this.#tell(type, hello.cell);

@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream';
 
 const NEWLINE = 0x0a;
-const MAX_LINE_BYTES = 4096;
+export const MAX_LINE_BYTES = 4096;
 
 /** Calls `onLine` with each line that comes, and `onEnd` once when no more will, or when one is too long. */
 export function readLines(stream: Duplex, onLine: (line: string) => void, onEnd: () => void): void {

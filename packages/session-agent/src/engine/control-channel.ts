@@ -1,4 +1,4 @@
-import type { Duplex } from 'node:stream';
+import type { ByteChannel } from './byte-source.ts';
 import { parseKernelFrame, type KernelFrame } from './kernel-frames.ts';
 
 /** Holds any result that a kernel may send (see `kernels/README.md`), and bounds what a hostile one can make us keep. */
@@ -14,7 +14,7 @@ export interface ControlListener {
 
 /** Lines of JSON to and from a kernel. */
 export class ControlChannel {
-  readonly #duplex: Duplex;
+  readonly #bytes: ByteChannel;
   readonly #listener: ControlListener;
   #partial: Buffer[] = [];
   #partialBytes = 0;
@@ -22,22 +22,18 @@ export class ControlChannel {
   #waiting = false;
   #lost = false;
 
-  constructor(duplex: Duplex, listener: ControlListener) {
-    this.#duplex = duplex;
+  constructor(bytes: ByteChannel, listener: ControlListener) {
+    this.#bytes = bytes;
     this.#listener = listener;
-    const lose = this.#lose.bind(this);
-    duplex.on('data', (chunk: Buffer) => {
-      this.#take(chunk);
-    });
-    duplex.on('error', lose).on('end', lose).on('close', lose);
+    bytes.read(this.#take.bind(this), this.#lose.bind(this));
   }
 
   send(line: string): void {
-    if (!this.#lost) this.#duplex.write(line);
+    if (!this.#lost) this.#bytes.write(line);
   }
 
   close(): void {
-    this.#duplex.destroy();
+    this.#bytes.close();
   }
 
   #take(chunk: Buffer): void {
@@ -79,7 +75,7 @@ export class ControlChannel {
 
   #wait(pending: Promise<void>): void {
     this.#waiting = true;
-    this.#duplex.pause();
+    this.#bytes.pause();
     const go = (): void => {
       this.#waiting = false;
       this.#deliver();
@@ -89,7 +85,7 @@ export class ControlChannel {
   }
 
   #resume(): void {
-    if (!this.#waiting) this.#duplex.resume();
+    if (!this.#waiting) this.#bytes.resume();
   }
 
   #lose(): void {
@@ -97,7 +93,7 @@ export class ControlChannel {
     this.#lost = true;
     this.#partial = [];
     this.#lines.length = 0;
-    this.#duplex.destroy();
+    this.#bytes.close();
     this.#listener.onLost();
   }
 }

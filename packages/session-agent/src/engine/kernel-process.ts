@@ -52,7 +52,12 @@ export class KernelProcess {
     return this.#end === undefined;
   }
 
-  /** Resolves when it is ready for a step, or dead. */
+  /** Whether it is ready for a step, or dead. */
+  get isSettled(): boolean {
+    return this.wasReady || !this.alive;
+  }
+
+  /** Resolves when it is so. */
   get settled(): Promise<void> {
     return this.#ready.promise;
   }

@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import type { Duplex, Readable } from 'node:stream';
+import { byteChannel, byteSource } from './byte-source.ts';
 import type { ProcessExit, SpawnedProcess, Spawner, SpawnRequest } from './spawner.ts';
 
 const FAILING = ['/bin/sh', '-c', 'echo cannot enter >&2; exit 1'] as const;
@@ -32,9 +33,9 @@ export class LocalSpawner implements Spawner {
       child.once('spawn', resolve).once('error', reject);
     });
     return {
-      stdout: child.stdio[1] as Readable,
-      stderr: child.stdio[2] as Readable,
-      control: child.stdio[3] as Duplex,
+      stdout: byteSource(child.stdio[1] as Readable),
+      stderr: byteSource(child.stdio[2] as Readable),
+      control: byteChannel(child.stdio[3] as Duplex),
       exited,
       interrupt: async () => {
         await Promise.resolve();

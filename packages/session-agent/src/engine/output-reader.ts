@@ -1,4 +1,4 @@
-import type { Readable } from 'node:stream';
+import type { ByteSource } from './byte-source.ts';
 import { MarkerScanner } from './marker-scanner.ts';
 
 /** What background processes write between two steps is kept for the next one, up to this much. */
@@ -14,21 +14,16 @@ export type OutputConsumer = (bytes: Buffer) => Promise<void> | undefined;
 export class OutputReader {
   /** Grows with each chunk: whether something still comes. */
   bytesRead = 0;
-  readonly #stream: Readable;
+  readonly #stream: ByteSource;
   #between: Buffer[] = [];
   #betweenBytes = 0;
   #ended = false;
   #pending = 0;
   #step: { scanner: MarkerScanner; consume: OutputConsumer; finish: () => void } | undefined;
 
-  constructor(stream: Readable) {
+  constructor(stream: ByteSource) {
     this.#stream = stream;
-    const end = this.#end.bind(this);
-    stream.on('data', (chunk: Buffer) => {
-      this.bytesRead += chunk.length;
-      this.#take(chunk);
-    });
-    stream.on('end', end).on('close', end).on('error', end);
+    stream.read(this.#take.bind(this), this.#end.bind(this));
   }
 
   /** Whether a step has begun whose marker has not come. */
@@ -59,10 +54,11 @@ export class OutputReader {
   }
 
   close(): void {
-    this.#stream.destroy();
+    this.#stream.close();
   }
 
   #take(chunk: Buffer): void {
+    this.bytesRead += chunk.length;
     if (this.#step === undefined) {
       this.#keep(chunk);
       return;

@@ -270,6 +270,7 @@ class MemoryGuard {
 }
 
 async function settledOrAborted(kernel: KernelProcess, signal: AbortSignal): Promise<void> {
+  if (kernel.isSettled) return;
   const aborted = Promise.withResolvers<undefined>();
   const stop = (): void => {
     aborted.resolve(undefined);

@@ -1,4 +1,4 @@
-import type { Duplex, Readable } from 'node:stream';
+import type { ByteChannel, ByteSource } from './byte-source.ts';
 
 /** Starts processes in one sandbox: `crun exec` where the host reaches into it, `child_process` where it runs inside. */
 export interface Spawner {
@@ -19,10 +19,10 @@ export interface SpawnRequest {
 
 export interface SpawnedProcess {
   /** Real pipes, so that `/dev/stdout` can be opened by name. Not read unless the reader asks: back-pressure. */
-  readonly stdout: Readable;
-  readonly stderr: Readable;
+  readonly stdout: ByteSource;
+  readonly stderr: ByteSource;
   /** The other end of descriptor 3 of the process. Standard input is empty. */
-  readonly control: Duplex;
+  readonly control: ByteChannel;
   /** Settles, and never rejects, when the process has ended. */
   readonly exited: Promise<ProcessExit>;
   /** Sends SIGINT to the process alone; does nothing once it has ended. */

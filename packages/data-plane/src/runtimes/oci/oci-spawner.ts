@@ -3,7 +3,15 @@ import { constants } from 'node:os';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import type { Resources } from '@caisson/protocol';
-import type { ProcessExit, SpawnedProcess, Spawner, SpawnRequest } from '@caisson/session-agent';
+import { byteChannel, byteSource } from '@caisson/session-agent';
+import type {
+  ByteChannel,
+  ByteSource,
+  ProcessExit,
+  SpawnedProcess,
+  Spawner,
+  SpawnRequest,
+} from '@caisson/session-agent';
 import type { Cgroup } from '../../limits/cgroup.ts';
 import { sendSignal } from '../../limits/cgroup.ts';
 import { killTree } from './kill-tree.ts';
@@ -99,9 +107,9 @@ export class OciSpawner implements Spawner {
 }
 
 class OciProcess implements SpawnedProcess {
-  readonly stdout: Duplex;
-  readonly stderr: Duplex;
-  readonly control: Duplex;
+  readonly stdout: ByteSource;
+  readonly stderr: ByteSource;
+  readonly control: ByteChannel;
   readonly exited: Promise<ProcessExit>;
   readonly #program: Program;
   readonly #pidFile: string;
@@ -116,9 +124,9 @@ class OciProcess implements SpawnedProcess {
     this.#program = program;
     this.#pidFile = pidFile;
     this.#killTree = killTree;
-    this.stdout = stdout.reader;
-    this.stderr = stderr.reader;
-    this.control = program.channel;
+    this.stdout = byteSource(stdout.reader);
+    this.stderr = byteSource(stderr.reader);
+    this.control = byteChannel(program.channel);
     this.exited = this.#waitForExit();
   }
 

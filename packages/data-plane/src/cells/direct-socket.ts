@@ -1,0 +1,94 @@
+import type { OnReadOpts, Socket } from 'node:net';
+import type { ByteChannel } from '@caisson/session-agent';
+
+/** What one read takes at most. */
+const BUFFER_BYTES = 64 * 1024;
+
+/** Where sockets read to, one after another: whoever shares it takes out what came before the next one reads. */
+export function readBuffer(): Uint8Array {
+  return Buffer.allocUnsafeSlow(BUFFER_BYTES);
+}
+
+/**
+ * A socket or pipe whose bytes are handed on as they come. A stream would queue them, and count, and tell each of its states
+ * to listeners; for the few bytes of most cells, that costs several times what reading them does.
+ */
+export class DirectSocket implements ByteChannel {
+  readonly #socket: Socket;
+  #take: ((bytes: Buffer) => void) | undefined;
+  /** What came while nobody read; no more is read then. */
+  #held: Buffer | undefined;
+
+  /** @param open makes the socket, with these options for how it reads */
+  constructor(buffer: Uint8Array, open: (onread: OnReadOpts) => Socket) {
+    this.#socket = open({
+      buffer,
+      callback: (length, bytes) => this.#pass(Buffer.from(bytes.subarray(0, length))),
+    });
+    // Its end is told all the same; without a listener an error would be nobody's.
+    this.#socket.on('error', () => undefined);
+  }
+
+  read(take: (bytes: Buffer) => void, end: () => void): void {
+    this.#take = take;
+    if (this.#socket.closed) process.nextTick(end);
+    else this.#socket.on('end', end).on('close', end);
+    const held = this.#held;
+    if (held === undefined) return;
+    this.#held = undefined;
+    this.#socket.resume();
+    take(held);
+  }
+
+  /**
+   * The first line that comes. Nothing may come behind it before something is written; from then on it is as if nobody had
+   * read yet.
+   * @throws Error if the other end closes before, more comes than the line, or it does not come within `timeoutMs`
+   */
+  async firstLine(maxBytes: number, timeoutMs: number): Promise<string> {
+    let text = '';
+    const { promise, resolve, reject } = Promise.withResolvers<string>();
+    const end = (): void => {
+      reject(new Error('it ended'));
+    };
+    const timer = setTimeout(() => {
+      reject(new Error(`it said nothing for ${timeoutMs} ms`));
+    }, timeoutMs).unref();
+    this.read((bytes) => {
+      text += bytes.toString();
+      const at = text.indexOf('\n');
+      if (at !== -1 && at === text.length - 1) resolve(text.slice(0, -1));
+      else if (at !== -1 || text.length > maxBytes) reject(new Error('it said more than one line'));
+    }, end);
+    try {
+      return await promise;
+    } finally {
+      clearTimeout(timer);
+      this.#socket.off('end', end).off('close', end);
+      this.#take = undefined;
+    }
+  }
+
+  write(text: string): void {
+    this.#socket.write(text);
+  }
+
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
+  close(): void {
+    this.#socket.destroy();
+  }
+
+  /** Whether to go on reading. */
+  #pass(bytes: Buffer): boolean {
+    if (this.#take === undefined) this.#held = bytes;
+    else this.#take(bytes);
+    return this.#take !== undefined;
+  }
+}
