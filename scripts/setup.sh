@@ -66,7 +66,6 @@ missing_host_packages() {
   has catatonit || echo catatonit
   has unshare || echo util-linux
   if ! has mount || ! has umount; then echo mount; fi
-  has mkfifo || echo coreutils
   [ -x /bin/bash ] || echo bash
   has_python || echo python3
 }

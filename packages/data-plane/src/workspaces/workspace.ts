@@ -3,6 +3,8 @@ import { tmpfsLimits } from '../limits/memory-file-systems.ts';
 
 /** The mount namespace that workspaces are mounted in. */
 interface Mounts {
+  /** Where a path of the namespace is seen from this process. */
+  resolve(path: string): string;
   mountTmpfs(path: string, options: readonly string[]): Promise<void>;
   unmount(path: string): Promise<void>;
 }
@@ -10,14 +12,15 @@ interface Mounts {
 /**
  * A file system in memory for one sandbox, mounted by the host, so that files can be put into it as the sandbox's user
  * and are there as long as the sandbox is lent. Disposing unmounts it.
- * @param path an absolute path that does not exist yet
+ * @param workspace.path an absolute path of the namespace that does not exist yet
  */
 export async function mountWorkspace(
   mounts: Mounts,
   workspace: { path: string; sizeBytes: number; owner: { uid: number; gid: number } },
 ): Promise<AsyncDisposable> {
   const { path, sizeBytes, owner } = workspace;
-  mkdirSync(path, { mode: 0o711 });
+  const seen = mounts.resolve(path);
+  mkdirSync(seen, { mode: 0o711 });
   const options = [
     ...tmpfsLimits(sizeBytes),
     'mode=0755',
@@ -29,14 +32,14 @@ export async function mountWorkspace(
   const unmount = async () => {
     // A caller may still read a file of it; the memory is given back when the last one is closed.
     await mounts.unmount(path);
-    rmdirSync(path);
+    rmdirSync(seen);
   };
   try {
     await mounts.mountTmpfs(path, options);
   } catch (error) {
     // Whether it was made in the end is not known: both are tried, and only the directory must go.
     await unmount().catch(() => {
-      rmdirSync(path);
+      rmdirSync(seen);
     });
     throw error;
   }

@@ -20,7 +20,7 @@ export interface Container {
 
 /** The place of a container on the host before it runs. */
 export interface ContainerPlace {
-  /** A directory of its own. */
+  /** A directory of its own, as a path of the mount namespace. */
   readonly directory: string;
   readonly idRange: IdRange;
   /** All that is made for it lies in this cgroup or below. */
@@ -49,11 +49,13 @@ export async function startContainer(
 ): Promise<Container & ContainerPlace> {
   const { runtime, host, id } = request;
   const deadline = AbortSignal.any([signal, AbortSignal.timeout(CREATE_TIMEOUT_MS)]);
-  const runtimeRoot = join(host.instance.directory, runtime);
-  const directory = join(host.instance.directory, 'sandboxes', id);
-  mkdirSync(directory, { recursive: true, mode: 0o711 });
+  const { mountNamespace } = host;
+  const runtimeRoot = join(mountNamespace.directory, runtime);
+  const directory = join(mountNamespace.directory, 'sandboxes', id);
+  const seen = mountNamespace.resolve(directory);
+  mkdirSync(seen, { recursive: true, mode: 0o711 });
   cleanup.defer(() => {
-    rmSync(directory, { recursive: true, force: true });
+    rmSync(seen, { recursive: true, force: true });
   });
   const idRange = cleanup.use(host.idRanges.take());
   const cgroup = new Cgroup(host.layout, `${host.instance.cgroupPath}/${id}`);
@@ -64,25 +66,23 @@ export async function startContainer(
     const limit = AbortSignal.timeout(DESTROY_TIMEOUT_MS);
     await cgroup.kill(limit);
     await cgroup.remove(limit);
-    rmSync(join(runtimeRoot, id), { recursive: true, force: true });
+    rmSync(mountNamespace.resolve(join(runtimeRoot, id)), { recursive: true, force: true });
   });
-  writeFileSync(join(directory, 'config.json'), JSON.stringify(config), { mode: 0o600 });
-  const pidFile = join(directory, 'pid');
-  const logFile = join(directory, 'log');
+  writeFileSync(join(seen, 'config.json'), JSON.stringify(config), { mode: 0o600 });
   const command = [host.runtimes[runtime] ?? runtime, '--root', runtimeRoot] as const;
   await runRuntime(
-    host.mountNamespace,
+    mountNamespace,
     [
-      ...[...command, '--log', logFile, 'run', '--detach'],
+      ...[...command, '--log', join(directory, 'log'), 'run', '--detach'],
       ...['--preserve-fds', String(descriptors.length)],
-      ...['--bundle', directory, '--pid-file', pidFile, id],
+      ...['--bundle', directory, '--pid-file', join(directory, 'pid'), id],
     ],
     [...stdio, ...descriptors],
-    () => (existsSync(logFile) ? readFileSync(logFile, 'utf8').slice(-2000) : ''),
+    () => readIfThere(join(seen, 'log')).slice(-2000),
   );
   // Not earlier: a runtime that is killed midway leaves a container half made, which takes long to clear away.
   deadline.throwIfAborted();
-  return { ...place, command, firstPid: Number(readFileSync(pidFile, 'utf8')) };
+  return { ...place, command, firstPid: Number(readFileSync(join(seen, 'pid'), 'utf8')) };
 }
 
 /** Runs the OCI runtime to its own end. @throws Error with what it complained of if it fails or does not end in time */
@@ -102,6 +102,10 @@ async function runRuntime(
   } finally {
     clearTimeout(timer);
   }
+}
+
+function readIfThere(path: string): string {
+  return existsSync(path) ? readFileSync(path, 'utf8') : '';
 }
 
 /** Closes the descriptor `fd` when it is disposed. */

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import {
   closeSync,
   constants,
+  mkdirSync,
   mkdtempSync,
   openSync,
   readFileSync,
@@ -18,8 +19,11 @@ import type { Handed } from './mount-namespace.ts';
 
 const scratch = () => {
   const directory = mkdtempSync(join(tmpdir(), 'mounts of a test '));
+  const live = join(directory, 'live');
+  mkdirSync(live);
   return {
     directory,
+    live,
     [Symbol.dispose]: () => {
       rmSync(directory, { recursive: true });
     },
@@ -28,7 +32,7 @@ const scratch = () => {
 
 test('a mount is seen in the namespace and nowhere else, until it is taken away', async () => {
   using place = scratch();
-  await using namespace = await MountNamespace.create(place.directory, { unmount: [], bind: [] });
+  await using namespace = await MountNamespace.create(place.live, { unmount: [], bind: [] });
   const bytes = () => {
     const { blocks, bsize } = statfsSync(namespace.resolve(place.directory));
     return blocks * bsize;
@@ -42,12 +46,12 @@ test('a mount is seen in the namespace and nowhere else, until it is taken away'
 
 test('what cannot be mounted says why, and the next mount works', async () => {
   using place = scratch();
-  await using namespace = await MountNamespace.create(place.directory, { unmount: [], bind: [] });
+  await using namespace = await MountNamespace.create(place.live, { unmount: [], bind: [] });
   await assert.rejects(
     namespace.mountTmpfs('/no/such/place', ['size=4096']),
     /mount: failed: .*no\/such\/place/,
   );
-  await assert.rejects(namespace.unmount(place.directory), /umount: failed: /);
+  await assert.rejects(namespace.unmount(place.directory), /unmount: failed: /);
   await namespace.mountTmpfs(place.directory, ['size=4096']);
 });
 
@@ -71,7 +75,7 @@ test('what is bound can be read but not written', async () => {
   const [source, target] = [join(place.directory, 'source'), join(place.directory, 'target')];
   writeFileSync(source, 'whole\n');
   writeFileSync(target, '');
-  await using namespace = await MountNamespace.create(place.directory, {
+  await using namespace = await MountNamespace.create(place.live, {
     unmount: [],
     bind: [{ source, target }],
   });
@@ -87,7 +91,7 @@ test('what is bound can be read but not written', async () => {
 
 test('a program has the files and the channel that it was given and nothing else, and none of its signals is ignored', async () => {
   using place = scratch();
-  await using namespace = await MountNamespace.create(place.directory, { unmount: [], bind: [] });
+  await using namespace = await MountNamespace.create(place.live, { unmount: [], bind: [] });
   using output = outputFile(place.directory);
   const script =
     'echo hello >&3; read -r answer <&3; echo "$answer"; ls /proc/self/fd; grep SigIgn /proc/self/status';
@@ -107,7 +111,7 @@ test('a program has the files and the channel that it was given and nothing else
 
 test('a program tells how it ended', async () => {
   using place = scratch();
-  await using namespace = await MountNamespace.create(place.directory, { unmount: [], bind: [] });
+  await using namespace = await MountNamespace.create(place.live, { unmount: [], bind: [] });
   using output = outputFile(place.directory);
   const start = async (...argv: string[]) => namespace.start(argv, output.files);
   assert.equal(await (await start('sh', '-c', 'exit 7')).exited, 7);
@@ -120,7 +124,7 @@ test('a program tells how it ended', async () => {
 
 test('what runs in a namespace that has ended is told so', async () => {
   using place = scratch();
-  const namespace = await MountNamespace.create(place.directory, { unmount: [], bind: [] });
+  const namespace = await MountNamespace.create(place.live, { unmount: [], bind: [] });
   using output = outputFile(place.directory);
   const { exited } = await namespace.start(['sleep', '0.5'], output.files);
   await Promise.all([assert.rejects(exited, /has ended/), namespace[Symbol.asyncDispose]()]);

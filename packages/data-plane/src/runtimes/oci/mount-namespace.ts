@@ -18,6 +18,12 @@ export interface Handed {
   readonly flags: number;
 }
 
+/** The first name is what is asked for. */
+type Question =
+  | { readonly mount: string; readonly options: readonly string[] }
+  | { readonly unmount: string }
+  | { readonly fifos: readonly string[] };
+
 /** A program of the host that runs in the namespace. */
 export interface Program {
   /** Its exit code, or the number of the signal that ended it, negative. Rejects if the namespace ends first. */
@@ -32,17 +38,20 @@ export interface Program {
  * process ends too, and the kernel removes every mount that was made here.
  */
 export class MountNamespace implements AsyncDisposable {
+  /** A file system in memory that is seen in the namespace alone, and that is gone with it. */
+  readonly directory: string;
   readonly #holder: Holder;
   readonly #rootFd: number;
   readonly #directoryFd: number;
 
-  private constructor(holder: Holder, rootFd: number, directoryFd: number) {
+  private constructor(directory: string, holder: Holder, rootFd: number, directoryFd: number) {
+    this.directory = directory;
     this.#holder = holder;
     this.#rootFd = rootFd;
     this.#directoryFd = directoryFd;
   }
 
-  /** @param directory that only root may list; a socket is made in it, which goes with the directory */
+  /** @param directory an empty one */
   static async create(directory: string, preparation: Preparation): Promise<MountNamespace> {
     const binds = preparation.bind.flatMap(({ source, target }) => [source, target]);
     const { unmount } = preparation;
@@ -52,9 +61,9 @@ export class MountNamespace implements AsyncDisposable {
     cleanup.defer(() => {
       closeSync(root);
     });
-    const directoryFd = openSync(directory, O_PATH | constants.O_DIRECTORY);
+    const directoryFd = openSync(`/proc/self/fd/${root}${directory}`, O_PATH | constants.O_DIRECTORY);
     cleanup.move();
-    return new MountNamespace(holder, root, directoryFd);
+    return new MountNamespace(directory, holder, root, directoryFd);
   }
 
   /** Where the absolute `path` of the namespace is seen from this process. */
@@ -70,6 +79,11 @@ export class MountNamespace implements AsyncDisposable {
   /** Takes a mount away: at once for whoever looks for it, wholly when its last open file is closed. */
   async unmount(path: string): Promise<void> {
     await this.#ask({ unmount: path });
+  }
+
+  /** Makes a FIFO at each path, for root alone. */
+  async makeFifos(paths: readonly string[]): Promise<void> {
+    await this.#ask({ fifos: paths });
   }
 
   /**
@@ -110,10 +124,10 @@ export class MountNamespace implements AsyncDisposable {
     await this.#holder[Symbol.asyncDispose]();
   }
 
-  async #ask(question: { mount: string; options: readonly string[] } | { unmount: string }): Promise<void> {
+  async #ask(question: Question): Promise<void> {
     const id = this.#holder.nextId();
     this.#holder.send({ id, ...question });
-    await this.#answer('mount' in question ? 'mount' : 'umount', id);
+    await this.#answer(Object.keys(question)[0] ?? '', id);
   }
 
   async #begin(request: (id: number) => void): Promise<Program> {

@@ -1,11 +1,13 @@
-"""Holds the mount namespace of a data plane: makes and ends mounts in it, and starts programs in it.
+"""Holds the mount namespace of a data plane: makes and ends mounts in it, and starts programs in it,
+with pipes that it makes as well.
 
 For this small process both take far less time than for the large one that it works for, which would have to copy its page
 tables for each program, and to start a second one only to get here.
 
-Arguments: a directory; how many mount points to leave out, and these; then pairs of a source and a target to bind, read-only.
+Arguments: a directory, which gets a file system in memory; how many mount points to leave out, and these; then pairs of a source and a target to bind, read-only.
 Standard input, lines of JSON, each with an `id` of the asker's choice; when it closes, this process ends.
-  {"mount": path, "options": [...]}, {"unmount": path}, {"start": program}, {"kill": true} for a program by its id
+  {"mount": path, "options": [...]}, {"unmount": path}, {"fifos": [path, ...]}, {"start": program}, {"kill": true} for a
+  program by its id
 Standard output, lines of JSON
   {"ready": true} once; {"id": ...} when it is done, with "error" where it is not; {"id": ..., "exited": code} for a program
 programs.sock in the directory: a connection says one {"id": ..., "start": program} and becomes a descriptor of the program.
@@ -48,6 +50,7 @@ def main(directory, count, *paths):
         # A new flag takes the place of those that were there, which have the numbers of statvfs(3).
         kept = os.statvfs(target).f_flag & KEPT_FLAGS
         mount(None, target, None, MS_BIND | MS_REMOUNT | MS_RDONLY | kept, None)
+    mount('caisson', directory, 'tmpfs', FLAGS['nosuid'] | FLAGS['nodev'], 'mode=0711')
     os.umask(0o077)
     os.chdir(directory)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -131,8 +134,11 @@ class Holder:
             flags = sum(FLAGS.get(option, 0) for option in message['options'])
             options = ','.join(option for option in message['options'] if option not in FLAGS)
             mount('caisson-workspace', message['mount'], 'tmpfs', flags, options)
-        else:
+        elif 'unmount' in message:
             unmount(message['unmount'], MNT_DETACH)
+        else:
+            for path in message['fifos']:
+                os.mkfifo(path, 0o600)
         say({'id': message['id']})
 
     def _start(self, number, program, connection):

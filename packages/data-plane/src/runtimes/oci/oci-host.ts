@@ -50,9 +50,9 @@ export function missingForOci(): string[] {
   if (readCgroupLayout() === undefined) problems.push('mount the cgroup file system below /sys/fs/cgroup');
   if (findProgram(INIT_PROGRAM) === undefined)
     problems.push(`install the package ${INIT_PROGRAM} (an init for sandboxes)`);
-  for (const name of ['unshare', 'mkfifo', 'python3']) {
+  for (const name of ['unshare', 'python3']) {
     if (findProgram(name) === undefined)
-      problems.push(`install the program ${name} (packages util-linux, coreutils, python3)`);
+      problems.push(`install the program ${name} (packages util-linux, python3)`);
   }
   return problems;
 }
@@ -97,14 +97,16 @@ export async function prepareOciHost(options: {
   makeMountPoints(rootDirectory, mounts);
   const staged = stageMounts(join(instance.directory, 'mounts'), mounts);
   const runtimes = stageRuntimes(join(instance.directory, 'runtimes'));
+  const live = join(instance.directory, 'live');
+  mkdirSync(live, { mode: 0o711 });
   const mountNamespace = cleanup.use(
-    await MountNamespace.create(instance.directory, {
+    await MountNamespace.create(live, {
       // crun refuses a host with both versions of cgroups if v2 holds a controller, so it is kept from seeing v2.
       unmount: layout.version === 'hybrid' && layout.unified !== undefined ? [layout.unified] : [],
       bind: [...staged.map(({ original, source }) => ({ source: original, target: source })), ...runtimes],
     }),
   );
-  const pipes = new OutputPipes(join(instance.directory, 'pipes'));
+  const pipes = new OutputPipes(join(live, 'pipes'), mountNamespace);
   const seccomp = loadSeccomp();
   const release = cleanup.move();
   return {

@@ -27,7 +27,7 @@ const KILL_TIMEOUT_MS = 5_000;
 
 /** What a spawner needs to know of its sandbox. */
 export interface SpawnTarget {
-  /** Directory of the sandbox's own, for the files that the runtime reads and writes. */
+  /** Directory of the sandbox's own in the mount namespace, for the files that the runtime reads and writes. */
   readonly directory: string;
   readonly resources: Resources;
   readonly env: Readonly<Record<string, string>>;
@@ -55,20 +55,24 @@ export class OciSpawner implements Spawner {
   async spawn(request: SpawnRequest, signal: AbortSignal): Promise<SpawnedProcess> {
     signal.throwIfAborted();
     const target = this.#target;
+    const { mountNamespace, pipes } = this.#host;
     const name = String(this.#count++);
     const processFile = join(target.directory, `process-${name}.json`);
     const pidFile = join(target.directory, `pid-${name}`);
+    const seen = {
+      processFile: mountNamespace.resolve(processFile),
+      pidFile: mountNamespace.resolve(pidFile),
+    };
     const { argv, cwd } = request;
     const env = { ...target.env, ...request.env };
     const config = processConfig({ argv, cwd, env, resources: target.resources, oomScoreAdj: OOM_SCORE_ADJ });
     await using undo = new AsyncDisposableStack();
-    writeFileSync(processFile, JSON.stringify(config), { mode: 0o600 });
+    writeFileSync(seen.processFile, JSON.stringify(config), { mode: 0o600 });
     const forget = () => {
-      rmSync(processFile, { force: true });
-      rmSync(pidFile, { force: true });
+      rmSync(seen.processFile, { force: true });
+      rmSync(seen.pidFile, { force: true });
     };
     undo.defer(forget);
-    const { mountNamespace, pipes } = this.#host;
     using ends = new DisposableStack();
     const stdin = ends.adopt(await pipes.takeEmpty(), closeSync);
     const [stdout, stderr] = [await pipes.take(target.owner), await pipes.take(target.owner)];
@@ -81,7 +85,7 @@ export class OciSpawner implements Spawner {
     const files = [readingEnd(stdin), stdout.writer, stderr.writer];
     const program = await mountNamespace.startWithChannel(target.execCommand(processFile, pidFile), files);
     undo.move();
-    const process = new OciProcess(program, { stdout, stderr, pidFile }, async () => {
+    const process = new OciProcess(program, { stdout, stderr, pidFile: seen.pidFile }, async () => {
       await this.#kill(process);
     });
     this.#live.add(process);

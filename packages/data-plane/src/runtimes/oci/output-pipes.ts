@@ -1,12 +1,10 @@
 import { closeSync, constants, fchownSync, mkdirSync, openSync, unlinkSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { join } from 'node:path';
-import { runCommand } from './command.ts';
-import type { Handed } from './mount-namespace.ts';
+import type { Handed, MountNamespace } from './mount-namespace.ts';
 
 const BATCH = 32;
 const REFILL_BELOW = 12;
-const MKFIFO_TIMEOUT_MS = 5_000;
 /** Without waiting for a writer. */
 const READING = constants.O_RDONLY | constants.O_NONBLOCK;
 
@@ -19,18 +17,22 @@ export interface OutputPipe {
 
 /**
  * Real pipes for the output of processes. The pairs that Node makes for `stdio: 'pipe'` are sockets, and a program that
- * opens `/dev/stdout` by name fails on a socket. Node cannot make a pipe, but it can open a FIFO, so these are made
- * ahead by mkfifo(1), many in one go, and each is unlinked when it is taken: from then on it is an anonymous pipe.
+ * opens `/dev/stdout` by name fails on a socket. Node cannot make a pipe, but it can open a FIFO, so these are made ahead by
+ * the holder of the mount namespace, many in one go, and each is unlinked when it is taken: from then on it is an anonymous
+ * pipe.
  */
 export class OutputPipes {
   readonly #directory: string;
+  readonly #maker: Pick<MountNamespace, 'makeFifos' | 'resolve'>;
   readonly #ready: string[] = [];
   #made = 0;
   #refill: Promise<void> | undefined;
 
-  constructor(directory: string) {
-    mkdirSync(directory, { mode: 0o700 });
+  /** @param directory a path of the namespace that does not exist yet */
+  constructor(directory: string, maker: Pick<MountNamespace, 'makeFifos' | 'resolve'>) {
+    mkdirSync(maker.resolve(directory), { mode: 0o700 });
     this.#directory = directory;
+    this.#maker = maker;
   }
 
   /** A pipe that the host user `owner` may open again by name. */
@@ -67,8 +69,8 @@ export class OutputPipes {
 
   async #makeBatch(): Promise<void> {
     const paths = Array.from({ length: BATCH }, () => join(this.#directory, String(this.#made++)));
-    await runCommand(['mkfifo', '--mode=0600', '--', ...paths], { timeoutMs: MKFIFO_TIMEOUT_MS });
-    this.#ready.push(...paths);
+    await this.#maker.makeFifos(paths);
+    this.#ready.push(...paths.map((path) => this.#maker.resolve(path)));
   }
 }
 
