@@ -21,7 +21,10 @@ class _RestOfSite:
     """Asked before each import, until one is not of the standard library."""
 
     def find_spec(self, name, path=None, target=None):
-        if path is None and name not in sys.stdlib_module_names:
-            sys.meta_path.remove(self)
-            site.main()
-        return None
+        if path is not None or name in sys.stdlib_module_names:
+            return None
+        sys.meta_path.remove(self)
+        site.main()
+        # By all finders that are there now: whoever asked goes through a list that has just changed.
+        found = (finder.find_spec(name, path, target) for finder in sys.meta_path)
+        return next(filter(None, found), None)
