@@ -11,6 +11,7 @@ import {
   newSessionId,
   newTenantId,
   session,
+  SYSTEM,
 } from '@caisson/protocol';
 import { hashApiKey, newApiKey } from './auth/api-key.ts';
 import { creatingSession } from './orchestrator/session-record.ts';
@@ -168,6 +169,7 @@ test('after a crash, what ran has ended as lost, and what waited without its cal
       language: 'python',
       templateId: 'python',
       codeSha256: '0'.repeat(64),
+      submittedBy: null,
       createdAt: Date.now(),
     });
   const resources = { cpuMillicores: 1000, memoryBytes: 2 ** 29, diskBytes: 2 ** 30, pids: 128 };
@@ -184,7 +186,7 @@ test('after a crash, what ran has ended as lost, and what waited without its cal
     createdAt: Date.now(),
     expiresAt: Date.now() + 60_000,
   });
-  await sessionRepository(db).insert(lent);
+  await sessionRepository(db).insert(lent, SYSTEM);
   const running = advance(created(null), { type: 'dispatched' }, Date.now());
   assert.ok(running);
   await store.insert(running, null);

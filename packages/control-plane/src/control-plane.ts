@@ -22,6 +22,7 @@ import { startTicking } from './orchestrator/ticking.ts';
 import { pooledIds } from './pooled-ids.ts';
 import { openStore } from './store/database.ts';
 import { executionRepository } from './store/executions.ts';
+import { auditRepository } from './store/audit.ts';
 import { idempotencyRepository } from './store/idempotency.ts';
 import { sessionRepository } from './store/sessions.ts';
 import { tenantRepository } from './store/tenants.ts';
@@ -57,8 +58,8 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
   await using undo = new AsyncDisposableStack();
   const { db, writer } = undo.use(await openStore(config.dataDir));
   const executionStore = executionRepository(db, writer);
-  const sessionStore = sessionRepository(db);
-  const tenants = tenantRepository(db);
+  const sessionStore = sessionRepository(db, writer);
+  const tenants = tenantRepository(db, writer);
   const metrics = createMetrics();
   undo.defer(() => {
     metrics.close();
@@ -94,6 +95,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
     sessions,
     dispatcher,
     idempotency,
+    audit: auditRepository(db, writer),
     authenticate: authenticator(tenants, clock),
     metrics,
     loopDelay: undo.use(new RecentLoopDelay(clock)),

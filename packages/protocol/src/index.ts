@@ -1,3 +1,4 @@
+export * from './api/audit.ts';
 export * from './api/common.ts';
 export * from './api/events.ts';
 export * from './api/executions.ts';

@@ -1,10 +1,11 @@
 import { CaissonError, executionResult, executionStatusView, problemSchema } from '@caisson/protocol';
-import type { ExecutionId, ExecutionResult, TenantId } from '@caisson/protocol';
+import type { ExecutionId, ExecutionResult } from '@caisson/protocol';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { IncomingHttpHeaders } from 'node:http';
 import { z } from 'zod';
 import type { Executions } from '../orchestrator/executions.ts';
 import { executionStatusOf } from '../orchestrator/execution-view.ts';
+import type { Principal } from '../store/tenants.ts';
 import { whenGone } from './caller.ts';
 import { sendEvents } from './sse.ts';
 import type { SseSettings } from './sse.ts';
@@ -43,9 +44,10 @@ export async function answerExecution(
   { executions, sse }: Answering,
   request: FastifyRequest,
   reply: FastifyReply,
-  execution: { tenantId: TenantId; id: ExecutionId; mode: AnswerMode; detached: boolean },
+  execution: { caller: Principal; id: ExecutionId; mode: AnswerMode; detached: boolean },
 ): Promise<FastifyReply> {
-  const { tenantId, id, mode, detached } = execution;
+  const { caller, id, mode, detached } = execution;
+  const { tenantId } = caller;
   void reply.header('location', `/api/v1/executions/${id}`);
   if (mode === 'async') {
     const status = executionStatusOf(await executions.find(tenantId, id));
@@ -54,21 +56,21 @@ export async function answerExecution(
   if (mode === 'events') {
     return sendEvents(request, reply, await executions.follow(tenantId, id, 0, true), sse);
   }
-  return reply.code(200).send(await waitFor(executions, reply, tenantId, id, detached));
+  return reply.code(200).send(await waitFor(executions, reply, caller, id, detached));
 }
 
 /** A caller that goes away while it waits cancels the execution, unless it can come back for it. */
 async function waitFor(
   executions: Executions,
   reply: FastifyReply,
-  tenantId: TenantId,
+  caller: Principal,
   id: ExecutionId,
   detached: boolean,
 ): Promise<ExecutionResult> {
   whenGone(reply, () => {
-    if (!detached) executions.cancel(tenantId, id).catch(ignore);
+    if (!detached) executions.cancel(caller, id).catch(ignore);
   });
-  return executions.result(tenantId, id);
+  return executions.result(caller.tenantId, id);
 }
 
 function ignore(): void {

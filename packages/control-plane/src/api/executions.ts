@@ -36,7 +36,7 @@ export function executionRoutes(api: Api, services: Services): void {
       params,
       response: { 200: executionResult, ...problems },
     },
-    handler: (request) => services.executions.cancel(request.principal.tenantId, request.params.execution_id),
+    handler: (request) => services.executions.cancel(request.principal, request.params.execution_id),
   });
 }
 

@@ -3,6 +3,9 @@ import type { FileEntry, Files, SessionId, TenantId, WorkspacePath } from '@cais
 import type { FastifyReply } from 'fastify';
 import { Readable } from 'node:stream';
 import { z } from 'zod';
+import { fileChanged } from '../audit/records.ts';
+import type { FileAction, FileDetails } from '../audit/records.ts';
+import type { Principal } from '../store/tenants.ts';
 import { problems } from './answers.ts';
 import { callerSignal } from './caller.ts';
 import { attachment, exactly, fileEntryOf, withIdleLimit } from './file-bodies.ts';
@@ -40,6 +43,17 @@ export function withFiles<Result>(
   act: (files: Files) => Promise<Result>,
 ): Promise<Result> {
   return sessions.use(tenantId, sessionId, ({ agent }) => act(agent.files));
+}
+
+/** Puts a change to a file into the audit trail, once it has happened. */
+export function recordFile(
+  { audit, clock }: Services,
+  caller: Principal,
+  sessionId: SessionId,
+  action: FileAction,
+  details: FileDetails,
+): Promise<void> {
+  return audit.append(fileChanged(caller, sessionId, action, details, clock.nowMs()));
 }
 
 /** Ends when the caller goes away, or after thirty seconds. */
@@ -138,10 +152,12 @@ function writeRoute(api: Api, services: Services): void {
     handler: (request, reply) => {
       const { session_id: sessionId, '*': path } = request.params;
       const body = request.body instanceof Readable ? request.body : Readable.from([]);
-      return withFiles(services, request.principal.tenantId, sessionId, async (files) => {
+      const { principal: caller } = request;
+      return withFiles(services, caller.tenantId, sessionId, async (files) => {
         const known = await exists(files, path, shortly(reply));
         const limited = withIdleLimit(body, services.config.bodyTimeoutMs);
         const entry = await files.write(path, limited, callerSignal(reply));
+        await recordFile(services, caller, sessionId, 'file.written', { path, size_bytes: entry.sizeBytes });
         return reply.code(known ? 200 : 201).send(fileEntryOf(entry));
       });
     },
@@ -169,9 +185,10 @@ function deleteRoute(api: Api, services: Services): void {
       response: { 204: z.undefined().describe('It is gone'), ...problems },
     },
     handler: async (request, reply) => {
-      const { tenantId } = request.principal;
+      const { principal: caller } = request;
       const { session_id: sessionId, '*': path } = request.params;
-      await withFiles(services, tenantId, sessionId, (files) => files.delete(path, shortly(reply)));
+      await withFiles(services, caller.tenantId, sessionId, (files) => files.delete(path, shortly(reply)));
+      await recordFile(services, caller, sessionId, 'file.deleted', { path });
       return reply.code(204).send();
     },
   });

@@ -24,14 +24,15 @@ export function jobRoutes(api: Api, services: Services): void {
       response: { ...executionAnswers, ...problems },
     },
     handler: async (request, reply) => {
-      const { tenantId } = request.principal;
+      const { principal: caller } = request;
       const mode = answerMode(request.headers);
       const key = idempotencyKey(request.headers);
       const detached = mode !== 'wait' || key !== undefined;
-      const id = await idempotency.once({ tenantId, endpoint: 'jobs', key, request: request.body }, () =>
-        submitJob(jobs, tenantId, request.body, detached),
+      const id = await idempotency.once(
+        { tenantId: caller.tenantId, endpoint: 'jobs', key, request: request.body },
+        () => submitJob(jobs, caller, request.body, detached),
       );
-      return answerExecution(services.answering, request, reply, { tenantId, id, mode, detached });
+      return answerExecution(services.answering, request, reply, { caller, id, mode, detached });
     },
   });
 }

@@ -9,6 +9,7 @@ import type { Dispatcher } from '../orchestrator/dispatcher.ts';
 import type { Executions } from '../orchestrator/executions.ts';
 import type { Idempotency } from '../orchestrator/idempotency.ts';
 import type { Sessions } from '../orchestrator/sessions.ts';
+import type { AuditRepository } from '../store/audit.ts';
 import type { Answering } from './answers.ts';
 
 /** What the routes stand on. */
@@ -20,6 +21,7 @@ export interface Services {
   readonly sessions: Sessions;
   readonly dispatcher: Dispatcher;
   readonly idempotency: Idempotency;
+  readonly audit: AuditRepository;
   readonly authenticate: Authenticate;
   readonly metrics: Metrics;
   readonly loopDelay: RecentLoopDelay;

@@ -47,16 +47,17 @@ function createRoute(api: Api, { sessions, idempotency }: Services): void {
       response: { 201: session.describe('The session runs'), ...problems },
     },
     handler: async (request, reply) => {
-      const { tenantId } = request.principal;
+      const { principal: caller } = request;
+      const { tenantId } = caller;
       const key = idempotencyKey(request.headers);
       const created = idempotency.once({ tenantId, endpoint: 'sessions', key, request: request.body }, () =>
-        sessions.create(tenantId, request.body, key === undefined ? callerSignal(reply) : undefined),
+        sessions.create(caller, request.body, key === undefined ? callerSignal(reply) : undefined),
       );
       const id = await created;
       if (key === undefined) {
         // Nobody else knows its id: a session whose caller has gone would be held for nothing.
         whenGone(reply, () => {
-          sessions.terminate(tenantId, id).catch((error: unknown) => {
+          sessions.terminate(caller, id).catch((error: unknown) => {
             request.log.error(
               { err: error, session_id: id },
               'the session of a caller that has gone is still there',
@@ -114,7 +115,7 @@ function changeRoutes(api: Api, { sessions }: Services): void {
       response: { 204: z.undefined().describe('It has ended'), ...problems },
     },
     handler: async (request, reply) => {
-      await sessions.terminate(request.principal.tenantId, request.params.session_id);
+      await sessions.terminate(request.principal, request.params.session_id);
       return reply.code(204).send();
     },
   });
@@ -124,7 +125,7 @@ function changeRoutes(api: Api, { sessions }: Services): void {
       url: `/sessions/:session_id/${action}`,
       schema: { summary, tags, params, response },
       handler: async (request) =>
-        sessionOf(await sessions[action](request.principal.tenantId, request.params.session_id)),
+        sessionOf(await sessions[action](request.principal, request.params.session_id)),
     });
   }
   api.route({
@@ -139,9 +140,7 @@ function changeRoutes(api: Api, { sessions }: Services): void {
     },
     handler: async (request) => {
       const timeoutMs = request.body.timeout * 1000;
-      return sessionOf(
-        await sessions.extend(request.principal.tenantId, request.params.session_id, timeoutMs),
-      );
+      return sessionOf(await sessions.extend(request.principal, request.params.session_id, timeoutMs));
     },
   });
 }
@@ -163,16 +162,16 @@ function stepRoutes(api: Api, services: Services): void {
       response: { ...executionAnswers, ...problems },
     },
     handler: async (request, reply) => {
-      const { tenantId } = request.principal;
+      const { principal: caller } = request;
       const { session_id } = request.params;
       const mode = answerMode(request.headers);
       const key = idempotencyKey(request.headers);
       const detached = mode !== 'wait' || key !== undefined;
       const id = await idempotency.once(
-        { tenantId, endpoint: `execute:${session_id}`, key, request: request.body },
-        () => submitStep(steps, tenantId, session_id, request.body, detached),
+        { tenantId: caller.tenantId, endpoint: `execute:${session_id}`, key, request: request.body },
+        () => submitStep(steps, caller, session_id, request.body, detached),
       );
-      return answerExecution(answering, request, reply, { tenantId, id, mode, detached });
+      return answerExecution(answering, request, reply, { caller, id, mode, detached });
     },
   });
   api.route({

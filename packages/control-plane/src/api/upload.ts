@@ -1,11 +1,12 @@
 import multipart from '@fastify/multipart';
 import { CaissonError, parseWorkspacePath, uploadedFiles } from '@caisson/protocol';
-import type { FileEntry, Files, WorkspacePath } from '@caisson/protocol';
+import type { FileEntry, WorkspacePath } from '@caisson/protocol';
 import type { FastifyRequest } from 'fastify';
+import type { Readable } from 'node:stream';
 import { problems } from './answers.ts';
 import { callerSignal } from './caller.ts';
 import { fileEntryOf, withIdleLimit } from './file-bodies.ts';
-import { withFiles } from './files.ts';
+import { recordFile, withFiles } from './files.ts';
 import type { Api } from './server.ts';
 import type { Services } from './services.ts';
 import { sessionParams } from './sessions.ts';
@@ -15,6 +16,7 @@ const MAX_FIELDS = 10;
 const MAX_FIELD_BYTES = 4096;
 
 export async function uploadRoute(api: Api, services: Services): Promise<void> {
+  const { config } = services;
   await api.register(async (form) => {
     form.removeAllContentTypeParsers();
     form.addContentTypeParser('*', (request: FastifyRequest) => {
@@ -50,10 +52,19 @@ export async function uploadRoute(api: Api, services: Services): Promise<void> {
           const contentType = request.headers['content-type'] ?? '';
           throw new CaissonError('unsupported_media_type', { contentType, expected: 'multipart/form-data' });
         }
-        const { tenantId } = request.principal;
-        const entries = await withFiles(services, tenantId, request.params.session_id, (files) =>
-          writeForm(request, files, services.config.bodyTimeoutMs, callerSignal(reply)),
-        );
+        const { principal: caller } = request;
+        const { session_id: sessionId } = request.params;
+        const entries = await withFiles(services, caller.tenantId, sessionId, (files) => {
+          const signal = callerSignal(reply);
+          return writeForm(request, async (path, body) => {
+            const entry = await files.write(path, withIdleLimit(body, config.bodyTimeoutMs), signal);
+            await recordFile(services, caller, sessionId, 'file.written', {
+              path,
+              size_bytes: entry.sizeBytes,
+            });
+            return entry;
+          });
+        });
         if (entries.length === 0) throw invalid('body', 'must have at least one file');
         return reply.code(201).send({ files: entries.map(fileEntryOf) });
       },
@@ -64,14 +75,11 @@ export async function uploadRoute(api: Api, services: Services): Promise<void> {
 /** What the parser of forms says of a form that is broken. */
 const BROKEN_FORM = /^(?:Unexpected end of|Malformed|Multipart:|Unterminated|Missing|Part terminated)/;
 
-async function writeForm(
-  request: FastifyRequest,
-  files: Files,
-  idleMs: number,
-  signal: AbortSignal,
-): Promise<FileEntry[]> {
+type WriteFile = (path: WorkspacePath, body: Readable) => Promise<FileEntry>;
+
+async function writeForm(request: FastifyRequest, write: WriteFile): Promise<FileEntry[]> {
   try {
-    return await writeParts(request, files, idleMs, signal);
+    return await writeParts(request, write);
   } catch (error) {
     if (error instanceof Error && BROKEN_FORM.test(error.message))
       throw invalid('body', 'is not a whole form');
@@ -79,18 +87,12 @@ async function writeForm(
   }
 }
 
-async function writeParts(
-  request: FastifyRequest,
-  files: Files,
-  idleMs: number,
-  signal: AbortSignal,
-): Promise<FileEntry[]> {
+async function writeParts(request: FastifyRequest, write: WriteFile): Promise<FileEntry[]> {
   const entries: FileEntry[] = [];
   let directory = '';
   for await (const part of request.parts()) {
     if (part.type === 'file') {
-      const path = pathOf(directory, part.filename);
-      entries.push(await files.write(path, withIdleLimit(part.file, idleMs), signal));
+      entries.push(await write(pathOf(directory, part.filename), part.file));
     } else if (part.fieldname === 'path') {
       if (typeof part.value !== 'string' || part.valueTruncated) throw invalid('path', 'must be a path');
       directory = checked('path', part.value);

@@ -1,6 +1,8 @@
 import { Cancellation } from '@caisson/protocol';
 import type { CancelReason } from '@caisson/protocol';
 import type { Logger } from 'pino';
+import type { Actor } from '../audit/audit-record.ts';
+import { whoEnded } from '../audit/who-ended.ts';
 import type { Clock } from '../clock.ts';
 import type { ControlPlaneConfig } from '../config.ts';
 import type { Metrics } from '../metrics/metrics.ts';
@@ -69,8 +71,9 @@ export class ExecutionLife {
     }
   }
 
-  /** Ends one for a reason from outside, and waits until it is gone, `waitMs` at most. */
-  async end(execution: LiveExecution, reason: CancelReason, waitMs: number): Promise<void> {
+  /** Ends one for a reason from outside, `by` whom it was asked, and waits until it is gone, `waitMs` at most. */
+  async end(execution: LiveExecution, reason: CancelReason, by: Actor, waitMs: number): Promise<void> {
+    execution.endedBy ??= by;
     if (this.#dependencies.dispatcher.withdraw(execution.entrant)) {
       const event = { type: 'cancelled', reason } as const;
       await this.#finish(execution, { event, outcome: null, placement: null, cause: undefined });
@@ -90,7 +93,8 @@ export class ExecutionLife {
     feed.settle();
     try {
       await execution.inserted;
-      await store.finish(record, feed.output);
+      const by = whoEnded(record.state.reason, record.submittedBy, execution.endedBy);
+      await store.finish(record, feed.output, by);
     } catch (error) {
       // The caller gets the result all the same; the next start ends the row as lost.
       this.#log(record).error({ err: error }, 'the end of the execution was not recorded');

@@ -1,5 +1,6 @@
 import { isFinished, nextExecutionState, QUEUED } from '@caisson/protocol';
 import type {
+  ApiKeyId,
   CodeError,
   ExecutionId,
   ExecutionState,
@@ -24,6 +25,8 @@ export interface ExecutionRecord {
   readonly language: Language;
   readonly templateId: string;
   readonly codeSha256: string;
+  /** `null` where an earlier version recorded it. */
+  readonly submittedBy: ApiKeyId | null;
   readonly placement: Placement | null;
   readonly createdAt: number;
   readonly startedAt: number | null;
@@ -49,7 +52,7 @@ export interface QueuedJob {
 
 export type NewExecution = Pick<
   ExecutionRecord,
-  'id' | 'tenantId' | 'sessionId' | 'language' | 'templateId' | 'codeSha256' | 'createdAt'
+  'id' | 'tenantId' | 'sessionId' | 'language' | 'templateId' | 'codeSha256' | 'submittedBy' | 'createdAt'
 >;
 
 export function queuedExecution(fields: NewExecution): ExecutionRecord {

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { CaissonError } from '@caisson/protocol';
+import { CaissonError, SYSTEM } from '@caisson/protocol';
 import type {
   CancelReason,
   ExecutionId,
@@ -8,7 +8,9 @@ import type {
   SessionId,
   TenantId,
 } from '@caisson/protocol';
+import type { Actor } from '../audit/audit-record.ts';
 import type { ExecutionFilter } from '../store/executions.ts';
+import type { Principal } from '../store/tenants.ts';
 import { ExecutionLife } from './execution-life.ts';
 import type { LifeDependencies } from './execution-life.ts';
 import { queuedExecution } from './execution-record.ts';
@@ -25,7 +27,7 @@ const CANCEL_WAIT_MS = 10_000;
 const SHUTTING_DOWN = { retryAfterSeconds: 5 };
 
 export interface Submission extends Run {
-  readonly tenantId: TenantId;
+  readonly caller: Principal;
   readonly templateId: string;
   /** What runs it after a restart; `null` for a step of a session, which ends with the server. */
   readonly job: QueuedJob | null;
@@ -120,9 +122,9 @@ export class Executions {
   }
 
   /** Cancels it and waits until it is gone, ten seconds at most; one that has ended stays as it is. */
-  async cancel(tenantId: TenantId, id: ExecutionId): Promise<ExecutionResult> {
+  async cancel({ tenantId, apiKeyId }: Principal, id: ExecutionId): Promise<ExecutionResult> {
     const live = this.#live.get(id);
-    if (live?.record.tenantId === tenantId) await this.#life.end(live, 'cancelled', CANCEL_WAIT_MS);
+    if (live?.record.tenantId === tenantId) await this.#life.end(live, 'cancelled', apiKeyId, CANCEL_WAIT_MS);
     const { record, output } = await this.look(tenantId, id);
     return executionResultOf(record, output);
   }
@@ -135,9 +137,9 @@ export class Executions {
   }
 
   /** Ends all steps of a session, and waits until they are gone, `waitMs` at most. */
-  async endOfSession(sessionId: SessionId, reason: CancelReason, waitMs: number): Promise<void> {
+  async endOfSession(sessionId: SessionId, reason: CancelReason, by: Actor, waitMs: number): Promise<void> {
     const steps = [...this.#live.values()].filter(({ record }) => record.sessionId === sessionId);
-    await Promise.all(steps.map((step) => this.#life.end(step, reason, waitMs)));
+    await Promise.all(steps.map((step) => this.#life.end(step, reason, by, waitMs)));
   }
 
   /** Takes nothing new and starts nothing that waits. A job that waits without its caller stays for the next start. */
@@ -147,7 +149,9 @@ export class Executions {
     const stays = ({ record, run }: LiveExecution) => run.detached && record.sessionId === null;
     const waiting = [...this.#live.values()].filter(({ record }) => record.state.status === 'queued');
     await Promise.all(
-      waiting.filter((one) => !stays(one)).map((one) => this.#life.end(one, 'shutdown', CANCEL_WAIT_MS)),
+      waiting
+        .filter((one) => !stays(one))
+        .map((one) => this.#life.end(one, 'shutdown', SYSTEM, CANCEL_WAIT_MS)),
     );
     for (const { feed, finished } of waiting.filter(stays)) {
       feed.close();
@@ -160,17 +164,18 @@ export class Executions {
     const running = [...this.#live.values()].filter(({ record }) => record.state.status === 'running');
     const ended = Promise.allSettled(running.map(({ finished }) => finished.promise));
     await settledWithin(ended, graceMs, signal);
-    await Promise.all(running.map((one) => this.#life.end(one, 'shutdown', CANCEL_WAIT_MS)));
+    await Promise.all(running.map((one) => this.#life.end(one, 'shutdown', SYSTEM, CANCEL_WAIT_MS)));
   }
 
-  #newRecord({ tenantId, step, templateId }: Submission): ExecutionRecord {
+  #newRecord({ caller, step, templateId }: Submission): ExecutionRecord {
     return queuedExecution({
       id: step.executionId,
-      tenantId,
+      tenantId: caller.tenantId,
       sessionId: step.sessionId,
       language: step.language,
       templateId,
       codeSha256: hash('sha256', step.code, 'hex'),
+      submittedBy: caller.apiKeyId,
       createdAt: this.#dependencies.clock.nowMs(),
     });
   }

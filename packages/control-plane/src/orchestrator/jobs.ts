@@ -10,8 +10,8 @@ import type {
   SandboxRequest,
   SessionId,
   StepRequest,
-  TenantId,
 } from '@caisson/protocol';
+import type { Principal } from '../store/tenants.ts';
 import type { QueuedJob } from './execution-record.ts';
 import type { Executions } from './executions.ts';
 import type { Place } from './placing.ts';
@@ -31,7 +31,7 @@ export interface JobsDependencies {
  */
 export async function submitJob(
   { dataPlane, executions, quota, outputLimitBytes, ids }: JobsDependencies,
-  tenantId: TenantId,
+  caller: Principal,
   request: JobRequest,
   detached: boolean,
 ): Promise<ExecutionId> {
@@ -39,7 +39,7 @@ export async function submitJob(
   const language = languageOf(template, request.language);
   const sandbox: QueuedJob['sandbox'] = {
     id: newSandboxId(ids),
-    tenantId,
+    tenantId: caller.tenantId,
     templateId: template.id,
     isolation: request.isolation,
     resources: resourcesOf(template, request.resources),
@@ -54,7 +54,7 @@ export async function submitJob(
   });
   const place = freshPlace(dataPlane, { ...sandbox, quota });
   return executions.submit({
-    tenantId,
+    caller,
     templateId: template.id,
     step,
     place,

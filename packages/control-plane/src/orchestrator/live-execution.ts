@@ -1,4 +1,5 @@
 import type { ExecutionResult, StepRequest } from '@caisson/protocol';
+import type { Actor } from '../audit/audit-record.ts';
 import type { Entrant } from './dispatcher.ts';
 import type { ExecutionRecord } from './execution-record.ts';
 import { OutputFeed } from './output-feed.ts';
@@ -20,6 +21,8 @@ export interface LiveExecution {
   readonly controller: AbortController;
   readonly finished: PromiseWithResolvers<ExecutionResult>;
   readonly entrant: Entrant;
+  /** Who asked for its end from outside. */
+  endedBy: Actor | undefined;
   /** Settles when its row is in the database. */
   inserted: Promise<void>;
 }
@@ -37,6 +40,7 @@ export function liveExecution(
     controller: new AbortController(),
     finished: Promise.withResolvers<ExecutionResult>(),
     inserted: Promise.resolve(),
+    endedBy: undefined,
     entrant: {
       tenantId: record.tenantId,
       lane: record.sessionId,

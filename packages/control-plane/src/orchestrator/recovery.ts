@@ -1,3 +1,4 @@
+import { SYSTEM } from '@caisson/protocol';
 import type { DataPlane, SandboxQuota } from '@caisson/protocol';
 import type { Logger } from 'pino';
 import type { Clock } from '../clock.ts';
@@ -36,14 +37,14 @@ export async function recover(dependencies: RecoveryDependencies): Promise<void>
       counts.queued += 1;
     } else {
       const ended = advance(record, lost, clock.nowMs());
-      if (ended !== undefined) await executionStore.finish(ended, []);
+      if (ended !== undefined) await executionStore.finish(ended, [], SYSTEM);
       counts.lost += 1;
     }
   }
   for (const record of await sessionStore.live()) {
     const event = { type: 'terminated', reason: 'sandbox_lost' } as const;
     const ended = advanceSession(record, event, clock.nowMs());
-    if (ended !== undefined) await sessionStore.update(ended);
+    if (ended !== undefined) await sessionStore.change(ended, 'session.terminated', SYSTEM);
     counts.sessions += 1;
   }
   if (counts.lost + counts.queued + counts.sessions > 0)

@@ -1,19 +1,20 @@
-import { CaissonError } from '@caisson/protocol';
+import { CaissonError, SYSTEM } from '@caisson/protocol';
 import type {
   CreateSessionRequest,
   DataPlane,
   IdSource,
   LentSandbox,
   SandboxId,
-  SessionEvent,
   SessionId,
   SessionReason,
   TenantId,
 } from '@caisson/protocol';
 import type { Logger } from 'pino';
+import type { Actor } from '../audit/audit-record.ts';
 import type { Clock } from '../clock.ts';
 import type { ControlPlaneConfig } from '../config.ts';
 import type { SessionFilter, SessionRepository } from '../store/sessions.ts';
+import type { Principal } from '../store/tenants.ts';
 import type { Executions } from './executions.ts';
 import { liveSession } from './live-session.ts';
 import type { LiveSession } from './live-session.ts';
@@ -62,7 +63,7 @@ export class Sessions {
    * meanwhile, and what the data plane throws
    */
   async create(
-    tenantId: TenantId,
+    { tenantId, apiKeyId }: Principal,
     request: CreateSessionRequest,
     caller: AbortSignal | undefined,
   ): Promise<SessionId> {
@@ -77,14 +78,14 @@ export class Sessions {
     const live = liveSession(record);
     this.#live.set(record.id, live);
     const onGone = () => {
-      this.#endSoon(live, 'requested');
+      this.#endSoon(live, 'requested', apiKeyId);
     };
     caller?.addEventListener('abort', onGone, { once: true });
     try {
-      await store.insert(record);
+      await store.insert(record, apiKeyId);
       await this.#make(live, request.env_vars);
     } catch (error) {
-      await this.#end(live, 'create_failed');
+      await this.#end(live, 'create_failed', SYSTEM);
       throw error;
     } finally {
       caller?.removeEventListener('abort', onGone);
@@ -125,7 +126,7 @@ export class Sessions {
       return await use(live.sandbox);
     } catch (error) {
       if (error instanceof CaissonError && error.code === 'sandbox_lost') {
-        this.#endSoon(live, 'sandbox_lost');
+        this.#endSoon(live, 'sandbox_lost', SYSTEM);
       }
       throw error;
     } finally {
@@ -135,26 +136,26 @@ export class Sessions {
   }
 
   /** Ends it and waits until nothing of it is left; one that has ended stays as it is. */
-  async terminate(tenantId: TenantId, id: SessionId): Promise<SessionRecord> {
+  async terminate({ tenantId, apiKeyId }: Principal, id: SessionId): Promise<SessionRecord> {
     const record = await this.find(tenantId, id);
     const live = this.#live.get(id);
     if (live === undefined) return record;
-    await this.#end(live, 'requested');
+    await this.#end(live, 'requested', apiKeyId);
     return live.record;
   }
 
   /** Freezes all its processes. @throws CaissonError `session_state_conflict` unless it runs and does nothing */
-  async pause(tenantId: TenantId, id: SessionId): Promise<SessionRecord> {
-    return this.#change(tenantId, id, 'pause', (sandbox, signal) => sandbox.pause(signal));
+  async pause(caller: Principal, id: SessionId): Promise<SessionRecord> {
+    return this.#change(caller, id, 'pause', (sandbox, signal) => sandbox.pause(signal));
   }
 
   /** @throws CaissonError `session_state_conflict` unless it is paused */
-  async resume(tenantId: TenantId, id: SessionId): Promise<SessionRecord> {
-    return this.#change(tenantId, id, 'resume', (sandbox, signal) => sandbox.resume(signal));
+  async resume(caller: Principal, id: SessionId): Promise<SessionRecord> {
+    return this.#change(caller, id, 'resume', (sandbox, signal) => sandbox.resume(signal));
   }
 
   /** Lets it live for `timeoutMs` from now. @throws CaissonError `session_lifetime_exceeded`, `session_state_conflict` */
-  async extend(tenantId: TenantId, id: SessionId, timeoutMs: number): Promise<SessionRecord> {
+  async extend({ tenantId, apiKeyId }: Principal, id: SessionId, timeoutMs: number): Promise<SessionRecord> {
     const { clock, config, store } = this.#dependencies;
     const { state } = await this.find(tenantId, id);
     const live = this.#live.get(id);
@@ -164,7 +165,7 @@ export class Sessions {
       throw tooLong(id, config.maxSessionLifetimeMs);
     }
     live.record = { ...live.record, expiresAt, lastUsedAt: clock.nowMs() };
-    await store.update(live.record);
+    await store.change(live.record, 'session.extended', apiKeyId);
     return live.record;
   }
 
@@ -175,7 +176,7 @@ export class Sessions {
       const busy = live.uses + executions.countOfSession(live.record.id);
       if (busy > 0) this.#touch(live);
       const verdict = judge(clock.nowMs(), live.record, busy);
-      if (!verdict.keep) await this.#end(live, verdict.reason);
+      if (!verdict.keep) await this.#end(live, verdict.reason, SYSTEM);
     });
     await Promise.all(ends);
   }
@@ -183,7 +184,7 @@ export class Sessions {
   /** Ends the session of a sandbox that is gone. */
   sandboxLost(id: SandboxId): void {
     const lost = [...this.#live.values()].find(({ record }) => record.sandboxId === id);
-    if (lost !== undefined) this.#endSoon(lost, 'sandbox_lost');
+    if (lost !== undefined) this.#endSoon(lost, 'sandbox_lost', SYSTEM);
   }
 
   /** Makes no new ones. */
@@ -193,7 +194,7 @@ export class Sessions {
 
   /** Ends all, because the server stops. */
   async endAll(): Promise<void> {
-    await Promise.all([...this.#live.values()].map((live) => this.#end(live, 'shutdown')));
+    await Promise.all([...this.#live.values()].map((live) => this.#end(live, 'shutdown', SYSTEM)));
   }
 
   async #make(live: LiveSession, env: Readonly<Record<string, string>>): Promise<void> {
@@ -233,14 +234,14 @@ export class Sessions {
   }
 
   async #change(
-    tenantId: TenantId,
+    { tenantId, apiKeyId }: Principal,
     id: SessionId,
     action: 'pause' | 'resume',
     act: (sandbox: LentSandbox, signal: AbortSignal) => Promise<void>,
   ): Promise<SessionRecord> {
     const { clock, executions, store } = this.#dependencies;
     const { state } = await this.find(tenantId, id);
-    const event: SessionEvent = { type: action === 'pause' ? 'paused' : 'resumed' };
+    const event = { type: action === 'pause' ? 'paused' : 'resumed' } as const;
     const live = this.#live.get(id);
     if (live?.sandbox === undefined || live.changing !== undefined) throw conflict(id, state.status, action);
     if (advanceSession(live.record, event, 0) === undefined)
@@ -254,26 +255,26 @@ export class Sessions {
       const changed = advanceSession(live.record, event, clock.nowMs());
       if (changed === undefined) throw conflict(id, live.record.state.status, action);
       live.record = changed;
-      await store.update(changed);
+      await store.change(changed, `session.${event.type}`, apiKeyId);
       return changed;
     } finally {
       live.changing = undefined;
     }
   }
 
-  #end(live: LiveSession, reason: SessionReason): Promise<void> {
-    live.ending ??= this.#endOnce(live, reason);
+  #end(live: LiveSession, reason: SessionReason, by: Actor): Promise<void> {
+    live.ending ??= this.#endOnce(live, reason, by);
     return live.ending;
   }
 
-  #endSoon(live: LiveSession, reason: SessionReason): void {
-    this.#end(live, reason).catch((error: unknown) => {
+  #endSoon(live: LiveSession, reason: SessionReason, by: Actor): void {
+    this.#end(live, reason, by).catch((error: unknown) => {
       this.#log(live.record.id).error({ err: error }, 'the session could not be ended');
     });
   }
 
   /** Never rejects: what could not be removed is logged, and the data plane's own sweep finds it. */
-  async #endOnce(live: LiveSession, reason: SessionReason): Promise<void> {
+  async #endOnce(live: LiveSession, reason: SessionReason, by: Actor): Promise<void> {
     const { clock, executions, store } = this.#dependencies;
     const { id } = live.record;
     // First the state, so that nothing new begins in it.
@@ -281,9 +282,9 @@ export class Sessions {
     live.creation.abort();
     try {
       const stepsEndAs = reason === 'shutdown' ? 'shutdown' : 'session_terminated';
-      await executions.endOfSession(id, stepsEndAs, END_OF_STEPS_MS);
+      await executions.endOfSession(id, stepsEndAs, by, END_OF_STEPS_MS);
       if (live.sandbox !== undefined) await this.#destroy(id, live.sandbox);
-      await store.update(live.record);
+      await store.change(live.record, 'session.terminated', by);
     } catch (error) {
       this.#log(id).error({ err: error }, 'the end of the session was not recorded');
     } finally {

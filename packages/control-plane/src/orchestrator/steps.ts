@@ -1,5 +1,6 @@
 import { newExecutionId } from '@caisson/protocol';
 import type { ExecuteRequest, ExecutionId, IdSource, SessionId, TenantId } from '@caisson/protocol';
+import type { Principal } from '../store/tenants.ts';
 import type { Executions } from './executions.ts';
 import { stepOf } from './jobs.ts';
 import type { Place } from './placing.ts';
@@ -19,18 +20,19 @@ export interface StepsDependencies {
  */
 export async function submitStep(
   { sessions, executions, outputLimitBytes, ids }: StepsDependencies,
-  tenantId: TenantId,
+  caller: Principal,
   sessionId: SessionId,
   request: ExecuteRequest,
   detached: boolean,
 ): Promise<ExecutionId> {
+  const { tenantId } = caller;
   const { templateId, languages } = await sessions.find(tenantId, sessionId);
   // Between this check and the submission nothing else runs: a session that ends finds the step, and ends it.
   return sessions.use(tenantId, sessionId, () => {
     const language = languageOf({ id: templateId, languages }, request.language);
     const step = stepOf(request, { executionId: newExecutionId(ids), sessionId, language, outputLimitBytes });
     const place = placeInSession(sessions, tenantId, sessionId);
-    return executions.submit({ tenantId, templateId, step, place, detached, job: null });
+    return executions.submit({ caller, templateId, step, place, detached, job: null });
   });
 }
 

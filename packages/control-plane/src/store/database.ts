@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Kysely } from 'kysely';
 import { Migrator } from 'kysely/migration';
+import { auditStatements } from './audit-rows.ts';
 import { GroupCommit } from './group-commit.ts';
 import { MIGRATIONS } from './migrations.ts';
 import { openSqlite, sqliteDialect, statementCache } from './sqlite.ts';
@@ -35,6 +36,7 @@ export async function openStore(dataDir: string): Promise<Store> {
   const writer = new GroupCommit({
     database,
     prepare,
+    trail: auditStatements(db),
     exclusively: (act) => db.connection().execute(act),
   });
   return {

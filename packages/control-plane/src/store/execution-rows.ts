@@ -21,6 +21,7 @@ export function toExecutionRow(record: ExecutionRecord): ExecutionRow {
     isolation: placement?.isolation ?? null,
     isolation_scope: placement?.scope ?? null,
     code_sha256: record.codeSha256,
+    submitted_by: record.submittedBy,
     created_at: record.createdAt,
     started_at: record.startedAt,
     finished_at: record.finishedAt,
@@ -45,6 +46,7 @@ export function fromExecutionRow(row: ExecutionsTable): ExecutionRecord {
     language: row.language,
     templateId: row.template_id,
     codeSha256: row.code_sha256,
+    submittedBy: row.submitted_by,
     placement:
       runtime === null || isolation === null || scope === null ? null : { runtime, isolation, scope },
     createdAt: row.created_at,

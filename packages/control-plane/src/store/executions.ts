@@ -1,5 +1,7 @@
 import type { Kysely } from 'kysely';
 import type { ExecutionId, ExecutionStatus, OutputEvent, SessionId, TenantId } from '@caisson/protocol';
+import type { Actor } from '../audit/audit-record.ts';
+import { executionFinished } from '../audit/records.ts';
 import type { ExecutionRecord, QueuedJob } from '../orchestrator/execution-record.ts';
 import { fromExecutionRow, toExecutionRow } from './execution-rows.ts';
 import type { ExecutionRow } from './execution-rows.ts';
@@ -27,8 +29,11 @@ export interface ExecutionRepository {
   insert(record: ExecutionRecord, job: QueuedJob | null): Promise<void>;
   /** Writes state and times, and forgets the kept job. */
   update(record: ExecutionRecord): Promise<void>;
-  /** Writes the end and the whole output in one transaction, and forgets the kept job. */
-  finish(record: ExecutionRecord, output: readonly OutputEvent[]): Promise<void>;
+  /**
+   * Writes the end, the whole output and what the audit trail tells of it in one transaction, and forgets the kept job;
+   * `by` is who ended it.
+   */
+  finish(record: ExecutionRecord, output: readonly OutputEvent[], by: Actor): Promise<void>;
   find(tenantId: TenantId, id: ExecutionId): Promise<ExecutionRecord | undefined>;
   output(id: ExecutionId): Promise<OutputEvent[]>;
   /** Newest first. */
@@ -50,6 +55,7 @@ export function executionRepository(
       language: value('language'),
       template_id: value('template_id'),
       code_sha256: value('code_sha256'),
+      submitted_by: value('submitted_by'),
       request_json: value('request_json'),
       created_at: value('created_at'),
     }),
@@ -71,11 +77,12 @@ export function executionRepository(
       return writer.write([insert(row)]);
     },
     update: (record) => writer.write([update(toExecutionRow(record))]),
-    finish(record, output) {
+    finish(record, output, by) {
       const end = update(toExecutionRow(record));
-      if (output.length === 0) return writer.write([end]);
+      const audit = [executionFinished(record, by)];
+      if (output.length === 0) return writer.write([end], audit);
       const values = { execution_id: record.id, events_json: JSON.stringify(output) };
-      return writer.write([end, insertOutput(values)]);
+      return writer.write([end, insertOutput(values)], audit);
     },
     async find(tenantId, id) {
       const row = await db

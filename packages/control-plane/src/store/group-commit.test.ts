@@ -9,6 +9,9 @@ import { test } from 'node:test';
 import { newApiKeyId, newTenantId } from '@caisson/protocol';
 import type { ExecutionId, TenantId } from '@caisson/protocol';
 import { sql } from 'kysely';
+import { findBreak } from '../audit/chain.ts';
+import { auditRepository } from './audit.ts';
+import { auditStatements } from './audit-rows.ts';
 import { openStore } from './database.ts';
 import { executionRepository } from './executions.ts';
 import { GroupCommit } from './group-commit.ts';
@@ -107,6 +110,7 @@ test('what is written in one turn is one commit, and a very long turn is a few',
       if (text === 'commit') commits.push(text);
       return prepare(text);
     },
+    trail: auditStatements(store.db),
     exclusively: (act) => act(),
   });
   const writeMany = (count: number) =>
@@ -204,6 +208,14 @@ test('what was told to be written outlives kill -9, and what had not ended is fo
     assert.equal(unfinished.has(id), state.status === 'running');
     assert.equal((await executions.output(id)).length, state.status === 'running' ? 0 : 1);
   }
+  const audit = auditRepository(store.db, store.writer);
+  const trail = await audit.list(tenantId, { limit: 100_000, before: undefined });
+  assert.equal(findBreak(trail.toReversed()), undefined);
+  const ended = rows.filter(({ state }) => state.status === 'succeeded').map(({ id }) => id);
+  const recorded = trail
+    .filter(({ action }) => action === 'execution.finished')
+    .map(({ subject }) => subject);
+  assert.deepEqual(recorded.toSorted(), ended.toSorted());
 });
 
 async function makeTenant(dataDir: string): Promise<TenantId> {

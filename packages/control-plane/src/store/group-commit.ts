@@ -1,5 +1,8 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { CompiledQuery } from 'kysely';
+import type { ChainEnd, NewAuditRecord } from '../audit/audit-record.ts';
+import { chained, CHAIN_START } from '../audit/chain.ts';
+import type { AuditStatements } from './audit-rows.ts';
 import type { Prepare } from './sqlite.ts';
 import type { Writer } from './writer.ts';
 
@@ -8,6 +11,7 @@ const MAX_BATCH = 256;
 
 interface PendingWrite {
   readonly statements: readonly CompiledQuery[];
+  readonly audit: readonly NewAuditRecord[];
   resolve(): void;
   reject(error: unknown): void;
 }
@@ -15,6 +19,7 @@ interface PendingWrite {
 export interface GroupCommitOptions {
   readonly database: DatabaseSync;
   readonly prepare: Prepare;
+  readonly trail: AuditStatements;
   /** Calls `act` when no transaction of others is open; rejects where the database is closed. */
   readonly exclusively: (act: () => Promise<void>) => Promise<void>;
 }
@@ -28,15 +33,17 @@ export class GroupCommit implements Writer {
   readonly #queue: PendingWrite[] = [];
   #scheduled = false;
   #closed = false;
+  /** Where the audit trail ends; it is read where this is not known. */
+  #chainEnd: ChainEnd | undefined;
 
   constructor(options: GroupCommitOptions) {
     this.#options = options;
   }
 
-  write(statements: readonly CompiledQuery[]): Promise<void> {
+  write(statements: readonly CompiledQuery[], audit: readonly NewAuditRecord[] = []): Promise<void> {
     if (this.#closed) return Promise.reject(new Error('the database is closed'));
     return new Promise((resolve, reject) => {
-      this.#queue.push({ statements, resolve, reject });
+      this.#queue.push({ statements, audit, resolve, reject });
       this.#schedule();
     });
   }
@@ -108,15 +115,30 @@ export class GroupCommit implements Writer {
     const { database } = this.#options;
     this.#run('begin');
     try {
-      for (const { statements } of batch) {
+      let end = this.#chainEnd;
+      for (const { statements, audit } of batch) {
         for (const { sql, parameters } of statements) this.#run(sql, parameters);
+        for (const record of audit) {
+          const next = chained(record, end ?? this.#readChainEnd());
+          const { sql, parameters } = this.#options.trail.insert(next);
+          this.#run(sql, parameters);
+          end = next;
+        }
       }
       this.#run('commit');
+      this.#chainEnd = end;
     } catch (error) {
+      this.#chainEnd = undefined;
       // After some errors, a full disk among them, SQLite has already done it.
       if (database.isTransaction) this.#run('rollback');
       throw error;
     }
+  }
+
+  #readChainEnd(): ChainEnd {
+    const { prepare, trail } = this.#options;
+    const [end] = prepare(trail.end.sql).all(trail.end.parameters) as ChainEnd[];
+    return end ?? CHAIN_START;
   }
 
   #run(sql: string, parameters: readonly unknown[] = []): void {

@@ -6,6 +6,7 @@ import type { Tables } from './tables.ts';
 /** By name, in the order of their names. One that was released is never edited; a change is a new one. */
 export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0001-initial': { up: initial },
+  '0002-audit-events': { up: auditEvents },
 };
 
 async function initial(db: Kysely<unknown>): Promise<void> {
@@ -103,4 +104,26 @@ async function initial(db: Kysely<unknown>): Promise<void> {
     .where(sql.ref('finished_at'), 'is', null)
     .execute();
   await schema.createIndex('idempotency_keys_by_age').on('idempotency_keys').column('created_at').execute();
+}
+
+async function auditEvents(db: Kysely<unknown>): Promise<void> {
+  const { schema } = db as Kysely<Tables>;
+  await schema
+    .createTable('audit_events')
+    .addColumn('sequence', 'integer', (column) => column.primaryKey())
+    .addColumn('at', 'bigint', (column) => column.notNull())
+    .addColumn('tenant_id', 'text', (column) => column.notNull())
+    .addColumn('principal', 'text', (column) => column.notNull())
+    .addColumn('action', 'text', (column) => column.notNull())
+    .addColumn('subject', 'text', (column) => column.notNull())
+    .addColumn('details_json', 'text', (column) => column.notNull())
+    .addColumn('previous_hash', 'text', (column) => column.notNull())
+    .addColumn('hash', 'text', (column) => column.notNull())
+    .execute();
+  await schema
+    .createIndex('audit_events_by_tenant')
+    .on('audit_events')
+    .columns(['tenant_id', 'sequence'])
+    .execute();
+  await schema.alterTable('executions').addColumn('submitted_by', 'text').execute();
 }

@@ -1,7 +1,12 @@
 import type { Kysely } from 'kysely';
 import type { Language, SessionId, SessionStatus, TenantId } from '@caisson/protocol';
+import type { Actor } from '../audit/audit-record.ts';
+import { sessionChanged } from '../audit/records.ts';
+import type { SessionAction } from '../audit/records.ts';
 import type { SessionRecord } from '../orchestrator/session-record.ts';
 import type { SessionsTable, Tables } from './tables.ts';
+import { transactionWriter } from './writer.ts';
+import type { Writer } from './writer.ts';
 
 export interface SessionFilter {
   readonly limit: number;
@@ -11,7 +16,11 @@ export interface SessionFilter {
 }
 
 export interface SessionRepository {
-  insert(record: SessionRecord): Promise<void>;
+  /** The audit trail tells of it in the same transaction, as with `change`. */
+  insert(record: SessionRecord, by: Actor): Promise<void>;
+  /** Writes what `action` of `by` has made of it. */
+  change(record: SessionRecord, action: SessionAction, by: Actor): Promise<void>;
+  /** Writes what came of it by itself: the sandbox is there. */
   update(record: SessionRecord): Promise<void>;
   find(tenantId: TenantId, id: SessionId): Promise<SessionRecord | undefined>;
   /** Newest first. */
@@ -20,19 +29,25 @@ export interface SessionRepository {
   live(): Promise<SessionRecord[]>;
 }
 
-export function sessionRepository(db: Kysely<Tables>): SessionRepository {
+export function sessionRepository(
+  db: Kysely<Tables>,
+  writer: Writer = transactionWriter(db),
+): SessionRepository {
+  const update = (record: SessionRecord) => {
+    const { status, reason, runtime, last_used_at, expires_at, terminated_at } = toRow(record);
+    return db
+      .updateTable('sessions')
+      .set({ status, reason, runtime, last_used_at, expires_at, terminated_at })
+      .where('id', '=', record.id)
+      .compile();
+  };
   return {
-    async insert(record) {
-      await db.insertInto('sessions').values(toRow(record)).execute();
+    insert(record, by) {
+      const row = db.insertInto('sessions').values(toRow(record)).compile();
+      return writer.write([row], [sessionChanged(record, 'session.created', by)]);
     },
-    async update(record) {
-      const { status, reason, runtime, last_used_at, expires_at, terminated_at } = toRow(record);
-      await db
-        .updateTable('sessions')
-        .set({ status, reason, runtime, last_used_at, expires_at, terminated_at })
-        .where('id', '=', record.id)
-        .execute();
-    },
+    change: (record, action, by) => writer.write([update(record)], [sessionChanged(record, action, by)]),
+    update: (record) => writer.write([update(record)]),
     async find(tenantId, id) {
       const row = await db
         .selectFrom('sessions')

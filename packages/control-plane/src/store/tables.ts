@@ -1,5 +1,6 @@
 import type {
   ApiKeyId,
+  AuditAction,
   ExecutionId,
   ExecutionReason,
   ExecutionStatus,
@@ -13,6 +14,7 @@ import type {
   SessionStatus,
   TenantId,
 } from '@caisson/protocol';
+import type { Actor } from '../audit/audit-record.ts';
 
 /** Times are milliseconds since 1970; `_json` columns hold JSON text; flags are 0 or 1. */
 export interface Tables {
@@ -22,6 +24,7 @@ export interface Tables {
   executions: ExecutionsTable;
   execution_outputs: ExecutionOutputsTable;
   idempotency_keys: IdempotencyKeysTable;
+  audit_events: AuditEventsTable;
 }
 
 interface TenantsTable {
@@ -72,6 +75,7 @@ export interface ExecutionsTable {
   isolation: Isolation | null;
   isolation_scope: IsolationScope | null;
   code_sha256: string;
+  submitted_by: ApiKeyId | null;
   /** Only while it waits and can be run without its caller: code and secrets are not kept longer. */
   request_json: string | null;
   created_at: number;
@@ -100,4 +104,17 @@ interface IdempotencyKeysTable {
   fingerprint: string;
   resource_id: string;
   created_at: number;
+}
+
+/** Rows are added, and never changed or removed; see `audit/chain.ts`. */
+export interface AuditEventsTable {
+  sequence: number;
+  at: number;
+  tenant_id: TenantId;
+  principal: Actor;
+  action: AuditAction;
+  subject: string;
+  details_json: string;
+  previous_hash: string;
+  hash: string;
 }

@@ -1,6 +1,9 @@
 import type { Kysely } from 'kysely';
 import type { ApiKeyId, TenantId } from '@caisson/protocol';
+import { apiKeyCreated, tenantCreated } from '../audit/records.ts';
 import type { Tables } from './tables.ts';
+import { transactionWriter } from './writer.ts';
+import type { Writer } from './writer.ts';
 
 export interface NewTenant {
   readonly id: TenantId;
@@ -24,31 +27,33 @@ export interface Principal {
 }
 
 export interface TenantRepository {
-  /** Adds a tenant together with its first key, both or neither. */
+  /** Adds a tenant together with its first key, and what the audit trail tells of it: all or nothing. */
   addTenant(tenant: NewTenant, key: NewApiKey): Promise<void>;
   hasKeys(): Promise<boolean>;
   findPrincipal(keyHash: string): Promise<Principal | undefined>;
 }
 
-export function tenantRepository(db: Kysely<Tables>): TenantRepository {
+export function tenantRepository(
+  db: Kysely<Tables>,
+  writer: Writer = transactionWriter(db),
+): TenantRepository {
   return {
-    async addTenant(tenant, key) {
-      await db.transaction().execute(async (transaction) => {
-        await transaction
-          .insertInto('tenants')
-          .values({ id: tenant.id, name: tenant.name, created_at: tenant.createdAt })
-          .execute();
-        await transaction
-          .insertInto('api_keys')
-          .values({
-            id: key.id,
-            tenant_id: key.tenantId,
-            name: key.name,
-            hash: key.hash,
-            created_at: key.createdAt,
-          })
-          .execute();
-      });
+    addTenant(tenant, key) {
+      const insertTenant = db
+        .insertInto('tenants')
+        .values({ id: tenant.id, name: tenant.name, created_at: tenant.createdAt })
+        .compile();
+      const insertKey = db
+        .insertInto('api_keys')
+        .values({
+          id: key.id,
+          tenant_id: key.tenantId,
+          name: key.name,
+          hash: key.hash,
+          created_at: key.createdAt,
+        })
+        .compile();
+      return writer.write([insertTenant, insertKey], [tenantCreated(tenant), apiKeyCreated(key)]);
     },
     async hasKeys() {
       return (await db.selectFrom('api_keys').select('id').limit(1).executeTakeFirst()) !== undefined;

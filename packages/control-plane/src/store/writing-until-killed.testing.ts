@@ -1,4 +1,4 @@
-import { newExecutionId } from '@caisson/protocol';
+import { newExecutionId, SYSTEM } from '@caisson/protocol';
 import type { TenantId } from '@caisson/protocol';
 import { advance, queuedExecution } from '../orchestrator/execution-record.ts';
 import { openStore } from './database.ts';
@@ -17,6 +17,7 @@ async function execute(index: number): Promise<void> {
     language: 'python',
     templateId: 'python',
     codeSha256: '0'.repeat(64),
+    submittedBy: null,
     createdAt: Date.now(),
   });
   const running = advance(queued, { type: 'dispatched' }, Date.now());
@@ -25,7 +26,7 @@ async function execute(index: number): Promise<void> {
   process.send?.({ id: queued.id, state: 'running' });
   const ended = advance(running, { type: 'succeeded' }, Date.now());
   if (index % 2 === 0 || ended === undefined) return;
-  await store.finish(ended, [{ type: 'stdout', text: `${index}\n` }]);
+  await store.finish(ended, [{ type: 'stdout', text: `${index}\n` }], SYSTEM);
   process.send?.({ id: queued.id, state: 'succeeded' });
 }
 

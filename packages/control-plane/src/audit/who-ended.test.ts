@@ -1,0 +1,33 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { newApiKeyId, SYSTEM } from '@caisson/protocol';
+import type { ExecutionReason } from '@caisson/protocol';
+import { whoEnded } from './who-ended.ts';
+
+const submitter = newApiKeyId();
+const canceller = newApiKeyId();
+
+const CASES: readonly (readonly [ExecutionReason | null, string])[] = [
+  [null, submitter],
+  ['exception', submitter],
+  ['exit_code', submitter],
+  ['out_of_memory', submitter],
+  ['kernel_crashed', submitter],
+  ['cancelled', canceller],
+  ['session_terminated', canceller],
+  ['timeout', SYSTEM],
+  ['sandbox_lost', SYSTEM],
+  ['sandbox_unavailable', SYSTEM],
+];
+
+test('the end is put down to whoever brought it about, also where another asked for it too late', () => {
+  for (const [reason, who] of CASES) {
+    assert.equal(whoEnded(reason, submitter, canceller), who, String(reason));
+  }
+});
+
+test('where nobody is known, it was the server', () => {
+  assert.equal(whoEnded('shutdown', submitter, SYSTEM), SYSTEM);
+  assert.equal(whoEnded('cancelled', submitter, undefined), SYSTEM);
+  assert.equal(whoEnded(null, null, undefined), SYSTEM);
+});
