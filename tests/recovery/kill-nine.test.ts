@@ -9,6 +9,15 @@ interface Execution {
   reason: string | null;
 }
 
+interface AuditEvent {
+  sequence: number;
+  principal: string;
+  action: string;
+  subject: string;
+  previous_hash: string;
+  hash: string;
+}
+
 const EXECUTIONS = 20;
 const SLEEP =
   'import subprocess, time\nsubprocess.Popen(["sleep", "600"], start_new_session=True)\ntime.sleep(600)';
@@ -66,6 +75,7 @@ test('kill -9 of the server during 20 executions: the next start ends them with 
     const all = await Promise.all(started.map(async (id) => statusOf(second, id)));
     return all.every(({ status }) => status === 'failed' || status === 'cancelled');
   });
+  await checkTrail(second, started);
   assert.deepEqual(
     leftoversOf(home.stateDirectory, instance).filter((line) => line.includes(instance)),
     [],
@@ -74,6 +84,20 @@ test('kill -9 of the server during 20 executions: the next start ends them with 
   assert.equal(await second.stop(), 0);
   assert.deepEqual(leftoversOf(home.stateDirectory, secondInstance), []);
 });
+
+/** Each execution has ended once in the trail, and the chain goes on over the crash. */
+async function checkTrail(server: Server, executions: readonly string[]): Promise<void> {
+  const { body } = await server.call<{ items: AuditEvent[] }>('GET', '/api/v1/audit?limit=1000');
+  const trail = body.items.toReversed();
+  for (const [index, event] of trail.entries()) {
+    assert.equal(event.sequence, index + 1);
+    assert.equal(event.previous_hash, trail[index - 1]?.hash ?? '0'.repeat(64));
+  }
+  const ended = trail.filter(({ action }) => action === 'execution.finished').map(({ subject }) => subject);
+  assert.deepEqual(ended.toSorted(), executions.toSorted());
+  const sessionEnd = trail.find(({ action }) => action === 'session.terminated');
+  assert.equal(sessionEnd?.principal, 'system');
+}
 
 test('SIGTERM ends what runs with the reason shutdown and leaves nothing', async () => {
   using home = makeServerHome();

@@ -20,6 +20,7 @@ export async function registerOpenApi(api: Api, version: string): Promise<void> 
         { name: 'sessions', description: 'Sandboxes that keep their state' },
         { name: 'executions', description: 'What ran, and what came of it' },
         { name: 'files', description: 'Files of the workspace of a session' },
+        { name: 'audit', description: 'Who did what' },
         { name: 'health', description: 'How the server is' },
       ],
       components: { securitySchemes: { apiKey: { type: 'http', scheme: 'bearer' } } },

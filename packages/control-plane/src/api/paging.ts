@@ -18,8 +18,20 @@ export function keyOfCursor(cursor: string | undefined): string | undefined {
   if (cursor === undefined) return undefined;
   const key = Buffer.from(cursor, 'base64url').toString('utf8');
   if (cursor !== '' && toCursor(key) === cursor) return key;
+  throw notACursor();
+}
+
+/** The same for a list whose keys are whole numbers. */
+export function numberOfCursor(cursor: string | undefined): number | undefined {
+  const key = keyOfCursor(cursor);
+  if (key === undefined) return undefined;
+  if (/^\d{1,15}$/.test(key)) return Number(key);
+  throw notACursor();
+}
+
+function notACursor(): CaissonError {
   const message = 'must be the "next_cursor" of an earlier page';
-  throw new CaissonError('validation_failed', { fields: [{ field: 'cursor', message }] });
+  return new CaissonError('validation_failed', { fields: [{ field: 'cursor', message }] });
 }
 
 function toCursor(key: string): string {

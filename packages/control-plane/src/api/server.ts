@@ -11,6 +11,7 @@ import type {
 import type { IncomingMessage } from 'node:http';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { Principal } from '../store/tenants.ts';
+import { auditRoute } from './audit.ts';
 import { answerClientError } from './client-errors.ts';
 import { executionRoutes } from './executions.ts';
 import { fileRoutes } from './files.ts';
@@ -99,6 +100,7 @@ export async function buildServer(services: Services): Promise<Api> {
         jobRoutes(v1, services);
         sessionRoutes(v1, services);
         executionRoutes(v1, services);
+        auditRoute(v1, services);
         await fileRoutes(v1, services);
         await uploadRoute(v1, services);
       },

@@ -1,0 +1,28 @@
+import { auditList, pageQuery } from '@caisson/protocol';
+import { auditEventOf } from '../audit/chain.ts';
+import { problems } from './answers.ts';
+import { numberOfCursor, pageOf } from './paging.ts';
+import type { Api } from './server.ts';
+import type { Services } from './services.ts';
+
+export function auditRoute(api: Api, { audit }: Services): void {
+  api.route({
+    method: 'GET',
+    url: '/audit',
+    schema: {
+      summary: 'Read the audit trail of the tenant, newest first',
+      description:
+        'Who did what, each event with its place in the chain of hashes over the events of all tenants. Every key of ' +
+        'the tenant may read it.',
+      tags: ['audit'],
+      querystring: pageQuery,
+      response: { 200: auditList, ...problems },
+    },
+    handler: async (request) => {
+      const { limit, cursor } = request.query;
+      const filter = { limit: limit + 1, before: numberOfCursor(cursor) };
+      const records = await audit.list(request.principal.tenantId, filter);
+      return pageOf(records, limit, ({ sequence }) => String(sequence), auditEventOf);
+    },
+  });
+}
