@@ -16,10 +16,11 @@ for event in reversed(json.load(sys.stdin)["items"]):
     place = event["sequence"]
     if hash_of(event) != event["hash"]:
         sys.exit(f"{place}: it was changed")
-    # Between two events of one tenant there may be events of others, which this tenant cannot see.
-    if last and place == last["sequence"] + 1 and event["previous_hash"] != last["hash"]:
+    if last and place != last["sequence"] + 1:
+        sys.exit(f"{place}: one is missing before it, or it is out of place")
+    before = last["hash"] if last else "0" * 64
+    # The first of a page goes on from one that is not there.
+    if (last or place == 1) and event["previous_hash"] != before:
         sys.exit(f"{place}: the one before was replaced")
-    if last and place <= last["sequence"]:
-        sys.exit(f"{place}: it is out of place")
     last = event
 print(f"whole up to {last['sequence']}: {last['hash']}" if last else "no events")

@@ -12,8 +12,8 @@ export function auditRoute(api: Api, { audit }: Services): void {
     schema: {
       summary: 'Read the audit trail of the tenant, newest first',
       description:
-        'Who did what, each event with its place in the chain of hashes over the events of all tenants. Every key of ' +
-        'the tenant may read it.',
+        'Who did what, each event with its place in the chain of hashes over the events of the tenant. Every key of it ' +
+        'may read them.',
       tags: ['audit'],
       querystring: pageQuery,
       response: { 200: auditList, ...problems },

@@ -15,7 +15,7 @@ export interface NewAuditRecord {
   readonly details: Readonly<Record<string, string | number | null>>;
 }
 
-/** The end of a chain: what the next record goes on from. */
+/** The end of a tenant's chain: what its next record goes on from. */
 export interface ChainEnd {
   readonly sequence: number;
   readonly hash: string;

@@ -3,7 +3,7 @@ import type { AuditEvent } from '@caisson/protocol';
 import { rfc3339 } from '../orchestrator/execution-view.ts';
 import type { AuditRecord, ChainEnd, NewAuditRecord } from './audit-record.ts';
 
-/** What the first record goes on from. */
+/** What the first record of a tenant goes on from. */
 export const CHAIN_START: ChainEnd = { sequence: 0, hash: '0'.repeat(64) };
 
 /** Gives a record its place behind `end`. */
@@ -25,7 +25,7 @@ export interface ChainBreak {
 }
 
 /**
- * Where `records`, oldest first, are not what was once written one after another behind `end`; `undefined` if they are.
+ * Where `records` of one tenant, oldest first, are not what was once written one after another behind `end`; `undefined` if they are.
  * That the newest are missing, or that all from some place on were written anew, shows only against a hash kept elsewhere.
  */
 export function findBreak(records: Iterable<AuditRecord>, end = CHAIN_START): ChainBreak | undefined {

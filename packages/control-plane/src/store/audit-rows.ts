@@ -1,3 +1,4 @@
+import type { TenantId } from '@caisson/protocol';
 import { sql } from 'kysely';
 import type { CompiledQuery, Kysely } from 'kysely';
 import type { AuditRecord, ChainEnd } from '../audit/audit-record.ts';
@@ -6,8 +7,8 @@ import type { AuditEventsTable, Tables } from './tables.ts';
 
 /** How a `Writer` adds to the trail. */
 export interface AuditStatements {
-  /** Where the trail ends; no row where it is empty. */
-  readonly end: CompiledQuery<ChainEnd>;
+  /** Where the trail of a tenant ends; no row where it is empty. */
+  end(tenantId: TenantId): CompiledQuery;
   insert(record: AuditRecord): CompiledQuery;
 }
 
@@ -25,14 +26,17 @@ export function auditStatements(db: Kysely<Tables>): AuditStatements {
       hash: value('hash'),
     }),
   );
-  return {
-    end: db
+  const end = prepareQuery<Pick<AuditEventsTable, 'tenant_id'>>((value) =>
+    db
       .selectFrom('audit_events')
-      .select(['sequence', 'hash'])
+      .select(['sequence', 'hash'] satisfies (keyof ChainEnd)[])
+      .where('tenant_id', '=', value('tenant_id'))
       .orderBy('sequence', 'desc')
       // As a parameter it would make SQLite prepare the statement anew each time.
-      .limit(sql.lit(1))
-      .compile(),
+      .limit(sql.lit(1)),
+  );
+  return {
+    end: (tenantId) => end({ tenant_id: tenantId }),
     insert: (record) => insert(toAuditRow(record)),
   };
 }

@@ -1,4 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
+import type { TenantId } from '@caisson/protocol';
 import type { CompiledQuery } from 'kysely';
 import type { ChainEnd, NewAuditRecord } from '../audit/audit-record.ts';
 import { chained, CHAIN_START } from '../audit/chain.ts';
@@ -8,6 +9,8 @@ import type { Writer } from './writer.ts';
 
 /** Some milliseconds of work: the event loop is not kept longer at a time. */
 const MAX_BATCH = 256;
+/** Some 200 bytes each. */
+const MAX_CHAIN_ENDS = 10_000;
 
 interface PendingWrite {
   readonly statements: readonly CompiledQuery[];
@@ -33,8 +36,8 @@ export class GroupCommit implements Writer {
   readonly #queue: PendingWrite[] = [];
   #scheduled = false;
   #closed = false;
-  /** Where the audit trail ends; it is read where this is not known. */
-  #chainEnd: ChainEnd | undefined;
+  /** Where the audit trails of tenants end; it is read where it is not known. */
+  readonly #chainEnds = new Map<TenantId, ChainEnd>();
 
   constructor(options: GroupCommitOptions) {
     this.#options = options;
@@ -115,30 +118,32 @@ export class GroupCommit implements Writer {
     const { database } = this.#options;
     this.#run('begin');
     try {
-      let end = this.#chainEnd;
       for (const { statements, audit } of batch) {
         for (const { sql, parameters } of statements) this.#run(sql, parameters);
-        for (const record of audit) {
-          const next = chained(record, end ?? this.#readChainEnd());
-          const { sql, parameters } = this.#options.trail.insert(next);
-          this.#run(sql, parameters);
-          end = next;
-        }
+        for (const record of audit) this.#record(record);
       }
       this.#run('commit');
-      this.#chainEnd = end;
     } catch (error) {
-      this.#chainEnd = undefined;
+      this.#chainEnds.clear();
       // After some errors, a full disk among them, SQLite has already done it.
       if (database.isTransaction) this.#run('rollback');
       throw error;
     }
   }
 
-  #readChainEnd(): ChainEnd {
-    const { prepare, trail } = this.#options;
-    const [end] = prepare(trail.end.sql).all(trail.end.parameters) as ChainEnd[];
-    return end ?? CHAIN_START;
+  #record(record: NewAuditRecord): void {
+    const { tenantId } = record;
+    const next = chained(record, this.#chainEnds.get(tenantId) ?? this.#readChainEnd(tenantId));
+    const { sql, parameters } = this.#options.trail.insert(next);
+    this.#run(sql, parameters);
+    if (this.#chainEnds.size >= MAX_CHAIN_ENDS) this.#chainEnds.clear();
+    this.#chainEnds.set(tenantId, { sequence: next.sequence, hash: next.hash });
+  }
+
+  #readChainEnd(tenantId: TenantId): ChainEnd {
+    const { sql, parameters } = this.#options.trail.end(tenantId);
+    const [end = CHAIN_START] = this.#options.prepare(sql).all(parameters) as ChainEnd[];
+    return end;
   }
 
   #run(sql: string, parameters: readonly unknown[] = []): void {

@@ -110,20 +110,16 @@ async function auditEvents(db: Kysely<unknown>): Promise<void> {
   const { schema } = db as Kysely<Tables>;
   await schema
     .createTable('audit_events')
-    .addColumn('sequence', 'integer', (column) => column.primaryKey())
-    .addColumn('at', 'bigint', (column) => column.notNull())
     .addColumn('tenant_id', 'text', (column) => column.notNull())
+    .addColumn('sequence', 'integer', (column) => column.notNull())
+    .addColumn('at', 'bigint', (column) => column.notNull())
     .addColumn('principal', 'text', (column) => column.notNull())
     .addColumn('action', 'text', (column) => column.notNull())
     .addColumn('subject', 'text', (column) => column.notNull())
     .addColumn('details_json', 'text', (column) => column.notNull())
     .addColumn('previous_hash', 'text', (column) => column.notNull())
     .addColumn('hash', 'text', (column) => column.notNull())
-    .execute();
-  await schema
-    .createIndex('audit_events_by_tenant')
-    .on('audit_events')
-    .columns(['tenant_id', 'sequence'])
+    .addPrimaryKeyConstraint('audit_events_in_order', ['tenant_id', 'sequence'])
     .execute();
   await schema.alterTable('executions').addColumn('submitted_by', 'text').execute();
 }

@@ -1,5 +1,5 @@
 import type { CompiledQuery, Kysely } from 'kysely';
-import type { NewAuditRecord } from '../audit/audit-record.ts';
+import type { ChainEnd, NewAuditRecord } from '../audit/audit-record.ts';
 import { chained, CHAIN_START } from '../audit/chain.ts';
 import { auditStatements } from './audit-rows.ts';
 import type { Tables } from './tables.ts';
@@ -7,8 +7,9 @@ import type { Tables } from './tables.ts';
 /** Where repositories send what they write on the hot path: a database may bring writes of many callers together. */
 export interface Writer {
   /**
-   * Runs all of `statements` in their order and adds `audit` to the audit trail, or does none of it; resolves once it is
-   * committed. Rejects with what the database says, and then nothing of it is written. What other callers write neither fails nor waits because of it.
+   * Runs all of `statements` in their order and adds `audit` to the audit trails, or does none of it; resolves once it is
+   * committed. Rejects with what the database says, and then nothing of it is written. What other callers write neither fails
+   * nor waits because of it.
    * Of two calls, the second is sure to come after the first only where it waited for it.
    */
   write(statements: readonly CompiledQuery[], audit?: readonly NewAuditRecord[]): Promise<void>;
@@ -21,12 +22,10 @@ export function transactionWriter(db: Kysely<Tables>): Writer {
     write: (statements, audit = []) =>
       db.transaction().execute(async (transaction) => {
         for (const statement of statements) await transaction.executeQuery(statement);
-        if (audit.length === 0) return;
-        let end = (await transaction.executeQuery(trail.end)).rows[0] ?? CHAIN_START;
         for (const record of audit) {
-          const next = chained(record, end);
-          await transaction.executeQuery(trail.insert(next));
-          end = next;
+          const { rows } = await transaction.executeQuery(trail.end(record.tenantId));
+          const [end = CHAIN_START] = rows as ChainEnd[];
+          await transaction.executeQuery(trail.insert(chained(record, end)));
         }
       }),
   };

@@ -23,7 +23,7 @@ const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 
 export const auditEvent = z
   .object({
-    sequence: z.int().min(1).meta({ description: 'Counts the events of all tenants, without a gap' }),
+    sequence: z.int().min(1).meta({ description: 'Counts the events of the tenant, without a gap' }),
     at: timestamp,
     tenant_id: tenantId,
     principal: z
@@ -34,7 +34,9 @@ export const auditEvent = z
     details: z
       .record(z.string(), z.union([z.string(), z.number(), z.null()]))
       .meta({ description: 'More, by action; never code, output or secrets' }),
-    previous_hash: sha256.meta({ description: '`hash` of the event before, of whichever tenant' }),
+    previous_hash: sha256.meta({
+      description: '`hash` of the event of the tenant before; 64 zeros for its first',
+    }),
     hash: sha256.meta({ description: 'SHA-256 of the canonical JSON (RFC 8785) of the rest of this event' }),
   })
   .meta({ id: 'AuditEvent' });
