@@ -4,9 +4,11 @@ import type { Cgroup, CgroupFiles } from './cgroup.ts';
 
 /** More than any file has that counts something; the kernel tells each whole in one read. */
 const MAX_FILE_BYTES = 16 * 1024;
+/** Of all: what is read is text before anything else is read. */
+const BUFFER = Buffer.allocUnsafeSlow(MAX_FILE_BYTES);
 
 /**
- * The files of a cgroup that one job after another asks for: each stays open from its first use on. To walk to such a file
+ * The files of a cgroup that one job or step after another asks for: each stays open from its first use on. To walk to such a file
  * by its path costs several times what the kernel needs to tell what is in it.
  */
 export class OpenCgroup implements CgroupFiles, Disposable {
@@ -14,7 +16,6 @@ export class OpenCgroup implements CgroupFiles, Disposable {
   readonly #cgroup: Cgroup;
   readonly #readable = new Map<string, number>();
   readonly #writable = new Map<string, number>();
-  readonly #buffer = Buffer.allocUnsafe(MAX_FILE_BYTES);
   #disposed = false;
 
   constructor(cgroup: Cgroup) {
@@ -26,7 +27,7 @@ export class OpenCgroup implements CgroupFiles, Disposable {
     try {
       const fd = this.#open(this.#readable, controller, name, constants.O_RDONLY);
       if (fd === undefined) return undefined;
-      return this.#buffer.toString('latin1', 0, readSync(fd, this.#buffer, 0, MAX_FILE_BYTES, 0));
+      return BUFFER.toString('latin1', 0, readSync(fd, BUFFER, 0, MAX_FILE_BYTES, 0));
     } catch (error) {
       if (isGone(error)) return undefined;
       throw error;

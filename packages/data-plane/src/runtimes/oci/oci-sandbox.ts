@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { RuntimeName } from '@caisson/protocol';
 import { createWorkspaceFiles, SessionEngine } from '@caisson/session-agent';
 import { CgroupUsageMeter, readMemory } from '../../limits/cgroup-usage.ts';
+import { OpenCgroup } from '../../limits/open-cgroup.ts';
 import { setSandboxWeight } from '../../limits/sandbox-weight.ts';
 import { mountWorkspace } from '../../workspaces/workspace.ts';
 import type { Sandbox, SandboxSpec } from '../runtime.ts';
@@ -57,9 +58,10 @@ export async function createOciSandbox(
     host,
   );
   const workspace = host.mountNamespace.resolve(join(directory, 'workspace'));
+  const counters = cleanup.use(new OpenCgroup(cgroup));
   const agent = new SessionEngine({
     spawner,
-    meter: new CgroupUsageMeter(cgroup, resources.memoryBytes),
+    meter: new CgroupUsageMeter(counters, resources.memoryBytes),
     files: createWorkspaceFiles({ root: workspace, owner }),
     memoryLimitBytes: resources.memoryBytes,
   });
