@@ -55,6 +55,36 @@ site.main = main`);
     assert.equal(stdout, 'set() True True True\n');
   });
 
+  for (const [definition, given] of [
+    ['def handler(event): return 1', 1],
+    ['def handler(event, context): return 2', 2],
+    ['def handler(event, context=None): return 1 if context is None else 2', 2],
+    ['def handler(event, context, more=0): return 2', 2],
+    ['def handler(*both): return len(both)', 2],
+    ['def handler(event, *, option=0): return 1', 1],
+    ['def handler(event, context, *, option=0): return 2', 2],
+    ['handler = lambda event, /: 1', 1],
+    ['import functools\nhandler = functools.partial(lambda one, event: 1, 1)', 1],
+    [
+      'import functools\ndef inner(event): return 1\n@functools.wraps(inner)\ndef handler(*both): return len(both)',
+      1,
+    ],
+    ['class Handler:\n  def __call__(self, event, context): return 2\nhandler = Handler()', 2],
+  ] as const) {
+    test(`a handler is given as much as it takes: ${definition}`, async () => {
+      await using session = new TestSession('python');
+      assert.equal((await session.run(definition)).outcome.returnValue, given);
+    });
+  }
+
+  test('a common handler imports nothing large', async () => {
+    await using session = new TestSession('python');
+    const { outcome } = await session.run(
+      'import sys\ndef handler(event, context): return "inspect" in sys.modules',
+    );
+    assert.equal(outcome.returnValue, false);
+  });
+
   for (const [value, problem] of [
     ['{"a": [{1}]}', /return_value\['a'\]\[0\] is of type set/],
     ['float("nan")', /nan/],

@@ -7,6 +7,8 @@ from caisson_kernel.code import run_coroutine
 from caisson_kernel.json_value import check_json
 
 MAX_RETURN_VALUE = 8 * 1024 * 1024
+# `inspect.CO_VARARGS`
+VARIABLE_ARGUMENTS = 0x04
 
 
 class Context:
@@ -44,6 +46,17 @@ async def wait_for(awaitable):
 
 
 def takes_context(handler):
+    """Whether it can be called with two arguments. Told without `inspect`, which takes longer to import than most jobs run."""
+    if type(handler) is not type(takes_context) or handler.__dict__:
+        return takes_two(handler)
+    code = handler.__code__
+    required = code.co_argcount - len(handler.__defaults__ or ())
+    has_room = code.co_argcount >= 2 or bool(code.co_flags & VARIABLE_ARGUMENTS)
+    return has_room and required <= 2 and code.co_kwonlyargcount == len(handler.__kwdefaults__ or ())
+
+
+def takes_two(handler):
+    """The same for what is no common function, or is a decorated one."""
     import inspect
 
     try:
