@@ -8,14 +8,28 @@ export interface Interrupts extends Disposable {
   readonly received: InterruptSignal | undefined;
 }
 
-/** The first interrupt asks for an orderly end, the second ends the process at once. */
-export function watchForInterrupts(context: Pick<Context, 'watchInterrupts' | 'exit'>): Interrupts {
+/** What comes so soon after the first is its echo: `make`, for one, passes on what its whole process group has got already. */
+const ECHO_MS = 500;
+
+/**
+ * The first interrupt asks for an orderly end, a later one ends the process at once.
+ * @param nowMs a clock that never goes back
+ */
+export function watchForInterrupts(
+  context: Pick<Context, 'watchInterrupts' | 'exit'>,
+  nowMs = () => performance.now(),
+): Interrupts {
   const abort = new AbortController();
   let received: InterruptSignal | undefined;
+  let receivedMs = 0;
   const watch = context.watchInterrupts((signal) => {
-    if (received !== undefined) context.exit(exitCodeOfSignal(signal));
-    received = signal;
-    abort.abort();
+    if (received === undefined) {
+      received = signal;
+      receivedMs = nowMs();
+      abort.abort();
+    } else if (nowMs() - receivedMs > ECHO_MS) {
+      context.exit(exitCodeOfSignal(signal));
+    }
   });
   return {
     signal: abort.signal,
