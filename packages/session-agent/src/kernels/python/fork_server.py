@@ -1,4 +1,7 @@
-"""Forks cells, each of which runs the kernel for one job. `python3 -I -S -u -X utf8 fork_server.py CONFIG`, see `server.py`."""
+"""Forks cells, each of which runs the kernel for one job: `python3 -I -S -u -X utf8 fork_server.py CONFIG`.
+
+CONFIG is described in `caisson_fork_server/server.py`.
+"""
 
 import sys
 

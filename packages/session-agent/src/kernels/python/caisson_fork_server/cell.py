@@ -1,7 +1,7 @@
 """A child of the server from its fork to the moment where the kernel takes over.
 
-A page that a child writes to is copied first, and to use an object is to write to it. So what can be done before the fork is done there,
-and the rest by short ways: all in all a cell copies some hundred pages, and that is most of what it costs.
+A page that a child writes to is copied first, and to use an object is to write to it: the pages are most of what a cell costs. So
+what can be done before the fork is done there, and the rest by short ways.
 """
 
 import os

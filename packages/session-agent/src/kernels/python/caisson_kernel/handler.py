@@ -46,7 +46,7 @@ async def wait_for(awaitable):
 
 
 def takes_context(handler):
-    """Whether it can be called with two arguments. Told without `inspect`, which takes longer to import than most jobs run."""
+    """Whether two arguments can be given. Without `inspect`, which takes longer to import than most jobs run."""
     if type(handler) is not type(takes_context) or handler.__dict__:
         return takes_two(handler)
     code = handler.__code__

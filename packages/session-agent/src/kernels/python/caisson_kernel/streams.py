@@ -7,7 +7,7 @@ import sys
 
 class Streams:
     def __init__(self, stdout, stderr, no_input):
-        """Descriptors of copies, for the code may close or redirect its own, and of what is read where there is no input."""
+        """Descriptors: two copies, for the code may close or redirect its own, and what is read where there is no input."""
         self._outputs = {1: stdout, 2: stderr}
         self._no_input = no_input
         self._stdin_used = False
