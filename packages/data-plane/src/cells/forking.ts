@@ -11,7 +11,8 @@ import type { Gone } from './frames.ts';
 import { MAX_LINE_BYTES, readLines } from './lines.ts';
 import type { Slot, Slots } from './slots.ts';
 
-const FORK_TIMEOUT_MS = 10_000;
+/** Generous: what is late costs the runner, with all the jobs in it. */
+const FORK_TIMEOUT_MS = 30_000;
 /** From the kill of a cell to its end: beyond, the runner is not to be trusted any more. */
 const KILL_TIMEOUT_MS = 10_000;
 
