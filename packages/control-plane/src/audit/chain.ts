@@ -25,8 +25,8 @@ export interface ChainBreak {
 }
 
 /**
- * Where `records` of one tenant, oldest first, are not what was once written one after another behind `end`; `undefined` if they are.
- * That the newest are missing, or that all from some place on were written anew, shows only against a hash kept elsewhere.
+ * Where `records` of one tenant, oldest first, are not what was once written one after another behind `end`; `undefined` if
+ * they are. That the newest are missing, or that all from some place on were written anew, shows only against a hash kept elsewhere.
  */
 export function findBreak(records: Iterable<AuditRecord>, end = CHAIN_START): ChainBreak | undefined {
   let last = end;

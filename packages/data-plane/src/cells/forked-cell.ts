@@ -1,8 +1,8 @@
 import { closeSync, constants, fstatSync, openSync } from 'node:fs';
 import { Socket } from 'node:net';
-import { constants as osConstants } from 'node:os';
 import type { ProcessExit } from '@caisson/session-agent';
 import type { CgroupUsageMeter } from '../limits/cgroup-usage.ts';
+import { signalName } from '../signal-name.ts';
 import { DirectSocket } from './direct-socket.ts';
 import type { Cell, CellSpec } from './fork-server.ts';
 import type { CellHello, Gone, PipeEnd } from './frames.ts';
@@ -108,11 +108,9 @@ function openPipe(process: string, { fd, inode }: PipeEnd, buffer: Uint8Array): 
   );
 }
 
-const SIGNAL_NAMES = new Map(Object.entries(osConstants.signals).map(([name, number]) => [number, name]));
-
 /** A status of wait(2): the signal in the lowest seven bits, the exit code in the eight above that one and a flag. */
 function exitOf(status: number): ProcessExit {
   const number = status & 0x7f;
   if (number === 0) return { exitCode: (status >> 8) & 0xff, signal: null };
-  return { exitCode: null, signal: (SIGNAL_NAMES.get(number) ?? 'SIGKILL') as NodeJS.Signals };
+  return { exitCode: null, signal: signalName(number) ?? 'SIGKILL' };
 }

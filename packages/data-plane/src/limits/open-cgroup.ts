@@ -8,8 +8,8 @@ const MAX_FILE_BYTES = 16 * 1024;
 const BUFFER = Buffer.allocUnsafeSlow(MAX_FILE_BYTES);
 
 /**
- * The files of a cgroup that one job or step after another asks for: each stays open from its first use on. To walk to such a file
- * by its path costs several times what the kernel needs to tell what is in it.
+ * The files of a cgroup that one job or step after another asks for: each stays open from its first use on. To walk to such a
+ * file by its path costs several times what the kernel needs to tell what is in it.
  */
 export class OpenCgroup implements CgroupFiles, Disposable {
   readonly isV2: boolean;

@@ -25,11 +25,9 @@ export class Askers {
     const holder = holderOf(request);
     this.#askers.delete(holder);
     this.#askers.set(holder, { askedAtMs: nowMs, limit: request.quota.limit });
-    if (this.#askers.size <= MOST_REMEMBERED) return;
-    for (const longestSilent of this.#askers.keys()) {
+    const [longestSilent] = this.#askers.keys();
+    if (this.#askers.size > MOST_REMEMBERED && longestSilent !== undefined)
       this.#askers.delete(longestSilent);
-      return;
-    }
   }
 
   /** How many more all who asked since `sinceMs` could take, each by the quota it asked with last. */

@@ -1,10 +1,10 @@
-"""Holds the mount namespace of a data plane: makes and ends mounts in it, and starts programs in it,
-with pipes that it makes as well.
+"""Holds the mount namespace of a data plane: makes mounts and pipes in it, and starts programs in it.
 
-For this small process both take far less time than for the large one that it works for, which would have to copy its page
+For this small process that takes far less time than for the large one that it works for, which would have to copy its page
 tables for each program, and to start a second one only to get here.
 
-Arguments: a directory, which gets a file system in memory; how many mount points to leave out, and these; then pairs of a source and a target to bind, read-only.
+Arguments: a directory, which gets a file system in memory; how many mount points to leave out, and these; then pairs of a
+source and a target to bind, read-only.
 Standard input, lines of JSON, each with an `id` of the asker's choice; when it closes, this process ends.
   {"mount": path, "options": [...]}, {"unmount": path}, {"fifos": [path, ...]}, {"start": program}, {"kill": true} for a
   program by its id

@@ -1,5 +1,4 @@
 import { closeSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { constants } from 'node:os';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import type { Resources } from '@caisson/protocol';
@@ -14,6 +13,7 @@ import type {
 } from '@caisson/session-agent';
 import type { Cgroup } from '../../limits/cgroup.ts';
 import { sendSignal } from '../../limits/cgroup.ts';
+import { signalName } from '../../signal-name.ts';
 import { killTree } from './kill-tree.ts';
 import type { Program } from './mount-namespace.ts';
 import type { OciHost } from './oci-host.ts';
@@ -177,9 +177,4 @@ class OciProcess implements SpawnedProcess {
 function fromStatus(status: number): ProcessExit {
   const signal = signalName(status - 128);
   return signal === undefined ? { exitCode: status, signal: null } : { exitCode: null, signal };
-}
-
-function signalName(number: number): NodeJS.Signals | undefined {
-  return Object.entries(constants.signals).find(([, each]) => each === number)?.[0] as
-    NodeJS.Signals | undefined;
 }
