@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import {
   executionResult,
+  jsonTextOf,
   newApiKeyId,
   newExecutionId,
   newSandboxId,
@@ -202,7 +203,7 @@ test('after a crash, what ran has ended as lost, and what waited without its cal
       timeoutMs: 1000,
       env: {},
       stdin: null,
-      event: {},
+      event: jsonTextOf({}),
       outputLimitBytes: 1024,
     },
     sandbox: {

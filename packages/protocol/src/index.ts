@@ -22,6 +22,8 @@ export {
 export * from './ids.ts';
 export * from './isolation.ts';
 export * from './json.ts';
+export * from './json-scanner.ts';
+export * from './json-text.ts';
 export * from './languages.ts';
 export * from './ports/agent.ts';
 export * from './ports/cancellation.ts';

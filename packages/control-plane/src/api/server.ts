@@ -10,6 +10,7 @@ import type {
 } from 'fastify';
 import type { IncomingMessage } from 'node:http';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
+import { writeJson } from '../orchestrator/embedded-json.ts';
 import type { Principal } from '../store/tenants.ts';
 import { auditRoute } from './audit.ts';
 import { answerClientError } from './client-errors.ts';
@@ -83,7 +84,7 @@ export async function buildServer(services: Services): Promise<Api> {
   });
   api.setValidatorCompiler(compileValidator);
   // The handlers' types say that an answer is what its schema says; to check it again costs more than the answer.
-  api.setSerializerCompiler(() => JSON.stringify);
+  api.setSerializerCompiler(() => writeJson);
   readJsonBodies(api, services);
   observe(api, services);
   await registerOpenApi(api, services.version);

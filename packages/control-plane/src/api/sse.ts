@@ -2,6 +2,7 @@ import { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { whenGone } from './caller.ts';
+import { writeJson } from '../orchestrator/embedded-json.ts';
 import type { FeedEvent, Follower } from '../orchestrator/output-feed.ts';
 
 export interface SseSettings {
@@ -72,7 +73,7 @@ async function withHeartbeat(
 
 /** JSON has no line breaks of its own, so that `data` is always one line. */
 function frameOf({ id, event: { type, ...data } }: FeedEvent): string {
-  return `id: ${id}\nevent: ${type}\ndata: ${JSON.stringify(data)}\n\n`;
+  return `id: ${id}\nevent: ${type}\ndata: ${writeJson(data)}\n\n`;
 }
 
 /** Where a reader that comes back goes on: after this id. Anything but a number is the beginning. */

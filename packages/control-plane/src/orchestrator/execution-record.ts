@@ -5,7 +5,7 @@ import type {
   ExecutionId,
   ExecutionState,
   ExecutionStateEvent,
-  JsonValue,
+  JsonText,
   Language,
   Placement,
   SandboxRequest,
@@ -36,7 +36,7 @@ export interface ExecutionRecord {
 
 export interface RecordedOutcome {
   readonly exitCode: number | null;
-  readonly returnValue: JsonValue | null;
+  readonly returnValue: JsonText | null;
   readonly error: CodeError | null;
   readonly truncated: boolean;
   readonly kernelRestarted: boolean;

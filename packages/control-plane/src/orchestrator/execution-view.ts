@@ -2,15 +2,18 @@ import type {
   ExecutionEvent,
   ExecutionResult,
   ExecutionSummary,
+  JsonValue,
   OutputEvent,
   executionLogs,
   executionStatusView,
 } from '@caisson/protocol';
 import { isFinished } from '@caisson/protocol';
 import type { z } from 'zod';
+import { embedded } from './embedded-json.ts';
 import type { ExecutionRecord } from './execution-record.ts';
 
 type Output = readonly OutputEvent[];
+type Bundle = ExecutionResult['results'][number];
 
 export function executionSummaryOf(record: ExecutionRecord): ExecutionSummary {
   const usage = record.outcome?.usage ?? null;
@@ -39,14 +42,15 @@ export function executionSummaryOf(record: ExecutionRecord): ExecutionSummary {
 export function executionResultOf(record: ExecutionRecord, output: Output): ExecutionResult {
   const { outcome } = record;
   const error = outcome?.error ?? null;
+  const returnValue = outcome?.returnValue ?? null;
   return {
     ...executionSummaryOf(record),
     stdout: textOf(output, 'stdout'),
     stderr: textOf(output, 'stderr'),
     truncated: outcome?.truncated ?? isTruncated(output),
     exit_code: outcome?.exitCode ?? null,
-    return_value: outcome?.returnValue ?? null,
-    results: output.flatMap((event) => (event.type === 'result' ? [{ ...event.bundle }] : [])),
+    return_value: returnValue === null ? null : (embedded(returnValue) as JsonValue),
+    results: output.flatMap((event) => (event.type === 'result' ? [embedded(event.bundle) as Bundle] : [])),
     error: error && { ...error, traceback: [...error.traceback] },
     kernel_restarted: outcome?.kernelRestarted ?? false,
     artifacts: [],
@@ -74,13 +78,16 @@ export function replayOf(record: ExecutionRecord, output: Output): ExecutionEven
   if (record.startedAt !== null) {
     events.push({ type: 'status', execution_id: record.id, status: 'running', reason: null });
   }
-  for (const event of output) {
-    events.push(event.type === 'result' ? { type: 'result', bundle: { ...event.bundle } } : event);
-  }
+  for (const event of output) events.push(eventOf(event));
   if (isFinished(record.state.status)) {
     events.push({ type: 'finished', execution: executionResultOf(record, output) });
   }
   return events;
+}
+
+/** What is told of output while it comes, and later. */
+export function eventOf(event: OutputEvent): ExecutionEvent {
+  return event.type === 'result' ? { type: 'result', bundle: embedded(event.bundle) as Bundle } : event;
 }
 
 export function rfc3339(ms: number): string {

@@ -59,5 +59,5 @@ export function liveExecution(
 /** Bytes that a waiting step holds, roughly: its texts, and a kilobyte for the rest. */
 function sizeOf({ code, stdin, env, event }: StepRequest): number {
   const envCharacters = Object.entries(env).reduce((sum, [name, text]) => sum + name.length + text.length, 0);
-  return 1024 + code.length + (stdin?.length ?? 0) + envCharacters + JSON.stringify(event).length;
+  return 1024 + code.length + (stdin?.length ?? 0) + envCharacters + event.length;
 }

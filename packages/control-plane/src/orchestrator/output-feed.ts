@@ -1,4 +1,5 @@
 import type { EventSink, ExecutionEvent, OutputEvent } from '@caisson/protocol';
+import { eventOf } from './execution-view.ts';
 
 /** How far, in characters, a follower that holds back may fall behind before the process is held back. */
 const MAX_LAG = 256 * 1024;
@@ -126,7 +127,7 @@ export class OutputFeed {
   }
 
   #appendResult(event: Extract<OutputEvent, { type: 'result' }>): void {
-    const size = JSON.stringify(event.bundle).length;
+    const size = event.bundle.length;
     if (this.#resultCharacters + size > this.#resultLimit) {
       this.#resultsTruncated = true;
       return;
@@ -138,7 +139,7 @@ export class OutputFeed {
   #appendOutput(event: OutputEvent): void {
     this.#flush();
     this.output.push(event);
-    this.#tell(event.type === 'result' ? { type: 'result', bundle: { ...event.bundle } } : event);
+    this.#tell(eventOf(event));
   }
 
   #flush(): void {

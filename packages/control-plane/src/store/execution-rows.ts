@@ -1,4 +1,4 @@
-import type { CodeError, JsonValue } from '@caisson/protocol';
+import type { CodeError, JsonText } from '@caisson/protocol';
 import { isFinished } from '@caisson/protocol';
 import type { ExecutionRecord, RecordedOutcome } from '../orchestrator/execution-record.ts';
 import type { ExecutionsTable } from './tables.ts';
@@ -9,6 +9,7 @@ export type ExecutionRow = Omit<ExecutionsTable, 'request_json'>;
 export function toExecutionRow(record: ExecutionRecord): ExecutionRow {
   const { outcome, placement } = record;
   const usage = outcome?.usage ?? null;
+  const error = outcome?.error ?? null;
   return {
     id: record.id,
     tenant_id: record.tenantId,
@@ -29,8 +30,8 @@ export function toExecutionRow(record: ExecutionRecord): ExecutionRow {
     cpu_ms: usage?.cpuMs ?? null,
     peak_memory_bytes: usage?.peakMemoryBytes ?? null,
     exit_code: outcome?.exitCode ?? null,
-    return_value_json: jsonOrNull(outcome?.returnValue ?? null),
-    error_json: jsonOrNull(outcome?.error ?? null),
+    return_value_json: outcome?.returnValue ?? null,
+    error_json: error === null ? null : JSON.stringify(error),
     truncated: outcome?.truncated === true ? 1 : 0,
     kernel_restarted: outcome?.kernelRestarted === true ? 1 : 0,
   };
@@ -60,14 +61,10 @@ function outcomeOf(row: ExecutionsTable): RecordedOutcome {
   const { duration_ms: durationMs, cpu_ms: cpuMs, peak_memory_bytes: peakMemoryBytes } = row;
   return {
     exitCode: row.exit_code,
-    returnValue: row.return_value_json === null ? null : (JSON.parse(row.return_value_json) as JsonValue),
+    returnValue: row.return_value_json as JsonText | null,
     error: row.error_json === null ? null : (JSON.parse(row.error_json) as CodeError),
     truncated: row.truncated !== 0,
     kernelRestarted: row.kernel_restarted !== 0,
     usage: durationMs === null || cpuMs === null ? null : { durationMs, cpuMs, peakMemoryBytes },
   };
-}
-
-function jsonOrNull(value: unknown): string | null {
-  return value === null ? null : JSON.stringify(value);
 }

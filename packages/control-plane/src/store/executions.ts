@@ -1,5 +1,13 @@
 import type { Kysely } from 'kysely';
-import type { ExecutionId, ExecutionStatus, OutputEvent, SessionId, TenantId } from '@caisson/protocol';
+import { jsonTextOf } from '@caisson/protocol';
+import type {
+  ExecutionId,
+  ExecutionStatus,
+  JsonValue,
+  OutputEvent,
+  SessionId,
+  TenantId,
+} from '@caisson/protocol';
 import type { Actor } from '../audit/audit-record.ts';
 import { executionFinished } from '../audit/records.ts';
 import type { ExecutionRecord, QueuedJob } from '../orchestrator/execution-record.ts';
@@ -99,7 +107,7 @@ export function executionRepository(
         .select('events_json')
         .where('execution_id', '=', id)
         .executeTakeFirst();
-      return row === undefined ? [] : (JSON.parse(row.events_json) as OutputEvent[]);
+      return row === undefined ? [] : (JSON.parse(row.events_json) as StoredEvent[]).map(fromStored);
     },
     async list(tenantId, { limit, after, status, sessionId }) {
       let query = db.selectFrom('executions').selectAll().where('tenant_id', '=', tenantId);
@@ -122,6 +130,14 @@ export function executionRepository(
       }));
     },
   };
+}
+
+/** Earlier versions kept the value of a bundle instead of its text. */
+type StoredEvent = OutputEvent | { readonly type: 'result'; readonly bundle: Record<string, JsonValue> };
+
+function fromStored(event: StoredEvent): OutputEvent {
+  if (event.type !== 'result' || typeof event.bundle === 'string') return event as OutputEvent;
+  return { ...event, bundle: jsonTextOf(event.bundle) };
 }
 
 /** The columns that an execution changes in its life. */

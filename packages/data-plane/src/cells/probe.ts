@@ -1,4 +1,4 @@
-import { newExecutionId, newSandboxId } from '@caisson/protocol';
+import { jsonTextOf, newExecutionId, newSandboxId } from '@caisson/protocol';
 import type { ForkServers } from './fork-server.ts';
 import { runInCell } from './job.ts';
 
@@ -23,7 +23,7 @@ export async function probeCells(servers: ForkServers, signal: AbortSignal): Pro
       timeoutMs: PROBE_TIMEOUT_MS,
       env: {},
       stdin: null,
-      event: null,
+      event: jsonTextOf(null),
       outputLimitBytes: 4096,
     },
     (event) => {

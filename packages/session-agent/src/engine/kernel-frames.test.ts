@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { jsonTextOf } from '@caisson/protocol';
 import { parseKernelFrame } from './kernel-frames.ts';
 import { encodeStepFrame } from './step-frame.ts';
 
@@ -26,7 +27,7 @@ test('a step is JSON in one line, with no quote inside of a string', () => {
     nonce: 'n',
     code: 'say "\\" \n\\',
     stdin: '',
-    event: { a: '"' },
+    event: jsonTextOf({ a: '"' }),
     executionId: 'e',
     sessionId: '',
     remainingMs: 1.6,

@@ -1,4 +1,10 @@
-import type { CodeError, JsonValue, MimeBundle } from '@caisson/protocol';
+import {
+  jsonTextOf,
+  type CodeError,
+  type JsonText,
+  type JsonValue,
+  type MimeBundle,
+} from '@caisson/protocol';
 
 /** What a kernel says. `kernels/README.md` describes the wire. */
 export type KernelFrame = { readonly type: 'ready' } | ResultFrame | DoneFrame;
@@ -12,7 +18,7 @@ export interface DoneFrame {
   readonly type: 'done';
   readonly exitCode: number;
   readonly error: CodeError | null;
-  readonly returnValue: JsonValue | undefined;
+  readonly returnValue: JsonText | undefined;
 }
 
 /** Deeper values overflow the stack of what writes them as JSON later. */
@@ -35,7 +41,7 @@ export function parseKernelFrame(line: string): KernelFrame | undefined {
       return { type: 'ready' };
     case 'result':
       return isRecord(frame['bundle'])
-        ? { type: 'result', bundle: frame['bundle'] as MimeBundle }
+        ? { type: 'result', bundle: jsonTextOf(frame['bundle'] as JsonValue) }
         : undefined;
     case 'done':
       return parseDone(frame);
@@ -51,7 +57,8 @@ function parseDone(frame: Record<string, unknown>): DoneFrame | undefined {
   }
   const error = parseError(frame['error']);
   if (error === undefined) return undefined;
-  return { type: 'done', exitCode, error, returnValue: frame['return_value'] as JsonValue | undefined };
+  const value = frame['return_value'] as JsonValue | undefined;
+  return { type: 'done', exitCode, error, returnValue: value === undefined ? undefined : jsonTextOf(value) };
 }
 
 function parseError(error: unknown): CodeError | null | undefined {

@@ -1,4 +1,4 @@
-import type { CodeError, ExecutionReason, ExecutionStatus, JsonValue } from '@caisson/protocol';
+import type { CodeError, ExecutionReason, ExecutionStatus, JsonText } from '@caisson/protocol';
 import type { DoneFrame } from './kernel-frames.ts';
 import type { ProcessExit } from './spawner.ts';
 import type { StopCause } from './step-stop.ts';
@@ -29,7 +29,7 @@ export interface Ending {
   readonly status: Exclude<ExecutionStatus, 'queued' | 'running'>;
   readonly reason: ExecutionReason | null;
   readonly exitCode: number | null;
-  readonly returnValue: JsonValue | undefined;
+  readonly returnValue: JsonText | undefined;
   readonly error: CodeError | null;
 }
 

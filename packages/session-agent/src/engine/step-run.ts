@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { StepRequest } from '@caisson/protocol';
+import type { MimeBundle, StepRequest } from '@caisson/protocol';
 import type { KernelProcess } from './kernel-process.ts';
 import type { KernelEnd } from './outcome.ts';
 import { drainOutput } from './output-drain.ts';
@@ -76,8 +76,8 @@ class ResultLimit {
     this.#roomBytes = roomBytes;
   }
 
-  admits(bundle: Readonly<Record<string, unknown>>): boolean {
-    this.#roomBytes -= JSON.stringify(bundle).length;
+  admits(bundle: MimeBundle): boolean {
+    this.#roomBytes -= bundle.length;
     if (this.#roomBytes < 0) this.exceeded = true;
     return !this.exceeded;
   }
