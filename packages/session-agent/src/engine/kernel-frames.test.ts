@@ -13,12 +13,13 @@ const refused = [
   '{"type":"done"}',
   '{"type":"done","exit_code":256}',
   '{"type":"done","exit_code":0,"error":5}',
-  '{"type":"result","bundle":[]}',
-  `{"type":"result","bundle":{"a":${'['.repeat(5000)}${']'.repeat(5000)}}}`,
+  '{"type":"done","exit_code":1,"error":{"name":"x","message":"m","traceback":[{"toString":1}]}}',
+  `{"type":"done","exit_code":1,"error":{"name":${'['.repeat(5000)}`,
+  '{"type":"done","exit_code":1,"error":{"name":"x","message":"m","traceback":[[]]}}',
 ];
 for (const line of refused) {
   test(`${line.slice(0, 50)} is no frame`, () => {
-    assert.equal(parseKernelFrame(line), undefined);
+    assert.equal(parseKernelFrame(Buffer.from(line)), undefined);
   });
 }
 

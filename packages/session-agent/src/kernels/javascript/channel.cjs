@@ -23,8 +23,10 @@ class Channel {
     });
   }
 
-  send(frame) {
-    this.#socket.write(`${JSON.stringify(frame)}\n`);
+  /** Sends one frame behind the JSON that it is for, if any. */
+  send(frame, value) {
+    const text = value === undefined ? '' : `=${value}\n`;
+    this.#socket.write(`${text}${JSON.stringify(frame)}\n`);
   }
 
   /** Whether it keeps the process alive. */

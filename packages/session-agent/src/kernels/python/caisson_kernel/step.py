@@ -40,7 +40,7 @@ class Kernel:
         if bundle is None:
             return
         with main_thread_only(self.interrupts):
-            self.channel.send('{"type":"result","bundle":%s}' % bundle)
+            self.channel.send('{"type":"result"}', bundle)
 
     def forget_in_child(self):
         self.channel.close_in_child()
@@ -64,8 +64,6 @@ class Outcome:
             parts.append(
                 f'"error":{{"name":{quote(name)},"message":{quote(message)},"traceback":[{lines}]}}'
             )
-        if self.return_value is not None:
-            parts.append(f'"return_value":{self.return_value}')
         return '{' + ','.join(parts) + '}'
 
 
@@ -89,7 +87,7 @@ def run_step(kernel, frame):
     kernel.interrupts.reclaim()
     restore_environment(restore)
     kernel.streams.end(frame['nonce'])
-    kernel.channel.send(outcome.encode())
+    kernel.channel.send(outcome.encode(), outcome.return_value)
 
 
 def fail(kernel, outcome, exception):
