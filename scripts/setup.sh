@@ -86,7 +86,7 @@ compile_javascript_kernel() {
   [ -d "$compiled" ] && [ -z "$(find $kernel -name '*.cjs' -newer "$compiled")" ] && return 0
   rm -rf "$compiled"
   NODE_COMPILE_CACHE=$PWD/$compiled NODE_COMPILE_CACHE_PORTABLE=1 \
-    "$NODE" "$kernel/kernel.cjs" 3<>/dev/null </dev/null >/dev/null 2>&1 || true
+    "$NODE" "$kernel/kernel.cjs" 3</dev/null 4>/dev/null </dev/null >/dev/null 2>&1 || true
   # Where it could not be made, kernels start all the same.
   mkdir -p "$compiled"
   # Node looks for what the user that runs it has compiled, and that is always 1000 in a sandbox.

@@ -1,4 +1,4 @@
-import type { Duplex, Readable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 
 /** Bytes as they come from a process, for one reader. */
 export interface ByteSource {
@@ -14,7 +14,7 @@ export interface ByteSource {
   close(): void;
 }
 
-/** The same in both directions. */
+/** The same in both directions; once one of the two has failed, the channel is at its end. */
 export interface ByteChannel extends ByteSource {
   /** What is written after the other end is gone is dropped. */
   write(text: string): void;
@@ -37,11 +37,21 @@ export function byteSource(stream: Readable): ByteSource {
   };
 }
 
-export function byteChannel(stream: Duplex): ByteChannel {
+/** A channel of two streams; closing it closes both. */
+export function byteChannel(reader: Readable, writer: Writable): ByteChannel {
+  const source = byteSource(reader);
   return {
-    ...byteSource(stream),
+    ...source,
+    read: (take, end) => {
+      source.read(take, end);
+      writer.on('close', end).on('error', end);
+    },
     write: (text) => {
-      stream.write(text);
+      writer.write(text);
+    },
+    close: () => {
+      reader.destroy();
+      writer.destroy();
     },
   };
 }

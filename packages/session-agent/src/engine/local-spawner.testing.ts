@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import type { Duplex, Readable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 import { byteChannel, byteSource } from './byte-source.ts';
 import type { ProcessExit, SpawnedProcess, Spawner, SpawnRequest } from './spawner.ts';
 
@@ -20,7 +20,7 @@ export class LocalSpawner implements Spawner {
     const child = spawn(file, args, {
       cwd: request.cwd,
       env: { PATH: '/usr/local/bin:/usr/bin:/bin', HOME: '/tmp', LANG: 'C.UTF-8', ...request.env },
-      stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+      stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'pipe'],
       detached: true,
     });
     this.processes.push(child);
@@ -35,7 +35,7 @@ export class LocalSpawner implements Spawner {
     return {
       stdout: byteSource(child.stdio[1] as Readable),
       stderr: byteSource(child.stdio[2] as Readable),
-      control: byteChannel(child.stdio[3] as Duplex),
+      control: byteChannel(child.stdio[4] as Readable, child.stdio[3] as Writable),
       exited,
       interrupt: async () => {
         await Promise.resolve();

@@ -21,7 +21,7 @@ export interface SpawnedProcess {
   /** Real pipes, so that `/dev/stdout` can be opened by name. Not read unless the reader asks: back-pressure. */
   readonly stdout: ByteSource;
   readonly stderr: ByteSource;
-  /** The other end of descriptor 3 of the process. Standard input is empty. */
+  /** Descriptor 3 of the process reads what is written here, and what it writes to 4 comes here. Standard input is empty. */
   readonly control: ByteChannel;
   /** Settles, and never rejects, when the process has ended. */
   readonly exited: Promise<ProcessExit>;

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { RuntimeName } from '@caisson/protocol';
 import { Cgroup } from '../../limits/cgroup.ts';
 import type { IdRange } from '../../limits/id-ranges.ts';
-import type { Handed, MountNamespace } from './mount-namespace.ts';
+import type { InheritedFd, MountNamespace } from './mount-namespace.ts';
 import type { OciHost } from './oci-host.ts';
 
 const CREATE_TIMEOUT_MS = 20_000;
@@ -31,9 +31,9 @@ export interface ContainerPlan {
   /** `config.json` of its bundle. */
   readonly config: object;
   /** Standard input, output and error of its first process; the runtime gives their files to the container's root. */
-  readonly stdio: readonly [Handed, Handed, Handed];
+  readonly stdio: readonly [InheritedFd, InheritedFd, InheritedFd];
   /** What its first process finds open from descriptor 3 on. */
-  readonly descriptors?: readonly Handed[];
+  readonly descriptors?: readonly InheritedFd[];
 }
 
 /**
@@ -89,7 +89,7 @@ export async function startContainer(
 async function runRuntime(
   mountNamespace: MountNamespace,
   argv: readonly string[],
-  files: readonly Handed[],
+  files: readonly InheritedFd[],
   readComplaint: () => string,
 ): Promise<void> {
   const program = await mountNamespace.start(argv, files);

@@ -1,7 +1,5 @@
 import { closeSync, constants, openSync } from 'node:fs';
-import { connect } from 'node:net';
-import type { Duplex } from 'node:stream';
-import { Holder } from './holder.ts';
+import { NamespaceHelper } from './namespace-helper.ts';
 import { O_PATH } from './o-path.ts';
 
 /** Mounts made in the namespace before anything else runs there. */
@@ -13,7 +11,7 @@ export interface Preparation {
 }
 
 /** A descriptor of this process that a program gets, opened anew with these `flags` of open(2). */
-export interface Handed {
+export interface InheritedFd {
   readonly fd: number;
   readonly flags: number;
 }
@@ -40,15 +38,13 @@ export interface Program {
 export class MountNamespace implements AsyncDisposable {
   /** A file system in memory that is seen in the namespace alone, and that is gone with it. */
   readonly directory: string;
-  readonly #holder: Holder;
+  readonly #helper: NamespaceHelper;
   readonly #rootFd: number;
-  readonly #directoryFd: number;
 
-  private constructor(directory: string, holder: Holder, rootFd: number, directoryFd: number) {
+  private constructor(directory: string, helper: NamespaceHelper, rootFd: number) {
     this.directory = directory;
-    this.#holder = holder;
+    this.#helper = helper;
     this.#rootFd = rootFd;
-    this.#directoryFd = directoryFd;
   }
 
   /** @param directory an empty one */
@@ -56,14 +52,11 @@ export class MountNamespace implements AsyncDisposable {
     const binds = preparation.bind.flatMap(({ source, target }) => [source, target]);
     const { unmount } = preparation;
     await using cleanup = new AsyncDisposableStack();
-    const holder = cleanup.use(await Holder.start([directory, String(unmount.length), ...unmount, ...binds]));
-    const root = openSync(`/proc/${holder.pid}/root`, O_PATH | constants.O_DIRECTORY);
-    cleanup.defer(() => {
-      closeSync(root);
-    });
-    const directoryFd = openSync(`/proc/self/fd/${root}${directory}`, O_PATH | constants.O_DIRECTORY);
+    const args = [directory, String(unmount.length), ...unmount, ...binds];
+    const helper = cleanup.use(await NamespaceHelper.start(args));
+    const root = openSync(`/proc/${helper.pid}/root`, O_PATH | constants.O_DIRECTORY);
     cleanup.move();
-    return new MountNamespace(directory, holder, root, directoryFd);
+    return new MountNamespace(directory, helper, root);
   }
 
   /** Where the absolute `path` of the namespace is seen from this process. */
@@ -90,77 +83,48 @@ export class MountNamespace implements AsyncDisposable {
    * Starts a program that finds `files` open from descriptor 0 on, and nothing else. Resolves when it runs: from then on it
    * has them for itself. @throws Error if it cannot be started
    */
-  async start(argv: readonly string[], files: readonly Handed[]): Promise<Program> {
-    return this.#begin((id) => {
-      this.#holder.send(startMessage(id, argv, files));
-    });
-  }
-
-  /** The same with one more descriptor behind the files, whose other end is `channel`; the caller destroys it. */
-  async startWithChannel(
-    argv: readonly string[],
-    files: readonly Handed[],
-  ): Promise<Program & { readonly channel: Duplex }> {
-    // By descriptor: the path may be longer than the name of a socket can be.
-    const channel = connect(`/proc/self/fd/${this.#directoryFd}/programs.sock`);
+  async start(argv: readonly string[], files: readonly InheritedFd[]): Promise<Program> {
+    const helper = this.#helper;
+    const id = helper.nextId();
+    const { exited, forget } = helper.expect(id);
     try {
-      const program = await this.#begin((id) => {
-        const fail = (error: Error): void => {
-          this.#holder.refuse(id, error);
-        };
-        channel.once('error', fail);
-        channel.write(`${JSON.stringify(startMessage(id, argv, files))}\n`);
-      });
-      return { ...program, channel };
-    } catch (error) {
-      channel.on('error', () => undefined).destroy();
-      throw error;
-    }
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    closeSync(this.#rootFd);
-    closeSync(this.#directoryFd);
-    await this.#holder[Symbol.asyncDispose]();
-  }
-
-  async #ask(question: Question): Promise<void> {
-    const id = this.#holder.nextId();
-    this.#holder.send({ id, ...question });
-    await this.#answer(Object.keys(question)[0] ?? '', id);
-  }
-
-  async #begin(request: (id: number) => void): Promise<Program> {
-    const holder = this.#holder;
-    const id = holder.nextId();
-    const { exited, forget } = holder.expect(id);
-    try {
-      request(id);
+      helper.send({ id, start: { argv, files: files.map(pathOf) } });
       await this.#answer('start', id);
     } catch (error) {
       // Where it was only late, it must not run on without anybody who knows of it.
-      holder.send({ id, kill: true });
+      helper.send({ id, kill: true });
       forget();
       throw error;
     }
     return {
       exited,
       kill: () => {
-        holder.send({ id, kill: true });
+        helper.send({ id, kill: true });
       },
     };
   }
 
+  async [Symbol.asyncDispose](): Promise<void> {
+    closeSync(this.#rootFd);
+    await this.#helper[Symbol.asyncDispose]();
+  }
+
+  async #ask(question: Question): Promise<void> {
+    const id = this.#helper.nextId();
+    this.#helper.send({ id, ...question });
+    await this.#answer(Object.keys(question)[0] ?? '', id);
+  }
+
   async #answer(what: string, id: number): Promise<void> {
     try {
-      await this.#holder.answer(id);
+      await this.#helper.answer(id);
     } catch (error) {
       throw new Error(`${what}: failed: ${(error as Error).message}`, { cause: error });
     }
   }
 }
 
-function startMessage(id: number, argv: readonly string[], files: readonly Handed[]): object {
-  const opened = files.map(({ fd, flags }) => [`/proc/${process.pid}/fd/${fd}`, flags]);
-  return { id, start: { argv, files: opened } };
+/** Where the helper opens it anew, and how. */
+function pathOf({ fd, flags }: InheritedFd): [path: string, flags: number] {
+  return [`/proc/${process.pid}/fd/${fd}`, flags];
 }

@@ -10,10 +10,9 @@ Standard input, lines of JSON, each with an `id` of the asker's choice; when it 
   program by its id
 Standard output, lines of JSON
   {"ready": true} once; {"id": ...} when it is done, with "error" where it is not; {"id": ..., "exited": code} for a program
-programs.sock in the directory: a connection says one {"id": ..., "start": program} and becomes a descriptor of the program.
 
-A program is {"argv": [...], "files": [[path, flags], ...]}: it finds the files open from descriptor 0 on, behind them the
-connection, and nothing else. Its code is negative where a signal ended it.
+A program is {"argv": [...], "files": [[path, flags], ...]}: it finds the files open from descriptor 0 on, and nothing else.
+Its code is negative where a signal ended it.
 """
 
 import ctypes
@@ -21,7 +20,6 @@ import json
 import os
 import select
 import signal
-import socket
 import sys
 
 MS_RDONLY = 1
@@ -30,8 +28,6 @@ MS_BIND = 4096
 MNT_DETACH = 2
 FLAGS = {'nosuid': 2, 'nodev': 4}
 KEPT_FLAGS = 2 | 4 | 8
-# As many as may be asked for at the same moment.
-BACKLOG = 1024
 MAX_LINE = 65536
 # Python ignores these, and what is ignored is inherited.
 DEFAULT_SIGNALS = (signal.SIGPIPE, signal.SIGXFSZ)
@@ -51,14 +47,9 @@ def main(directory, count, *paths):
         kept = os.statvfs(target).f_flag & KEPT_FLAGS
         mount(None, target, None, MS_BIND | MS_REMOUNT | MS_RDONLY | kept, None)
     mount('caisson', directory, 'tmpfs', FLAGS['nosuid'] | FLAGS['nodev'], 'mode=0711')
-    os.umask(0o077)
-    os.chdir(directory)
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    listener.bind('programs.sock')
-    listener.listen(BACKLOG)
     os.chdir('/')
     os.umask(0o022)
-    Holder(listener).run()
+    NamespaceHelper().run()
 
 
 def mount(source, target, kind, flags, options):
@@ -77,9 +68,8 @@ def check(result, path):
         raise OSError(number, os.strerror(number), path)
 
 
-class Holder:
-    def __init__(self, listener):
-        self._listener = listener
+class NamespaceHelper:
+    def __init__(self):
         self._poll = select.epoll()
         self._partial = b''
         # By the pidfd: the id that it was asked for by, and its pid, which is its own until it is waited for.
@@ -87,16 +77,13 @@ class Holder:
 
     def run(self):
         self._poll.register(0, select.EPOLLIN)
-        self._poll.register(self._listener.fileno(), select.EPOLLIN)
         say({'ready': True})
         while True:
             for descriptor, _ in self._poll.poll():
                 if descriptor in self._programs:
                     self._reap(descriptor)
-                elif descriptor == 0:
-                    self._read()
                 else:
-                    self._accept()
+                    self._read()
 
     def _read(self):
         data = os.read(0, MAX_LINE)
@@ -104,32 +91,20 @@ class Holder:
             os._exit(0)
         *lines, self._partial = (self._partial + data).split(b'\n')
         for line in lines:
-            self._obey(json.loads(line), None)
+            self._obey(json.loads(line))
 
-    def _accept(self):
-        connection = self._listener.accept()[0]
-        with connection:
-            line = b''
-            # It sends one line and waits, so nothing of a next one is read.
-            while not line.endswith(b'\n'):
-                chunk = connection.recv(MAX_LINE)
-                if not chunk:
-                    return
-                line += chunk
-            self._obey(json.loads(line), connection)
-
-    def _obey(self, message, connection):
+    def _obey(self, message):
         try:
-            self._do(message, connection)
+            self._do(message)
         except OSError as error:
             say({'id': message['id'], 'error': str(error)})
 
-    def _do(self, message, connection):
+    def _do(self, message):
         if 'kill' in message:
             self._kill(message['id'])
             return
         if 'start' in message:
-            self._start(message['id'], message['start'], connection)
+            self._start(message['id'], message['start'])
         elif 'mount' in message:
             flags = sum(FLAGS.get(option, 0) for option in message['options'])
             options = ','.join(option for option in message['options'] if option not in FLAGS)
@@ -141,11 +116,9 @@ class Holder:
                 os.mkfifo(path, 0o600)
         say({'id': message['id']})
 
-    def _start(self, number, program, connection):
+    def _start(self, number, program):
         argv, files = program['argv'], program['files']
         actions = [(os.POSIX_SPAWN_OPEN, at, path, flags, 0) for at, (path, flags) in enumerate(files)]
-        if connection is not None:
-            actions.append((os.POSIX_SPAWN_DUP2, connection.fileno(), len(files)))
         pid = os.posix_spawnp(
             argv[0], argv, os.environ, file_actions=actions, setsid=True, setsigdef=DEFAULT_SIGNALS
         )

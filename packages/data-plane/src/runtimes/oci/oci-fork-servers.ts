@@ -14,7 +14,7 @@ import { MASKED_PATHS, READ_ONLY_PATHS, runnerConfig } from './container-config.
 import { INIT_PATH } from './oci-host.ts';
 import type { OciHost } from './oci-host.ts';
 import { O_PATH } from './o-path.ts';
-import { readingEnd } from './output-pipes.ts';
+import { readingEnd } from './process-pipes.ts';
 import { BASE_ENVIRONMENT, forkServerConfig } from './process-config.ts';
 import { forkServerSeccomp } from './seccomp.ts';
 
@@ -92,7 +92,7 @@ export class OciForkServers implements ForkServers {
       cleanup,
       async (place) => {
         const owner = { uid: place.idRange.firstHostId, gid: place.idRange.firstHostId };
-        const [stdout, stderr] = [await host.pipes.take(owner), await host.pipes.take(owner)];
+        const [stdout, stderr] = [await host.pipes.takeOutput(owner), await host.pipes.takeOutput(owner)];
         for (const pipe of [stdout, stderr]) {
           ends.defer(pipe.closeWriter);
           cleanup.defer(() => {

@@ -17,7 +17,7 @@ import type { Instance } from '../../sandboxes/instance.ts';
 import type { ReadOnlyMount, RootFileSystem } from '../../templates/root-file-system.ts';
 import { findProgram } from './find-program.ts';
 import { MountNamespace } from './mount-namespace.ts';
-import { OutputPipes } from './output-pipes.ts';
+import { ProcessPipes } from './process-pipes.ts';
 import { loadSeccomp } from './seccomp.ts';
 import type { SeccompConfig } from './seccomp.ts';
 
@@ -33,7 +33,7 @@ export interface OciHost {
   readonly layout: CgroupLayout;
   readonly mountNamespace: MountNamespace;
   readonly idRanges: IdRanges;
-  readonly pipes: OutputPipes;
+  readonly pipes: ProcessPipes;
   readonly root: RootFileSystem;
   readonly mounts: readonly ReadOnlyMount[];
   readonly seccomp: SeccompConfig;
@@ -106,7 +106,7 @@ export async function prepareOciHost(options: {
       bind: [...staged.map(({ original, source }) => ({ source: original, target: source })), ...runtimes],
     }),
   );
-  const pipes = new OutputPipes(join(live, 'pipes'), mountNamespace);
+  const pipes = new ProcessPipes(join(live, 'pipes'), mountNamespace);
   const seccomp = loadSeccomp();
   const release = cleanup.move();
   return {

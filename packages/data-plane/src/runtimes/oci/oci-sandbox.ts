@@ -11,7 +11,7 @@ import { sandboxConfig, sandboxOwner } from './container-config.ts';
 import { INIT_PATH } from './oci-host.ts';
 import type { OciHost } from './oci-host.ts';
 import { OciSpawner } from './oci-spawner.ts';
-import { readingEnd } from './output-pipes.ts';
+import { readingEnd } from './process-pipes.ts';
 import { processConfig } from './process-config.ts';
 
 /** Makes a container of an OCI runtime (`crun` or `runc`) that runs an init and nothing else. */
@@ -52,7 +52,7 @@ export async function createOciSandbox(
       ...{ directory, resources, env, owner, cgroup, firstPid },
       execCommand: (processFile, processPidFile) => [
         ...[...command, 'exec', '--process', processFile, '--pid-file', processPidFile],
-        ...['--preserve-fds', '1', spec.id],
+        ...['--preserve-fds', '2', spec.id],
       ],
     },
     host,

@@ -1,6 +1,6 @@
 import { closeSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import type { Socket } from 'node:net';
 import { join } from 'node:path';
-import type { Duplex } from 'node:stream';
 import type { Resources } from '@caisson/protocol';
 import { byteChannel, byteSource } from '@caisson/session-agent';
 import type {
@@ -17,8 +17,8 @@ import { signalName } from '../../signal-name.ts';
 import { killTree } from './kill-tree.ts';
 import type { Program } from './mount-namespace.ts';
 import type { OciHost } from './oci-host.ts';
-import { readingEnd } from './output-pipes.ts';
-import type { OutputPipe } from './output-pipes.ts';
+import { readingEnd } from './process-pipes.ts';
+import type { InputPipe, OutputPipe } from './process-pipes.ts';
 import { processConfig } from './process-config.ts';
 
 /** Killed before the sandbox's first process, whose end would end the sandbox. */
@@ -35,7 +35,7 @@ export interface SpawnTarget {
   readonly cgroup: Cgroup;
   /** Host pid of the sandbox's first process. */
   readonly firstPid: number;
-  /** The command that starts the process described in the file `processFile`, with descriptor 3, and writes `pidFile`. */
+  /** The command that starts the process described in the file `processFile`, with descriptors 3 and 4, and writes `pidFile`. */
   execCommand(processFile: string, pidFile: string): readonly string[];
 }
 
@@ -75,17 +75,22 @@ export class OciSpawner implements Spawner {
     undo.defer(forget);
     using ends = new DisposableStack();
     const stdin = ends.adopt(await pipes.takeEmpty(), closeSync);
-    const [stdout, stderr] = [await pipes.take(target.owner), await pipes.take(target.owner)];
-    for (const pipe of [stdout, stderr]) {
+    const takeOutput = async (owner?: SpawnTarget['owner']): Promise<OutputPipe> => {
+      const pipe = await pipes.takeOutput(owner);
       ends.defer(pipe.closeWriter);
-      undo.defer(() => {
-        pipe.reader.destroy();
-      });
-    }
-    const files = [readingEnd(stdin), stdout.writer, stderr.writer];
-    const program = await mountNamespace.startWithChannel(target.execCommand(processFile, pidFile), files);
+      undo.adopt(pipe.reader, destroy);
+      return pipe;
+    };
+    const [stdout, stderr] = [await takeOutput(target.owner), await takeOutput(target.owner)];
+    const toEngine = await takeOutput();
+    const toKernel = await pipes.takeInput();
+    ends.defer(toKernel.closeReader);
+    undo.adopt(toKernel.writer, destroy);
+    const files = [readingEnd(stdin), stdout.writer, stderr.writer, toKernel.reader, toEngine.writer];
+    const program = await mountNamespace.start(target.execCommand(processFile, pidFile), files);
     undo.move();
-    const process = new OciProcess(program, { stdout, stderr, pidFile: seen.pidFile }, async () => {
+    const ours = { stdout, stderr, toEngine, toKernel };
+    const process = new OciProcess(program, ours, seen.pidFile, async () => {
       await this.#kill(process);
     });
     this.#live.add(process);
@@ -121,16 +126,17 @@ class OciProcess implements SpawnedProcess {
   #ended = false;
 
   constructor(
-    program: Program & { readonly channel: Duplex },
-    { stdout, stderr, pidFile }: { stdout: OutputPipe; stderr: OutputPipe; pidFile: string },
+    program: Program,
+    pipes: Record<'stdout' | 'stderr' | 'toEngine', OutputPipe> & { readonly toKernel: InputPipe },
+    pidFile: string,
     killTree: () => Promise<void>,
   ) {
     this.#program = program;
     this.#pidFile = pidFile;
     this.#killTree = killTree;
-    this.stdout = byteSource(stdout.reader);
-    this.stderr = byteSource(stderr.reader);
-    this.control = byteChannel(program.channel);
+    this.stdout = byteSource(pipes.stdout.reader);
+    this.stderr = byteSource(pipes.stderr.reader);
+    this.control = byteChannel(pipes.toEngine.reader, pipes.toKernel.writer);
     this.exited = this.#waitForExit();
   }
 
@@ -171,6 +177,10 @@ class OciProcess implements SpawnedProcess {
       this.#ended = true;
     }
   }
+}
+
+function destroy(socket: Socket): void {
+  socket.destroy();
 }
 
 /** The runtime ends as its process did, with 128 and the number of the signal where it was a signal. */

@@ -1,19 +1,22 @@
 'use strict';
 const net = require('node:net');
+const { writeAll } = require('./write-all.cjs');
 
 /** Lines of JSON to and from the engine. */
 class Channel {
-  #socket;
+  /** Of a pipe, which Node reads in the same way. */
+  #reader;
+  #writer;
 
-  constructor(descriptor) {
-    this.#socket = new net.Socket({ fd: descriptor, readable: true, writable: true });
-    // If the code closed it: by a signal, so that the end is told apart from an exit that the code asked for.
-    this.#socket.on('error', () => process.kill(process.pid, 'SIGKILL')).on('end', () => process.exit(0));
+  constructor(reader, writer) {
+    this.#reader = new net.Socket({ fd: reader, readable: true, writable: false });
+    this.#writer = writer;
+    this.#reader.on('error', crash).on('end', () => process.exit(0));
   }
 
   onFrame(take) {
     let pending = [];
-    this.#socket.on('data', (chunk) => {
+    this.#reader.on('data', (chunk) => {
       pending.push(chunk);
       // The engine sends one frame and waits for its end.
       if (chunk[chunk.length - 1] !== 10) return;
@@ -23,17 +26,30 @@ class Channel {
     });
   }
 
-  /** Sends one frame behind the JSON that it is for, if any. */
+  /**
+   * Sends one frame behind the JSON that it is for, if any. All of it is in the pipe when this returns, so that it is not lost
+   * if the code ends the process next.
+   */
   send(frame, value) {
     const text = value === undefined ? '' : `=${value}\n`;
-    this.#socket.write(`${text}${JSON.stringify(frame)}\n`);
+    const bytes = Buffer.from(`${text}${JSON.stringify(frame)}\n`);
+    try {
+      writeAll(this.#writer, bytes);
+    } catch {
+      crash();
+    }
   }
 
   /** Whether it keeps the process alive. */
   hold(yes) {
-    if (yes) this.#socket.ref();
-    else this.#socket.unref();
+    if (yes) this.#reader.ref();
+    else this.#reader.unref();
   }
+}
+
+/** The code closed the channel. By a signal, so that the end is told apart from an exit that the code asked for. */
+function crash() {
+  process.kill(process.pid, 'SIGKILL');
 }
 
 module.exports = { Channel };

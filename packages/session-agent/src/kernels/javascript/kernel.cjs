@@ -1,5 +1,5 @@
 'use strict';
-// Runs the steps of a session. `node kernel.cjs <path of acorn>`, with the control channel on descriptor 3.
+// Runs the steps of a session. `node kernel.cjs <path of acorn>`, which reads from the engine on descriptor 3 and writes to it on 4.
 
 // Of the kernel alone: what the code starts is no part of it.
 delete process.env.NODE_COMPILE_CACHE;
@@ -10,7 +10,7 @@ const { installStreams } = require('./streams.cjs');
 const { StepRunner } = require('./step.cjs');
 
 // Node makes what it inherits close-on-exec at its start, and cannot move a descriptor.
-const channel = new Channel(3);
+const channel = new Channel(3, 4);
 const runner = new StepRunner({
   channel,
   streams: installStreams(),

@@ -1,6 +1,7 @@
 'use strict';
 const fs = require('node:fs');
 const { Writable } = require('node:stream');
+const { writeAll } = require('./write-all.cjs');
 
 /** Node's own streams buffer, and lose what is buffered when the process ends; these write at once. */
 class SyncOutput extends Writable {
@@ -26,18 +27,6 @@ class SyncOutput extends Writable {
 
   destroy() {
     return this;
-  }
-}
-
-function writeAll(fd, bytes) {
-  for (let at = 0; at < bytes.length;) {
-    try {
-      at += fs.writeSync(fd, bytes, at);
-    } catch (error) {
-      if (error.code !== 'EAGAIN') throw error;
-      // A child has made the pipe non-blocking, and it is full.
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
-    }
   }
 }
 

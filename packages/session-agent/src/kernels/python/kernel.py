@@ -1,4 +1,4 @@
-"""Runs the steps of a session. `python3 -I -S -u kernel.py`, with the control channel on descriptor 3."""
+"""Runs the steps of a session. `python3 -I -S -u kernel.py`, which reads from the engine on descriptor 3 and writes to it on 4."""
 
 import os
 import sys
@@ -11,9 +11,10 @@ from caisson_kernel.packages import offer_packages  # noqa: E402
 from caisson_kernel.streams import Streams  # noqa: E402
 
 del sys.path[0]
-CHANNEL = 3
+FROM_ENGINE, TO_ENGINE = 3, 4
 offer_packages()
-channel = Channel(move_high(CHANNEL))
-os.close(CHANNEL)
+channel = Channel(move_high(FROM_ENGINE), move_high(TO_ENGINE))
+os.close(FROM_ENGINE)
+os.close(TO_ENGINE)
 no_input = os.open('/dev/null', os.O_RDONLY | os.O_CLOEXEC)
 run_kernel(make_kernel(channel, Streams(move_high(1), move_high(2), no_input)))

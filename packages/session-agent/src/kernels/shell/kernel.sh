@@ -4,7 +4,7 @@ set -m
 "$BASH" --noprofile --norc "${BASH_SOURCE[0]%/*}/loop.sh" &
 kernel=$!
 trap 'kill -INT -- "-$kernel"' INT
-exec 3>&-
+exec 3<&- 4>&-
 while :; do
   wait "$kernel"
   code=$?

@@ -1,12 +1,13 @@
 # Runs the steps of a session. All names begin with __caisson, since the code shares the shell with the kernel.
 
-# Above what code reaches that counts descriptors by hand. The copies are for the markers: the code may redirect its own.
-exec 250<&3 3>&- 251>&1 252>&2
+# Above what code reaches that counts descriptors by hand: frames come from 249 and go to 250. The copies of standard output
+# and error are for the markers: the code may redirect its own.
+exec 249<&3 3<&- 250>&4 4>&- 251>&1 252>&2
 
 # Runs the code in this very shell. Closed while it runs: neither it nor what it starts can speak for the kernel.
 __caisson_run() {
   builtin eval "$1"
-} 250>&- 251>&- 252>&-
+} 249<&- 250>&- 251>&- 252>&-
 
 # After an interrupt no command of the code is run any more: 2 makes bash return from the function that it is in.
 __caisson_skip() {
@@ -49,7 +50,7 @@ __caisson_step() {
   __caisson_decode "${__caisson_fields[11]}"
   __caisson_code=$__caisson_text
   __caisson_decode "${__caisson_fields[15]}"
-  if [[ -n $__caisson_text ]]; then exec 0< <(builtin printf %s "$__caisson_text" 250>&- 251>&- 252>&-); fi
+  if [[ -n $__caisson_text ]]; then exec 0< <(builtin printf %s "$__caisson_text" 249<&- 250>&- 251>&- 252>&-); fi
   __caisson_decode "${__caisson_fields[19]}"
   export CAISSON_EVENT=$__caisson_text
   __caisson_restored=$((43 + 2 * __caisson_fields[39]))
@@ -86,7 +87,7 @@ __caisson_step() {
 __caisson_loop() {
   local __caisson_frame
   builtin printf '{"type":"ready"}\n' >&250
-  while IFS= builtin read -r -u 250 __caisson_frame; do
+  while IFS= builtin read -r -u 249 __caisson_frame; do
     __caisson_step "$__caisson_frame"
   done
 }

@@ -21,7 +21,7 @@ def prepare_kernel():
     streams = Streams(STDOUT, STDERR, NO_INPUT)
     # Finds what it needs for it.
     streams.flush()
-    return make_kernel(Channel(CHANNEL), streams)
+    return make_kernel(Channel(CHANNEL, CHANNEL), streams)
 
 
 def build_cell(kernel, connection, number, slots, walls):

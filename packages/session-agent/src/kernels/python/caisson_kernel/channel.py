@@ -37,9 +37,10 @@ def crash():
 
 
 class Channel:
-    def __init__(self, descriptor):
-        """Nothing is done with the descriptor before the first frame."""
-        self._descriptor = descriptor
+    def __init__(self, reader, writer):
+        """Two descriptors, or one twice. Nothing is done with them before the first frame."""
+        self._reader = reader
+        self._writer = writer
         self._scan = _json.make_scanner(_Scan)
         # Threads of the caller may call `display`.
         self._lock = _thread.allocate_lock()
@@ -49,7 +50,7 @@ class Channel:
         chunks = []
         while True:
             try:
-                chunk = os.read(self._descriptor, READ_BYTES)
+                chunk = os.read(self._reader, READ_BYTES)
             except OSError:
                 crash()
             if not chunk:
@@ -63,17 +64,17 @@ class Channel:
         text = frame if value is None else f'={value}\n{frame}'
         data = memoryview(text.encode() + b'\n')
         with self._lock:
-            while data and self._descriptor != -1:
+            while data and self._writer != -1:
                 try:
-                    data = data[os.write(self._descriptor, data) :]
+                    data = data[os.write(self._writer, data) :]
                 except OSError:
                     crash()
 
     def close_in_child(self):
         # A child's child finds it closed.
-        if self._descriptor != -1:
-            os.close(self._descriptor)
-        self._descriptor = -1
+        for descriptor in {self._reader, self._writer} - {-1}:
+            os.close(descriptor)
+        self._reader = self._writer = -1
         self._lock = _thread.allocate_lock()
 
 

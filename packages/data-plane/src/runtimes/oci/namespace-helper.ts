@@ -9,21 +9,21 @@ const PROGRAM = fileURLToPath(new URL('mount_namespace.py', import.meta.url));
 const START_TIMEOUT_MS = 10_000;
 const ANSWER_TIMEOUT_MS = 10_000;
 
-interface Said {
+interface Reply {
   readonly ready?: true;
   readonly id?: number;
   readonly error?: string;
   readonly exited?: number;
 }
 
-/** A program that the holder has started. */
-interface Begun {
-  /** Its exit code, or the number of the signal that ended it, negative. Rejects if the holder ends first. */
+/** A program that the helper has started. */
+interface StartedProgram {
+  /** Its exit code, or the number of the signal that ended it, negative. Rejects if the helper ends first. */
   readonly exited: Promise<number>;
 }
 
 /** The process that runs `mount_namespace.py`: what is asked of it, and what it answers. */
-export class Holder implements AsyncDisposable {
+export class NamespaceHelper implements AsyncDisposable {
   readonly #process: ReturnType<typeof spawn>;
   readonly #asked = new Map<number, PromiseWithResolvers<undefined>>();
   readonly #running = new Map<number, PromiseWithResolvers<number>>();
@@ -35,13 +35,13 @@ export class Holder implements AsyncDisposable {
   private constructor(child: ReturnType<typeof spawn>) {
     this.#process = child;
     const { stdin, stdout, stderr } = child;
-    if (stdin === null || stdout === null || stderr === null) throw new TypeError('the holder has no pipes');
+    if (stdin === null || stdout === null || stderr === null) throw new TypeError('the helper has no pipes');
     stdin.on('error', () => undefined);
     stderr.setEncoding('utf8').on('data', (text: string) => {
       this.#complaint = (this.#complaint + text).slice(-2000);
     });
     createInterface({ input: stdout }).on('line', (line) => {
-      this.#hear(JSON.parse(line) as Said);
+      this.#hear(JSON.parse(line) as Reply);
     });
     child.once('close', () => {
       this.#end();
@@ -52,7 +52,7 @@ export class Holder implements AsyncDisposable {
   }
 
   /** @throws Error with what it printed if it ends before it is ready */
-  static async start(args: readonly string[]): Promise<Holder> {
+  static async start(args: readonly string[]): Promise<NamespaceHelper> {
     const unshare = ['--mount', '--propagation', 'private', '--'];
     // A session of its own: an interrupt typed at the terminal is for the server alone, which ends it in its turn.
     const child = spawn('unshare', [...unshare, PYTHON, '-I', '-S', PROGRAM, ...args], {
@@ -62,9 +62,9 @@ export class Holder implements AsyncDisposable {
     });
     const timer = setTimeout(() => child.kill('SIGKILL'), START_TIMEOUT_MS);
     try {
-      const holder = new Holder(child);
-      await holder.#ready.promise;
-      return holder;
+      const helper = new NamespaceHelper(child);
+      await helper.#ready.promise;
+      return helper;
     } catch (error) {
       child.kill('SIGKILL');
       throw error;
@@ -74,7 +74,7 @@ export class Holder implements AsyncDisposable {
   }
 
   get pid(): number {
-    if (this.#process.pid === undefined) throw new Error('the holder has no pid');
+    if (this.#process.pid === undefined) throw new Error('the helper has no pid');
     return this.#process.pid;
   }
 
@@ -94,7 +94,7 @@ export class Holder implements AsyncDisposable {
     const asked = Promise.withResolvers<undefined>();
     this.#asked.set(id, asked);
     const timer = setTimeout(() => {
-      this.refuse(id, new Error(`it was not done within ${ANSWER_TIMEOUT_MS} ms`));
+      this.#refuse(id, new Error(`it was not done within ${ANSWER_TIMEOUT_MS} ms`));
     }, ANSWER_TIMEOUT_MS);
     try {
       await asked.promise;
@@ -104,13 +104,8 @@ export class Holder implements AsyncDisposable {
     }
   }
 
-  /** Lets the question `id` fail, if it is still open. */
-  refuse(id: number, error: Error): void {
-    this.#asked.get(id)?.reject(error);
-  }
-
   /** To be called before the program `id` is asked for; `forget` it where it is not started. */
-  expect(id: number): Begun & { readonly forget: () => void } {
+  expect(id: number): StartedProgram & { readonly forget: () => void } {
     const running = Promise.withResolvers<number>();
     // Whoever waits hears of it; where nobody does any more, there is nobody to tell.
     running.promise.catch(() => undefined);
@@ -125,13 +120,18 @@ export class Holder implements AsyncDisposable {
     await exited;
   }
 
-  #hear({ ready, id = 0, error, exited }: Said): void {
+  #hear({ ready, id = 0, error, exited }: Reply): void {
     if (ready === true) this.#ready.resolve(undefined);
     else if (exited !== undefined) {
       this.#running.get(id)?.resolve(exited);
       this.#running.delete(id);
     } else if (error === undefined) this.#asked.get(id)?.resolve(undefined);
-    else this.refuse(id, new Error(error));
+    else this.#refuse(id, new Error(error));
+  }
+
+  /** Lets the question `id` fail, if it is still open. */
+  #refuse(id: number, error: Error): void {
+    this.#asked.get(id)?.reject(error);
   }
 
   #end(): void {

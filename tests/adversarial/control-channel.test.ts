@@ -1,0 +1,88 @@
+import assert from 'node:assert/strict';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { test } from 'node:test';
+import type { Language } from '@caisson/protocol';
+import { outputOf, runStep, sandboxRequest, startDataPlane } from '../support/sandbox.ts';
+
+const LINGER_SECONDS = 8;
+
+/**
+ * Sends a TCP socket with unsent data over whatever sockets the kernel has. Who reads there without taking descriptors drops
+ * it, and where that was its last copy, the close waits as long as SO_LINGER says.
+ */
+const LINGERING_SOCKET = `
+import array, os, socket, stat, struct
+
+listener = socket.create_server(('127.0.0.1', 0))
+listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+for fd in map(int, os.listdir('/proc/self/fd')):
+    try:
+        if fd == listener.fileno() or not stat.S_ISSOCK(os.fstat(fd).st_mode):
+            continue
+    except OSError:
+        continue
+    held = socket.create_connection(listener.getsockname())
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, ${LINGER_SECONDS}))
+    held.setblocking(False)
+    try:
+        while True:
+            held.send(bytes(65536))
+    except BlockingIOError:
+        pass
+    channel = socket.socket(fileno=os.dup(fd))
+    channel.sendmsg([b' '], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array('i', [held.fileno()]))])
+    held.close()
+    channel.close()
+`;
+
+test('a descriptor that a kernel sends to the server does not stop the server', async () => {
+  await using started = await startDataPlane();
+  const { dataPlane } = started;
+  const sandbox = await dataPlane.createSandbox(sandboxRequest(), AbortSignal.timeout(30_000));
+  const delay = monitorEventLoopDelay({ resolution: 10 });
+  delay.enable();
+  const ran = await runStep(sandbox, LINGERING_SOCKET);
+  delay.disable();
+  assert.equal(ran.status, 'succeeded', ran.error?.traceback.join(''));
+  assert.ok(delay.max / 1e9 < LINGER_SECONDS / 2, `the server stood still for ${delay.max / 1e9} s`);
+});
+
+const DESCRIPTORS: Record<Language, string> = {
+  python: `
+import os
+for fd in os.listdir('/proc/self/fd'):
+    try:
+        print(os.readlink('/proc/self/fd/' + fd))
+    except OSError:
+        pass`,
+  javascript: `
+const fs = require('node:fs');
+for (const fd of fs.readdirSync('/proc/self/fd')) {
+  try {
+    console.log(fs.readlinkSync('/proc/self/fd/' + fd));
+  } catch {}
+}`,
+  // The shell that runs the code, and the one that started it.
+  shell: 'readlink /proc/$$/fd/* /proc/$PPID/fd/*; true',
+};
+
+for (const [language, templateId] of [
+  ['python', 'python'],
+  ['javascript', 'node'],
+  ['shell', 'shell'],
+] as const) {
+  test(`no descriptor of a kernel of ${language} is a socket`, async () => {
+    await using started = await startDataPlane();
+    const sandbox = await started.dataPlane.createSandbox(
+      sandboxRequest({ templateId }),
+      AbortSignal.timeout(30_000),
+    );
+    const targets = (await outputOf(sandbox, DESCRIPTORS[language], { language })).trim().split('\n');
+    // Standard output and error, and two of the control channel, at least.
+    assert.ok(targets.filter((target) => target.startsWith('pipe:') || target.startsWith('/')).length >= 4);
+    assert.deepEqual(
+      targets.filter((target) => target.startsWith('socket:')),
+      [],
+    );
+  });
+}
