@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { test } from 'node:test';
 import type { Language } from '@caisson/protocol';
-import { outputOf, runStep, sandboxRequest, startDataPlane } from '../support/sandbox.ts';
+import { outputOf, runJob, runStep, sandboxRequest, startDataPlane } from '../support/sandbox.ts';
 
 const LINGER_SECONDS = 8;
 
@@ -30,7 +30,11 @@ for fd in map(int, os.listdir('/proc/self/fd')):
     except BlockingIOError:
         pass
     channel = socket.socket(fileno=os.dup(fd))
-    channel.sendmsg([b' '], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array('i', [held.fileno()]))])
+    try:
+        channel.sendmsg([b' '], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array('i', [held.fileno()]))])
+        print('sent')
+    except BrokenPipeError:
+        print('refused')
     held.close()
     channel.close()
 `;
@@ -44,6 +48,16 @@ test('a descriptor that a kernel sends to the server does not stop the server', 
   const ran = await runStep(sandbox, LINGERING_SOCKET);
   delay.disable();
   assert.equal(ran.status, 'succeeded', ran.error?.traceback.join(''));
+  assert.ok(delay.max / 1e9 < LINGER_SECONDS / 2, `the server stood still for ${delay.max / 1e9} s`);
+});
+
+test('a cell has a socket to the server that is open in one direction', async () => {
+  await using started = await startDataPlane();
+  const delay = monitorEventLoopDelay({ resolution: 10 });
+  delay.enable();
+  const ran = await runJob(started.dataPlane, LINGERING_SOCKET);
+  delay.disable();
+  assert.deepEqual([ran.status, ran.stdout, ran.placement.scope], ['succeeded', 'refused\n', 'cell']);
   assert.ok(delay.max / 1e9 < LINGER_SECONDS / 2, `the server stood still for ${delay.max / 1e9} s`);
 });
 

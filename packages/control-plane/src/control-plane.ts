@@ -81,7 +81,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
     queued: () => dispatcher.waiting,
     running: () => dispatcher.running,
     sessions: () => sessions.liveCount,
-    pools: async () => (await dataPlane.health(AbortSignal.timeout(METRICS_TIMEOUT_MS))).pools,
+    dataPlane: async () => dataPlane.health(AbortSignal.timeout(METRICS_TIMEOUT_MS)),
   });
   const adminKey = await makeFirstKey(tenants, config.dataDir, clock);
   const services: Services = {

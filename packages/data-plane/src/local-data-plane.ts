@@ -14,6 +14,7 @@ import type {
   Template,
 } from '@caisson/protocol';
 import { Cancellation, CaissonError } from '@caisson/protocol';
+import type { LoopShare } from '@caisson/session-agent';
 import type { Logger } from 'pino';
 import { runInCell } from './cells/job.ts';
 import type { Runners } from './cells/runners.ts';
@@ -35,6 +36,7 @@ export class LocalDataPlane implements DataPlane {
   readonly #pool: WarmPool;
   readonly #runtimes: readonly RuntimeHealth[];
   readonly #runners: Runners | undefined;
+  readonly #loopShare: LoopShare;
   readonly #logger: Logger;
   readonly #release: () => Promise<void>;
   readonly #lent = new Map<SandboxId, { sandbox: Sandbox; lent: LentSandbox }>();
@@ -54,6 +56,7 @@ export class LocalDataPlane implements DataPlane {
     pool: WarmPool;
     runners: Runners | undefined;
     runtimes: readonly RuntimeHealth[];
+    loopShare: LoopShare;
     logger: Logger;
     release: () => Promise<void>;
   }) {
@@ -61,6 +64,7 @@ export class LocalDataPlane implements DataPlane {
     this.#pool = parts.pool;
     this.#runtimes = parts.runtimes;
     this.#runners = parts.runners;
+    this.#loopShare = parts.loopShare;
     this.#logger = parts.logger;
     this.#release = parts.release;
     this.#watch = setInterval(() => {
@@ -73,6 +77,7 @@ export class LocalDataPlane implements DataPlane {
       runtimes: this.#runtimes,
       sandboxes: this.#lent.size,
       pools: this.#pool.health(),
+      reads: { ...this.#loopShare.counters },
     });
   }
 
@@ -143,7 +148,12 @@ export class LocalDataPlane implements DataPlane {
     const leased = await this.#runners?.lease(request, step, signal);
     if (leased === undefined) return undefined;
     try {
-      const outcome = await runInCell(request.id, leased.cell, step, events, signal);
+      const outcome = await runInCell(
+        request.id,
+        leased.cell,
+        { step, events, loopShare: this.#loopShare },
+        signal,
+      );
       return { outcome, placement: this.#placement('cell') };
     } finally {
       await this.#endJob(request.id, leased);

@@ -82,6 +82,11 @@ export function metricsRoute(api: Api, services: Services): void {
           template_id: templateId,
           resources: resourcesOf(resources),
         })),
+        reads: {
+          dropped_bytes: plane.reads.droppedBytes,
+          delayed_ms: plane.reads.delayedMs,
+          broken: plane.reads.broken,
+        },
         executions: {
           running: dispatcher.running,
           queued: dispatcher.waiting,

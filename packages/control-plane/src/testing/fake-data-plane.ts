@@ -12,6 +12,7 @@ import type {
   LentSandbox,
   Placement,
   PoolHealth,
+  ReadHealth,
   SandboxId,
   SandboxRequest,
   StepOutcome,
@@ -41,6 +42,7 @@ export class FakeDataPlane implements DataPlane {
   readonly sandboxes = new Map<SandboxId, FakeSandbox>();
   readonly requests: SandboxRequest[] = [];
   readonly pools: PoolHealth[] = [];
+  reads: ReadHealth = { droppedBytes: 0, delayedMs: 0, broken: 0 };
   readonly steps: StepRequest[] = [];
   /** By the code that asks for it. */
   readonly #scripts = new Map<string, Script>();
@@ -54,7 +56,8 @@ export class FakeDataPlane implements DataPlane {
   }
 
   health(): Promise<DataPlaneHealth> {
-    return Promise.resolve({ runtimes: [], sandboxes: this.sandboxes.size, pools: this.pools });
+    const { pools, reads } = this;
+    return Promise.resolve({ runtimes: [], sandboxes: this.sandboxes.size, pools, reads });
   }
 
   async createSandbox(request: SandboxRequest, signal: AbortSignal): Promise<LentSandbox> {

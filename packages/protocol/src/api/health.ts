@@ -33,6 +33,15 @@ export const healthDetailed = health
         }),
       )
       .meta({ description: 'One for each template, isolation and size that was asked for of late' }),
+    reads: z
+      .object({
+        dropped_bytes: z.int().meta({ description: 'Said by kernels that ran no step' }),
+        delayed_ms: z.number().meta({
+          description: 'How long the reading of sandboxes over their share was put off, all together',
+        }),
+        broken: z.int().meta({ description: 'Kernels that were killed because reading them failed' }),
+      })
+      .meta({ description: 'What sandboxes made of the event loop that reads them, since the start' }),
     executions: z.object({ running: z.int(), queued: z.int(), limit: z.int(), queue_limit: z.int() }),
     event_loop_delay: z
       .object({
