@@ -33,6 +33,7 @@ export interface ErrorContexts {
   execution_not_finished: { id: string; status: string };
   idempotency_key_reused: { key: string };
   queue_full: { limit: number; retryAfterSeconds: number };
+  parse_share_exceeded: { retryAfterSeconds: number };
   sandbox_unavailable: { problem: string };
   sandbox_lost: { id: string };
   shutting_down: { retryAfterSeconds: number };
@@ -228,6 +229,13 @@ export const ERROR_KINDS: { readonly [Code in ErrorCode]: ErrorKind<ErrorContext
     title: 'The queue is full',
     detail: ({ limit }) => `queue: ${limit} executions are waiting already`,
     suggestion: ({ retryAfterSeconds }) => `Try again in ${retryAfterSeconds} seconds.`,
+  },
+  parse_share_exceeded: {
+    status: 429,
+    title: 'The bodies take too long to parse',
+    detail: () => "body: the tenant's large bodies take more than their share of the server's time",
+    suggestion: ({ retryAfterSeconds }) =>
+      `Try again in ${retryAfterSeconds} seconds, or send large data as a file.`,
   },
   sandbox_unavailable: {
     status: 503,

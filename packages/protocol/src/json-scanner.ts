@@ -10,6 +10,9 @@ export interface JsonLimits {
 
 export type JsonProblem = 'invalid' | 'too_deep' | 'too_many_values';
 
+/** Few texts are nested deeper. */
+const FIRST_DEPTH = 16;
+
 /** What may come next. The states of a number are those of the grammar of RFC 8259, section 6. */
 const VALUE = 0;
 const VALUE_OR_END = 1;
@@ -43,7 +46,7 @@ const LITERALS = new Map(['true', 'false', 'null'].map((text) => [text.charCodeA
 export class JsonScanner {
   readonly #limits: JsonLimits;
   /** Of each open array or object: whether it is an object. */
-  readonly #isObject: Uint8Array;
+  #isObject = new Uint8Array(FIRST_DEPTH);
   #depth = 0;
   #values = 0;
   #state = VALUE;
@@ -55,7 +58,6 @@ export class JsonScanner {
 
   constructor(limits: JsonLimits) {
     this.#limits = limits;
-    this.#isObject = new Uint8Array(limits.maxDepth);
   }
 
   /** What is wrong with the text so far. */
@@ -157,6 +159,11 @@ export class JsonScanner {
     if (this.#depth === this.#limits.maxDepth) {
       this.#problem = 'too_deep';
       return;
+    }
+    if (this.#depth === this.#isObject.length) {
+      const deeper = new Uint8Array(2 * this.#depth);
+      deeper.set(this.#isObject);
+      this.#isObject = deeper;
     }
     this.#isObject[this.#depth] = isObject ? 1 : 0;
     this.#depth += 1;

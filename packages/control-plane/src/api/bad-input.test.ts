@@ -134,7 +134,7 @@ const TABLE: [name: string, sent: Sent, status: number, code: string, field: Reg
   ],
   [
     'an event nested too deep',
-    { path: '/api/v1/jobs', body: `{"code":"x","event":${'['.repeat(100_000)}${']'.repeat(100_000)}}` },
+    { path: '/api/v1/jobs', body: `{"code":"x","event":${'['.repeat(90_000)}${']'.repeat(90_000)}}` },
     422,
     'validation_failed',
     /^event: .*nested/,
@@ -454,4 +454,16 @@ test('a body that does not arrive is answered with a problem', async () => {
   })) as [Buffer];
   socket.destroy();
   assert.match(first.toString(), /^HTTP\/1\.1 400 [^]*did not arrive/);
+});
+
+test('a body of many values is refused before it is built', async () => {
+  await using server = await start();
+  const body = `{"code":"1","event":[${'[],'.repeat(1_300_000)}[]]}`;
+  const response = await server.call('POST', '/api/v1/jobs', {
+    body,
+    headers: { 'content-type': 'application/json' },
+  });
+  const { code, detail } = problemSchema.parse(await response.json());
+  assert.deepEqual([response.status, code], [422, 'validation_failed']);
+  assert.equal(detail, 'body: must not hold more than 100000 values and keys');
 });

@@ -20,6 +20,7 @@ import { healthRoutes, metricsRoute } from './health.ts';
 import { jobRoutes } from './jobs.ts';
 import { readJson } from './json-body.ts';
 import { errorsPageRoute } from './errors-page.ts';
+import { ParseShare } from './parse-share.ts';
 import { registerOpenApi } from './openapi.ts';
 import { sendProblem } from './problems.ts';
 import { refuseBrokenQuery } from './query.ts';
@@ -115,8 +116,12 @@ export async function buildServer(services: Services): Promise<Api> {
 function readJsonBodies(api: Api, { config }: Services): void {
   const limits = { bytes: config.bodyLimitBytes, timeoutMs: config.bodyTimeoutMs };
   api.removeAllContentTypeParsers();
-  api.addContentTypeParser('application/json', (_request: FastifyRequest, payload: IncomingMessage) =>
-    readJson(payload, limits),
+  const share = new ParseShare(() => performance.now());
+  api.addContentTypeParser('application/json', (request: FastifyRequest, payload: IncomingMessage) =>
+    // Of those without a key nothing is parsed.
+    'principal' in request
+      ? readJson(payload, limits, { of: share, tenantId: request.principal.tenantId })
+      : Promise.resolve(),
   );
   api.addContentTypeParser('*', (request: FastifyRequest) => {
     const contentType = request.headers['content-type'] ?? '';
