@@ -29,8 +29,8 @@ function cgroupsOf(instance: string): string[] {
   return hierarchies.map((path) => join(path, 'caisson', instance)).filter((path) => existsSync(path));
 }
 
-/** Processes in the instance's cgroup, or whose command line names its directory. */
-function processesOf(stateDirectory: string, instance: string): string[] {
+/** Processes in the instance's cgroup, or whose command line names its directory, each as a line. */
+export function processesOf(stateDirectory: string, instance: string): string[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
     .flatMap((pid) => {

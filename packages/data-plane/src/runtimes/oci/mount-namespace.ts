@@ -8,6 +8,11 @@ export interface Preparation {
   readonly unmount: readonly string[];
   /** Bind mounts, read-only; the target exists. */
   readonly bind: readonly { readonly source: string; readonly target: string }[];
+  /**
+   * Directories of a cgroup, by controller, the same on v2: when this server has died, all processes in it are killed within a
+   * second.
+   */
+  readonly cgroup?: { readonly pids: string; readonly freezer: string };
 }
 
 /** A descriptor of this process that a program gets, opened anew with these `flags` of open(2). */
@@ -33,7 +38,7 @@ export interface Program {
 /**
  * A private copy of the host's mounts, in which the OCI runtime runs and workspaces are mounted. It is held by a small
  * process (`mount_namespace.py`) whose standard input is a pipe from here: when this server ends, be it by SIGKILL, that
- * process ends too, and the kernel removes every mount that was made here.
+ * process kills what is left of the sandboxes and ends too, and the kernel removes every mount that was made here.
  */
 export class MountNamespace implements AsyncDisposable {
   /** A file system in memory that is seen in the namespace alone, and that is gone with it. */
@@ -49,11 +54,10 @@ export class MountNamespace implements AsyncDisposable {
 
   /** @param directory an empty one */
   static async create(directory: string, preparation: Preparation): Promise<MountNamespace> {
-    const binds = preparation.bind.flatMap(({ source, target }) => [source, target]);
-    const { unmount } = preparation;
+    const { unmount, cgroup = null } = preparation;
+    const bind = preparation.bind.map(({ source, target }) => [source, target]);
     await using cleanup = new AsyncDisposableStack();
-    const args = [directory, String(unmount.length), ...unmount, ...binds];
-    const helper = cleanup.use(await NamespaceHelper.start(args));
+    const helper = cleanup.use(await NamespaceHelper.start({ directory, unmount, bind, cgroup }));
     const root = openSync(`/proc/${helper.pid}/root`, O_PATH | constants.O_DIRECTORY);
     cleanup.move();
     return new MountNamespace(directory, helper, root);

@@ -3,9 +3,13 @@
 For this small process that takes far less time than for the large one that it works for, which would have to copy its page
 tables for each program, and to start a second one only to get here.
 
-Arguments: a directory, which gets a file system in memory; how many mount points to leave out, and these; then pairs of a
-source and a target to bind, read-only.
-Standard input, lines of JSON, each with an `id` of the asker's choice; when it closes, this process ends.
+It is also the guardian of the sandboxes. When the server dies, however it dies, its standard input closes: then it kills every
+process of the instance, and ends, and with it the namespace and all its mounts.
+
+Its one argument is JSON: `directory` (gets a file system in memory), `unmount` (mount points to leave out), `bind` (pairs of a
+source and a target, read-only), `cgroup` (null, or the instance's cgroup: its directories in the hierarchies of `pids` and
+`freezer`).
+Standard input, lines of JSON, each with an `id` of the asker's choice.
   {"mount": path, "options": [...]}, {"unmount": path}, {"fifos": [path, ...]}, {"start": program}, {"kill": true} for a
   program by its id
 Standard output, lines of JSON
@@ -21,6 +25,11 @@ import os
 import select
 import signal
 import sys
+import time
+
+# For this import: the interpreter is isolated.
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from end_processes import end_processes, kill  # noqa: E402
 
 MS_RDONLY = 1
 MS_REMOUNT = 32
@@ -29,27 +38,43 @@ MNT_DETACH = 2
 FLAGS = {'nosuid': 2, 'nodev': 4}
 KEPT_FLAGS = 2 | 4 | 8
 MAX_LINE = 65536
-# Python ignores these, and what is ignored is inherited.
-DEFAULT_SIGNALS = (signal.SIGPIPE, signal.SIGXFSZ)
+# Whoever stops the server may tell all that it has started: it ends when its work is done.
+OUTLIVED_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+# What is ignored is inherited; Python itself ignores the first two.
+DEFAULT_SIGNALS = (signal.SIGPIPE, signal.SIGXFSZ, *OUTLIVED_SIGNALS)
+PROGRAMS_END_SECONDS = 1
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def main(directory, count, *paths):
+def main(text):
+    for number in OUTLIVED_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
     # What the server was started with is not for the programs.
     os.closerange(3, 1 << 20)
-    left_out, binds = paths[: int(count)], paths[int(count) :]
-    for path in left_out:
+    preparation = json.loads(text)
+    prepare(preparation)
+    helper = NamespaceHelper()
+    try:
+        helper.run()
+    finally:
+        # The server has died, or there is nobody to serve it any more.
+        helper.end_programs()
+        if preparation['cgroup'] is not None:
+            end_processes(preparation['cgroup']['pids'], preparation['cgroup']['freezer'])
+
+
+def prepare(preparation):
+    for path in preparation['unmount']:
         unmount(path, 0)
-    for source, target in zip(binds[::2], binds[1::2]):
+    for source, target in preparation['bind']:
         mount(source, target, None, MS_BIND, None)
         # A new flag takes the place of those that were there, which have the numbers of statvfs(3).
         kept = os.statvfs(target).f_flag & KEPT_FLAGS
         mount(None, target, None, MS_BIND | MS_REMOUNT | MS_RDONLY | kept, None)
-    mount('caisson', directory, 'tmpfs', FLAGS['nosuid'] | FLAGS['nodev'], 'mode=0711')
+    mount('caisson', preparation['directory'], 'tmpfs', FLAGS['nosuid'] | FLAGS['nodev'], 'mode=0711')
     os.chdir('/')
     os.umask(0o022)
-    NamespaceHelper().run()
 
 
 def mount(source, target, kind, flags, options):
@@ -76,22 +101,32 @@ class NamespaceHelper:
         self._programs = {}
 
     def run(self):
+        """Serves until the server is gone."""
         self._poll.register(0, select.EPOLLIN)
         say({'ready': True})
         while True:
             for descriptor, _ in self._poll.poll():
                 if descriptor in self._programs:
                     self._reap(descriptor)
-                else:
-                    self._read()
+                elif not self._read():
+                    return
+
+    def end_programs(self):
+        """Before the sandboxes: a runtime that still runs would put another process into one."""
+        running = {pid for _, pid in self._programs.values()}
+        for pid in running:
+            kill(pid)
+        deadline = time.monotonic() + PROGRAMS_END_SECONDS
+        while running and time.monotonic() < deadline:
+            running = {pid for pid in running if os.waitpid(pid, os.WNOHANG)[0] == 0}
+            time.sleep(0.001)
 
     def _read(self):
         data = os.read(0, MAX_LINE)
-        if not data:
-            os._exit(0)
         *lines, self._partial = (self._partial + data).split(b'\n')
         for line in lines:
             self._obey(json.loads(line))
+        return data != b''
 
     def _obey(self, message):
         try:
@@ -144,4 +179,4 @@ def say(value):
         data = data[os.write(1, data) :]
 
 
-main(*sys.argv[1:])
+main(sys.argv[1])

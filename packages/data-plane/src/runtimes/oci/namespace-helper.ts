@@ -51,11 +51,15 @@ export class NamespaceHelper implements AsyncDisposable {
     });
   }
 
-  /** @throws Error with what it printed if it ends before it is ready */
-  static async start(args: readonly string[]): Promise<NamespaceHelper> {
+  /**
+   * @param preparation see `mount_namespace.py`
+   * @throws Error with what it printed if it ends before it is ready
+   */
+  static async start(preparation: object): Promise<NamespaceHelper> {
     const unshare = ['--mount', '--propagation', 'private', '--'];
     // A session of its own: an interrupt typed at the terminal is for the server alone, which ends it in its turn.
-    const child = spawn('unshare', [...unshare, PYTHON, '-I', '-S', PROGRAM, ...args], {
+    const python = [PYTHON, '-I', '-S', '-B', PROGRAM, JSON.stringify(preparation)];
+    const child = spawn('unshare', [...unshare, ...python], {
       stdio: ['pipe', 'pipe', 'pipe'],
       detached: true,
       env: HOST_COMMAND_ENVIRONMENT,

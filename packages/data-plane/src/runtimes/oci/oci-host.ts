@@ -6,7 +6,7 @@ import { SANDBOX_FILES } from '@caisson/session-agent';
 import type { LoopShare } from '@caisson/session-agent';
 import type { Logger } from 'pino';
 import { Cgroup } from '../../limits/cgroup.ts';
-import { readCgroupLayout } from '../../limits/cgroup-layout.ts';
+import { cgroupDirectory, readCgroupLayout } from '../../limits/cgroup-layout.ts';
 import type { CgroupLayout } from '../../limits/cgroup-layout.ts';
 import { setCpuWeight } from '../../limits/cpu-weight.ts';
 import { delegateControllers } from '../../limits/delegate-controllers.ts';
@@ -107,6 +107,7 @@ export async function prepareOciHost(options: {
       // crun refuses a host with both versions of cgroups if v2 holds a controller, so it is kept from seeing v2.
       unmount: layout.version === 'hybrid' && layout.unified !== undefined ? [layout.unified] : [],
       bind: [...staged.map(({ original, source }) => ({ source: original, target: source })), ...runtimes],
+      cgroup: guardedCgroup(layout, cgroup.path),
     }),
   );
   const pipes = new ProcessPipes(join(live, 'pipes'), mountNamespace);
@@ -118,6 +119,13 @@ export async function prepareOciHost(options: {
     runtimes: Object.fromEntries(runtimes.map(({ name, target }) => [name, target])),
     [Symbol.asyncDispose]: async () => release.disposeAsync(),
   };
+}
+
+/** Where the helper finds the cgroup of the instance. */
+function guardedCgroup(layout: CgroupLayout, path: string): { pids: string; freezer: string } {
+  const pids = cgroupDirectory(layout, 'pids', path);
+  if (pids === undefined) throw new Error('this host has no cgroup controller pids: enable it in the kernel');
+  return { pids, freezer: cgroupDirectory(layout, 'freezer', path) ?? pids };
 }
 
 /**

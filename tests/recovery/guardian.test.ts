@@ -1,0 +1,75 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { instanceOf, leftoversOf, processesOf } from '../support/leftovers.ts';
+import { makeServerHome, Server, until } from '../support/server.ts';
+
+const SLEEP =
+  'import subprocess, time\nsubprocess.Popen(["sleep", "600"], start_new_session=True)\ntime.sleep(600)';
+/** Each child goes on where its parent is killed. */
+const FORK_BOMB = `
+import os, time
+while True:
+    try:
+        os.fork()
+    except OSError:
+        time.sleep(0.001)
+`;
+/** A second is what is promised; a busy machine gets some more. */
+const GUARDIAN_TIMEOUT_MS = 5_000;
+
+test('kill -9 of the server ends all code at once: what runs, what is paused, what forks without end', async () => {
+  using home = makeServerHome();
+  const server = await Server.start(home);
+  const instance = instanceOf(home.stateDirectory);
+  const processes = () => processesOf(home.stateDirectory, instance);
+  const session = async () => {
+    const answer = await server.call<{ session_id: string }>('POST', '/api/v1/sessions', { body: {} });
+    assert.equal(answer.status, 201);
+    return answer.body.session_id;
+  };
+  const start = async (path: string, body: object) => {
+    const answer = await server.call('POST', `/api/v1/${path}`, {
+      body: { timeout: 300, ...body },
+      headers: { prefer: 'respond-async' },
+    });
+    assert.equal(answer.status, 202);
+  };
+  const [running, paused, forking] = [await session(), await session(), await session()];
+  const background = 'import subprocess\nsubprocess.Popen(["sleep", "601"])';
+  await server.call('POST', `/api/v1/sessions/${paused}/execute`, { body: { code: background } });
+  assert.equal((await server.call('POST', `/api/v1/sessions/${paused}/pause`)).status, 200);
+  await start(`sessions/${running}/execute`, { code: SLEEP });
+  await start(`sessions/${forking}/execute`, { code: FORK_BOMB });
+  await start('jobs', { code: SLEEP });
+  await start('jobs', { code: SLEEP, isolation_scope: 'sandbox' });
+  await start('jobs', { code: FORK_BOMB });
+  await until('all of it runs', async () => {
+    const lines = processes();
+    const count = (text: string) => lines.filter((line) => line.includes(text)).length;
+    return Promise.resolve(count('sleep 600') === 3 && count('sleep 601') === 1 && lines.length > 100);
+  });
+
+  // As a supervisor does it: it asks all that the server has started to end, then it kills the server.
+  process.kill(
+    Number(
+      processes()
+        .find((line) => line.includes('mount_namespace.py'))
+        ?.split(' ')[0],
+    ),
+    'SIGTERM',
+  );
+  await server.kill();
+  await until(
+    'no process of the instance is left',
+    async () => Promise.resolve(processes().length === 0),
+    GUARDIAN_TIMEOUT_MS,
+  );
+
+  await using next = await Server.start(home);
+  assert.deepEqual(
+    leftoversOf(home.stateDirectory, instance).filter((line) => line.includes(instance)),
+    [],
+  );
+  const { body } = await next.call<{ status: string; reason: string }>('GET', `/api/v1/sessions/${paused}`);
+  assert.deepEqual([body.status, body.reason], ['terminated', 'sandbox_lost']);
+});
