@@ -50,15 +50,15 @@ test('the first start makes an admin key, and only the first', async () => {
   await using directory = await temporaryDirectory();
   {
     await using server = await start({ dataDir: directory.path });
-    assert.match(server.control.adminKey ?? '', /^csn_/);
-    assert.equal(server.key, server.control.adminKey);
+    assert.equal(server.control.newKeyFile, join(directory.path, 'admin.key'));
+    assert.match(server.key, /^csn_/);
     const { mode } = await stat(join(directory.path, 'admin.key'));
     assert.equal(mode & 0o777, 0o600);
     const database = await readFile(join(directory.path, 'caisson.db'));
     assert.equal(database.includes(server.key), false);
   }
   await using again = await start({ dataDir: directory.path });
-  assert.equal(again.control.adminKey, undefined);
+  assert.equal(again.control.newKeyFile, undefined);
   assert.equal((await again.call('GET', '/api/v1/sessions')).status, 200);
 });
 
