@@ -13,6 +13,7 @@ import {
   session,
   SYSTEM,
 } from '@caisson/protocol';
+import type { Role } from '@caisson/protocol';
 import { hashApiKey, newApiKey } from './auth/api-key.ts';
 import { creatingSession } from './orchestrator/session-record.ts';
 import { advance, queuedExecution } from './orchestrator/execution-record.ts';
@@ -30,13 +31,13 @@ async function temporaryDirectory() {
 }
 
 /** Adds a tenant to a database that no server has open, and returns its key. */
-async function addTenant(dataDir: string, name: string) {
+async function addTenant(dataDir: string, name: string, role: Role = 'member') {
   const db = await openDatabase(dataDir);
   const key = newApiKey();
   const tenantId = newTenantId();
   await tenantRepository(db).addTenant(
     { id: tenantId, name, createdAt: 0 },
-    { id: newApiKeyId(), tenantId, name: 'key', hash: hashApiKey(key), createdAt: 0 },
+    { id: newApiKeyId(), tenantId, name: 'key', hash: hashApiKey(key), role, createdAt: 0 },
   );
   await db.destroy();
   return { key, tenantId };
@@ -129,7 +130,7 @@ test("another tenant's things are not there, on every route with an id", async (
 
 test('a tenant with a long queue does not keep another one waiting', async () => {
   await using directory = await temporaryDirectory();
-  const greedy = await addTenant(directory.path, 'greedy');
+  const greedy = await addTenant(directory.path, 'greedy', 'operator');
   const modest = await addTenant(directory.path, 'modest');
   await using server = await start({
     dataDir: directory.path,

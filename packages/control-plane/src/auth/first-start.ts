@@ -8,7 +8,7 @@ import { hashApiKey, newApiKey } from './api-key.ts';
 export const ADMIN_KEY_FILE = 'admin.key';
 
 /**
- * Where there is no key yet: makes the tenant "default" with an admin key, writes it to `admin.key` (mode 0600, no line
+ * Where there is no key yet: makes the tenant "default" with an operator's key, writes it to `admin.key` (mode 0600, no line
  * break), and returns the path of that file, or `undefined` where there are keys. The key itself goes nowhere else: what
  * is printed ends up in logs.
  */
@@ -26,7 +26,7 @@ export async function makeFirstKey(
   const createdAt = clock.nowMs();
   await tenants.addTenant(
     { id: tenantId, name: 'default', createdAt },
-    { id: newApiKeyId(), tenantId, name: 'admin', hash: hashApiKey(key), createdAt },
+    { id: newApiKeyId(), tenantId, name: 'admin', hash: hashApiKey(key), role: 'operator', createdAt },
   );
   return path;
 }
