@@ -45,7 +45,7 @@ async function startServer(options: ServerOptions): Promise<RunningServer> {
   // Only now, so that the server is there the sooner.
   if (options.warmPool) dataPlane.warmUp();
   const release = stack.move();
-  return { url, adminKey: controlPlane.adminKey, close: async () => release.disposeAsync() };
+  return { url, newKeyFile: controlPlane.newKeyFile, close: async () => release.disposeAsync() };
 }
 
 const planes: Planes = {

@@ -13,8 +13,8 @@ export interface ServerOptions {
 
 export interface RunningServer {
   readonly url: string;
-  /** On the very first start with this data directory only. */
-  readonly adminKey: string | undefined;
+  /** Path of the file that the admin key was written to: on the very first start with this data directory only. */
+  readonly newKeyFile: string | undefined;
   /** Stops gracefully and leaves nothing behind; can be called twice. */
   close(): Promise<void>;
 }

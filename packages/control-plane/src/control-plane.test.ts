@@ -14,6 +14,7 @@ import {
   session,
   SYSTEM,
 } from '@caisson/protocol';
+import type { Role } from '@caisson/protocol';
 import { hashApiKey, newApiKey } from './auth/api-key.ts';
 import { creatingSession } from './orchestrator/session-record.ts';
 import { advance, queuedExecution } from './orchestrator/execution-record.ts';
@@ -31,13 +32,13 @@ async function temporaryDirectory() {
 }
 
 /** Adds a tenant to a database that no server has open, and returns its key. */
-async function addTenant(dataDir: string, name: string) {
+async function addTenant(dataDir: string, name: string, role: Role = 'member') {
   const db = await openDatabase(dataDir);
   const key = newApiKey();
   const tenantId = newTenantId();
   await tenantRepository(db).addTenant(
     { id: tenantId, name, createdAt: 0 },
-    { id: newApiKeyId(), tenantId, name: 'key', hash: hashApiKey(key), createdAt: 0 },
+    { id: newApiKeyId(), tenantId, name: 'key', hash: hashApiKey(key), role, createdAt: 0 },
   );
   await db.destroy();
   return { key, tenantId };
@@ -51,15 +52,15 @@ test('the first start makes an admin key, and only the first', async () => {
   await using directory = await temporaryDirectory();
   {
     await using server = await start({ dataDir: directory.path });
-    assert.match(server.control.adminKey ?? '', /^csn_/);
-    assert.equal(server.key, server.control.adminKey);
+    assert.equal(server.control.newKeyFile, join(directory.path, 'admin.key'));
+    assert.match(server.key, /^csn_/);
     const { mode } = await stat(join(directory.path, 'admin.key'));
     assert.equal(mode & 0o777, 0o600);
     const database = await readFile(join(directory.path, 'caisson.db'));
     assert.equal(database.includes(server.key), false);
   }
   await using again = await start({ dataDir: directory.path });
-  assert.equal(again.control.adminKey, undefined);
+  assert.equal(again.control.newKeyFile, undefined);
   assert.equal((await again.call('GET', '/api/v1/sessions')).status, 200);
 });
 
@@ -130,7 +131,7 @@ test("another tenant's things are not there, on every route with an id", async (
 
 test('a tenant with a long queue does not keep another one waiting', async () => {
   await using directory = await temporaryDirectory();
-  const greedy = await addTenant(directory.path, 'greedy');
+  const greedy = await addTenant(directory.path, 'greedy', 'operator');
   const modest = await addTenant(directory.path, 'modest');
   await using server = await start({
     dataDir: directory.path,

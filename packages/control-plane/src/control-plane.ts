@@ -44,8 +44,8 @@ export interface ControlPlane {
    * sessions, and closes the server and the database. Can be called twice.
    */
   close(signal?: AbortSignal): Promise<void>;
-  /** The admin key, on the very first start only. */
-  readonly adminKey: string | undefined;
+  /** Path of the file with the admin key, on the very first start only; the key is told nowhere else. */
+  readonly newKeyFile: string | undefined;
 }
 
 const SWEEP_KEYS_MS = 60_000;
@@ -83,7 +83,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
     sessions: () => sessions.liveCount,
     dataPlane: async () => dataPlane.health(AbortSignal.timeout(METRICS_TIMEOUT_MS)),
   });
-  const adminKey = await makeFirstKey(tenants, config.dataDir, clock);
+  const newKeyFile = await makeFirstKey(tenants, config.dataDir, clock);
   const services: Services = {
     config,
     dataPlane,
@@ -138,7 +138,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
     await resources.disposeAsync();
   };
   return {
-    adminKey,
+    newKeyFile,
     async listen(port, host) {
       const url = await api.listen({ port, host });
       // Only now: what waited is run when it can be watched.

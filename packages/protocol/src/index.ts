@@ -30,5 +30,6 @@ export * from './ports/cancellation.ts';
 export * from './ports/data-plane.ts';
 export * from './problem.ts';
 export * from './quantities.ts';
+export * from './roles.ts';
 export * from './session-state.ts';
 export * from './workspace-path.ts';

@@ -8,7 +8,7 @@ import type { FileAction, FileDetails } from '../audit/records.ts';
 import type { Principal } from '../store/tenants.ts';
 import { problems } from './answers.ts';
 import { callerSignal } from './caller.ts';
-import { attachment, exactly, fileEntryOf, withIdleLimit } from './file-bodies.ts';
+import { attachment, chunksOf, exactly, fileEntryOf, withIdleLimit } from './file-bodies.ts';
 import { keyOfCursor, pageOf } from './paging.ts';
 import type { Api } from './server.ts';
 import type { Services } from './services.ts';
@@ -155,7 +155,7 @@ function writeRoute(api: Api, services: Services): void {
       const { principal: caller } = request;
       return withFiles(services, caller.tenantId, sessionId, async (files) => {
         const known = await exists(files, path, shortly(reply));
-        const limited = withIdleLimit(body, services.config.bodyTimeoutMs);
+        const limited = withIdleLimit(chunksOf(body), services.config.bodyTimeoutMs);
         const entry = await files.write(path, limited, callerSignal(reply));
         await recordFile(services, caller, sessionId, 'file.written', { path, size_bytes: entry.sizeBytes });
         return reply.code(known ? 200 : 201).send(fileEntryOf(entry));

@@ -8,7 +8,7 @@ import type { Services } from './services.ts';
 const tags = ['health'];
 const HEALTH_TIMEOUT_MS = 5000;
 
-/** Those that need no key: they tell nothing of what runs. */
+/** Those that need no key: they tell nothing of the host, nor of what runs. */
 export function healthRoutes(api: Api, services: Services): void {
   const { version, executions } = services;
   const alive = { status: 'ok' as const, version };
@@ -36,8 +36,8 @@ export function healthRoutes(api: Api, services: Services): void {
   });
 }
 
-/** Those that need a key. */
-export function metricsRoute(api: Api, services: Services): void {
+/** Those that tell of the host and of all tenants together. */
+export function operatorRoutes(api: Api, services: Services): void {
   const { config, dataPlane, dispatcher, loopDelay, metrics, version, clock } = services;
   const startedAt = clock.nowMs();
   api.route({

@@ -11,12 +11,13 @@ import type {
 import type { IncomingMessage } from 'node:http';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { writeJson } from '../orchestrator/embedded-json.ts';
+import { requireRole } from '../auth/require-role.ts';
 import type { Principal } from '../store/tenants.ts';
 import { auditRoute } from './audit.ts';
 import { answerClientError } from './client-errors.ts';
 import { executionRoutes } from './executions.ts';
 import { fileRoutes } from './files.ts';
-import { healthRoutes, metricsRoute } from './health.ts';
+import { healthRoutes, operatorRoutes } from './health.ts';
 import { jobRoutes } from './jobs.ts';
 import { readJson } from './json-body.ts';
 import { errorsPageRoute } from './errors-page.ts';
@@ -96,7 +97,11 @@ export async function buildServer(services: Services): Promise<Api> {
   });
   await api.register(async (guarded) => {
     requireKey(guarded, services);
-    metricsRoute(guarded, services);
+    await guarded.register((operators) => {
+      requireOperator(operators);
+      operatorRoutes(operators, services);
+      return Promise.resolve();
+    });
     await guarded.register(
       async (v1) => {
         jobRoutes(v1, services);
@@ -138,6 +143,17 @@ function requireKey(api: Api, { authenticate }: Services): void {
   });
   api.addHook('onRoute', (route) => {
     route.schema = { ...route.schema, security: [{ apiKey: [] }] };
+  });
+}
+
+/** After `requireKey`, and before a body is read. */
+function requireOperator(api: Api): void {
+  api.addHook('onRequest', (request, _reply, done) => {
+    requireRole(request.principal, 'operator');
+    done();
+  });
+  api.addHook('onRoute', (route) => {
+    route.schema = { ...route.schema, description: 'Needs a key with the role `operator`.' };
   });
 }
 

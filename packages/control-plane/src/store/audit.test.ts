@@ -32,7 +32,7 @@ async function addTenant({ db, writer }: Store, name: string) {
   const id = newTenantId();
   await tenantRepository(db, writer).addTenant(
     { id, name, createdAt: 0 },
-    { id: newApiKeyId(), tenantId: id, name: 'key', hash: name, createdAt: 0 },
+    { id: newApiKeyId(), tenantId: id, name: 'key', hash: name, role: 'member', createdAt: 0 },
   );
   return id;
 }

@@ -223,7 +223,7 @@ async function makeTenant(dataDir: string): Promise<TenantId> {
   const id = newTenantId();
   await tenantRepository(store.db).addTenant(
     { id, name: 'tenant', createdAt: 0 },
-    { id: newApiKeyId(), tenantId: id, name: 'key', hash: 'hash', createdAt: 0 },
+    { id: newApiKeyId(), tenantId: id, name: 'key', hash: 'hash', role: 'member', createdAt: 0 },
   );
   return id;
 }

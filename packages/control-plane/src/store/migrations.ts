@@ -7,6 +7,7 @@ import type { Tables } from './tables.ts';
 export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0001-initial': { up: initial },
   '0002-audit-events': { up: auditEvents },
+  '0003-api-key-roles': { up: apiKeyRoles },
 };
 
 async function initial(db: Kysely<unknown>): Promise<void> {
@@ -122,4 +123,13 @@ async function auditEvents(db: Kysely<unknown>): Promise<void> {
     .addPrimaryKeyConstraint('audit_events_in_order', ['tenant_id', 'sequence'])
     .execute();
   await schema.alterTable('executions').addColumn('submitted_by', 'text').execute();
+}
+
+/** Up to here the only key was that of the first start, which is an operator's. One that comes without a role is none. */
+async function apiKeyRoles(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .alterTable('api_keys')
+    .addColumn('role', 'text', (column) => column.notNull().defaultTo('member'))
+    .execute();
+  await (db as Kysely<Tables>).updateTable('api_keys').set({ role: 'operator' }).execute();
 }

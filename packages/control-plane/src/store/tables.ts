@@ -7,6 +7,7 @@ import type {
   Isolation,
   IsolationScope,
   Language,
+  Role,
   RuntimeName,
   SandboxId,
   SessionId,
@@ -38,6 +39,7 @@ interface ApiKeysTable {
   tenant_id: TenantId;
   name: string;
   hash: string;
+  role: Role;
   created_at: number;
 }
 
