@@ -44,21 +44,24 @@ class Wire implements ByteChannel {
   }
 }
 
-interface Heard {
-  readonly frame: KernelFrame;
-  readonly value: KernelValue | undefined;
-}
+type Heard =
+  { readonly result: KernelValue } | { readonly frame: KernelFrame; readonly value: KernelValue | undefined };
 
 class Listener {
   expects = true;
+  resultRoomBytes = 4 * MIB;
   dropped = 0;
   lost = 0;
   pending: Promise<void> | undefined;
   readonly heard: Heard[] = [];
 
-  onFrame(frame: KernelFrame, value: KernelValue | undefined): Promise<void> | undefined {
-    this.heard.push({ frame, value });
+  onResult(result: KernelValue): Promise<void> | undefined {
+    this.heard.push({ result });
     return this.pending;
+  }
+
+  onFrame(frame: KernelFrame, value: KernelValue | undefined): void {
+    this.heard.push({ frame, value });
   }
 
   onDropped(bytes: number): void {
@@ -82,20 +85,21 @@ function open(listener = new Listener()) {
   return { wire, listener, errors };
 }
 
-test('a value goes before the frame that it is for, however the bytes are cut', () => {
-  const text = '={"text/plain": "é"}\n{"type":"result"}\n{"type":"done","exit_code":0}\n';
+test('results and return values are passed on, however the bytes are cut', () => {
+  const text = '+{"text/plain": "é"}\n=[1]\n{"type":"done","exit_code":0}\n{"type":"done","exit_code":1}\n';
   for (const pieceBytes of [1, 2, 3, 7, 1000]) {
     const { wire, listener } = open();
     wire.say(text, pieceBytes);
     assert.deepEqual(listener.heard, [
-      { frame: { type: 'result' }, value: '{"text/plain": "é"}' },
-      { frame: { type: 'done', exitCode: 0, error: null }, value: undefined },
+      { result: '{"text/plain": "é"}' },
+      { frame: { type: 'done', exitCode: 0, error: null }, value: '[1]' },
+      { frame: { type: 'done', exitCode: 1, error: null }, value: undefined },
     ]);
   }
 });
 
 const broken = {
-  'two values for a frame': '=1\n=2\n{"type":"result"}\n',
+  'two return values': '=1\n=2\n{"type":"done","exit_code":0}\n',
   'a value that is no JSON': '=[1,\n',
   'a value with a line break in it': '=[1,\r2]\n',
   'a value that is not UTF-8': Buffer.from([0x3d, 0x22, 0xff, 0x22, 0x0a]),
@@ -112,17 +116,22 @@ for (const [what, text] of Object.entries(broken)) {
   });
 }
 
-const tooLarge = {
-  'a value of more than 8 MiB': `"${'x'.repeat(8 * MIB)}"`,
-  'a value that is nested too deep': '['.repeat(10 * MIB),
-};
-for (const [what, text] of Object.entries(tooLarge)) {
-  test(`${what} is told, not kept`, () => {
+test('a result that there is no room for is told, not kept', () => {
+  const { wire, listener } = open();
+  wire.say(`+"${'x'.repeat(5 * MIB)}"\n`);
+  listener.resultRoomBytes = 0;
+  wire.say('+1\n');
+  assert.deepEqual(listener.heard, [{ result: 'too_large' }, { result: 'too_large' }]);
+});
+
+test('a return value of more than 8 MiB, or nested too deep, is told, not kept', () => {
+  const done = { type: 'done', exitCode: 0, error: null };
+  for (const text of [`"${'x'.repeat(8 * MIB)}"`, '['.repeat(10 * MIB)]) {
     const { wire, listener } = open();
-    wire.say(`=${text}\n{"type":"result"}\n`);
-    assert.deepEqual(listener.heard, [{ frame: { type: 'result' }, value: 'too_large' }]);
-  });
-}
+    wire.say(`=${text}\n{"type":"done","exit_code":0}\n`);
+    assert.deepEqual(listener.heard, [{ frame: done, value: 'too_large' }]);
+  }
+});
 
 test('what comes while nothing is expected is counted and dropped, to the end of its last line', () => {
   const { wire, listener } = open();
@@ -134,11 +143,11 @@ test('what comes while nothing is expected is counted and dropped, to the end of
   assert.ok(listener.dropped > 20 * MIB);
 });
 
-test('nothing is read while a frame is being taken, and nothing of it is lost', async () => {
+test('nothing is read while a result is being taken, and nothing is lost', async () => {
   const { wire, listener } = open();
   const gate = Promise.withResolvers<undefined>();
   listener.pending = gate.promise as Promise<unknown> as Promise<void>;
-  wire.say('{"type":"result"}\n{"type":"result"}\n{"type":"ready"}\n');
+  wire.say('+1\n+2\n{"type":"ready"}\n');
   assert.deepEqual([listener.heard.length, wire.paused], [1, 1]);
   listener.pending = undefined;
   gate.resolve(undefined);
@@ -158,7 +167,7 @@ test('300,000 frames of any sort end the channel at worst', () => {
   const frame = fc
     .record(
       {
-        type: fc.oneof(fc.constantFrom('ready', 'result', 'done'), fc.jsonValue()),
+        type: fc.oneof(fc.constantFrom('ready', 'done'), fc.jsonValue()),
         exit_code: fc.oneof(fc.nat(255), fc.jsonValue()),
         error: fc.oneof(
           fc.record(
@@ -177,7 +186,7 @@ test('300,000 frames of any sort end the channel at worst', () => {
     .map((value) => JSON.stringify(value));
   const line = fc.oneof(
     { weight: 4, arbitrary: frame },
-    { weight: 3, arbitrary: fc.json().map((text) => `=${text}`) },
+    { weight: 3, arbitrary: fc.tuple(fc.constantFrom('=', '+'), fc.json()).map((parts) => parts.join('')) },
     { weight: 2, arbitrary: noise },
     { weight: 1, arbitrary: noise.map((text) => `=${text}`) },
   );

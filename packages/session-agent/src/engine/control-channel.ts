@@ -6,14 +6,21 @@ import { ValueReader, type KernelValue } from './value-reader.ts';
 
 /** Of a frame; values come in lines of their own, of any length. */
 const MAX_FRAME_BYTES = 1024 * 1024;
+/** What kernels allow: see `kernels/README.md`. */
+const MAX_RETURN_VALUE_BYTES = 8 * 1024 * 1024;
 const NEWLINE = 0x0a;
-const VALUE_MARK = 0x3d;
+const RESULT_MARK = 0x2b;
+const RETURN_VALUE_MARK = 0x3d;
 
 export interface ControlListener {
   /** Whether the kernel may say anything; what it says otherwise is dropped. */
   readonly expects: boolean;
-  /** Takes a frame and the value that was sent for it. While what it returned is pending, no more is read. */
-  onFrame(frame: KernelFrame, value: KernelValue | undefined): Promise<void> | undefined;
+  /** How many bytes of the next result are kept. */
+  readonly resultRoomBytes: number;
+  /** While what it returned is pending, no more is read. */
+  onResult(value: KernelValue): Promise<void> | undefined;
+  /** `value` is the return value that was sent before. */
+  onFrame(frame: KernelFrame, value: KernelValue | undefined): void;
   onDropped(bytes: number): void;
   /** The channel was closed, or something came that is no frame. Called once. */
   onLost(): void;
@@ -27,9 +34,10 @@ export class ControlChannel {
   readonly #listener: ControlListener;
   /** Of a frame that is not whole yet. */
   readonly #partial = new GrowingBuffer();
-  /** The value that comes, or has come and waits for its frame. */
+  /** The value that comes. */
   #reader: ValueReader | undefined;
-  #value: KernelValue | undefined;
+  #isResult = false;
+  #returnValue: KernelValue | undefined;
   #atLineStart = true;
   /** Whether the rest of the line belongs to what was dropped. */
   #skipping = false;
@@ -75,7 +83,7 @@ export class ControlChannel {
 
   #drop(bytes: Buffer): void {
     this.#forgetLine();
-    this.#value = undefined;
+    this.#returnValue = undefined;
     this.#skipping = bytes.at(-1) !== NEWLINE;
     this.#listener.onDropped(bytes.length);
   }
@@ -87,8 +95,11 @@ export class ControlChannel {
       this.#listener.onDropped(part.length);
       return;
     }
-    if (this.#atLineStart && part[0] === VALUE_MARK && this.#value === undefined) {
-      this.#reader = new ValueReader();
+    if (this.#atLineStart && (part[0] === RESULT_MARK || part[0] === RETURN_VALUE_MARK)) {
+      this.#isResult = part[0] === RESULT_MARK;
+      this.#reader = new ValueReader(
+        this.#isResult ? this.#listener.resultRoomBytes : MAX_RETURN_VALUE_BYTES,
+      );
       this.#reader.write(part.subarray(1));
     } else if (this.#reader !== undefined) this.#reader.write(part);
     else this.#keep(part);
@@ -106,15 +117,21 @@ export class ControlChannel {
     const line = this.#partial.take();
     this.#forgetLine();
     if (reader !== undefined) {
-      this.#value = reader.end();
-      if (this.#value === undefined) this.#lose();
+      this.#takeValue(reader.end());
       return;
     }
     const frame = parseKernelFrame(line);
-    const value = this.#value;
-    this.#value = undefined;
+    const value = this.#returnValue;
+    this.#returnValue = undefined;
     if (frame === undefined) this.#lose();
-    else this.#pass(frame, value);
+    else this.#listener.onFrame(frame, value);
+  }
+
+  #takeValue(value: KernelValue | undefined): void {
+    if (value === undefined) this.#lose();
+    else if (this.#isResult) this.#waitFor(this.#listener.onResult(value));
+    else if (this.#returnValue === undefined) this.#returnValue = value;
+    else this.#lose();
   }
 
   #forgetLine(): void {
@@ -123,8 +140,7 @@ export class ControlChannel {
     this.#atLineStart = true;
   }
 
-  #pass(frame: KernelFrame, value: KernelValue | undefined): void {
-    const pending = this.#listener.onFrame(frame, value);
+  #waitFor(pending: Promise<void> | undefined): void {
     if (pending === undefined) return;
     this.#waiting = true;
     this.#source.pause();
@@ -142,7 +158,7 @@ export class ControlChannel {
     if (this.#lost) return;
     this.#lost = true;
     this.#forgetLine();
-    this.#value = undefined;
+    this.#returnValue = undefined;
     this.#rest = undefined;
     this.#source.close();
     this.#listener.onLost();

@@ -1,7 +1,7 @@
 import { findJsonProblem, type CodeError } from '@caisson/protocol';
 
 /** What a kernel says. `kernels/README.md` describes the wire; values are not part of a frame. */
-export type KernelFrame = { readonly type: 'ready' } | { readonly type: 'result' } | DoneFrame;
+export type KernelFrame = { readonly type: 'ready' } | DoneFrame;
 
 export interface DoneFrame {
   readonly type: 'done';
@@ -22,8 +22,7 @@ export function parseKernelFrame(line: Buffer): KernelFrame | undefined {
   if (!isRecord(frame)) return undefined;
   switch (frame['type']) {
     case 'ready':
-    case 'result':
-      return { type: frame['type'] };
+      return { type: 'ready' };
     case 'done':
       return parseDone(frame);
     default:

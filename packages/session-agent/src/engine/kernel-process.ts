@@ -105,11 +105,18 @@ export class KernelProcess {
 
   #listener(account: LoopAccount): ControlListener {
     const isExpected = (): boolean => !this.wasReady || this.#step !== undefined;
+    const resultRoomBytes = (): number => this.#step?.values.resultRoomBytes ?? 0;
     return {
       get expects() {
         return isExpected();
       },
-      onFrame: (frame, value) => this.#take(frame, value),
+      get resultRoomBytes() {
+        return resultRoomBytes();
+      },
+      onResult: (value) => this.#step?.values.takeResult(value),
+      onFrame: (frame, value) => {
+        this.#take(frame, value);
+      },
       onDropped: (bytes) => {
         account.share.countDropped(bytes);
       },
@@ -119,18 +126,16 @@ export class KernelProcess {
     };
   }
 
-  #take(frame: KernelFrame, value: KernelValue | undefined): Promise<void> | undefined {
+  #take(frame: KernelFrame, returnValue: KernelValue | undefined): void {
     if (frame.type === 'ready') {
       if (this.wasReady) this.#break();
       this.wasReady = true;
       this.#ready.resolve(undefined);
     } else if (this.#step === undefined) this.#break();
-    else if (frame.type === 'result') return this.#step.values.takeResult(value);
     else {
-      this.#step.values.takeReturnValue(value);
+      this.#step.values.takeReturnValue(returnValue);
       this.#endStep(frame);
     }
-    return undefined;
   }
 
   /** It broke the protocol. Whoever waits for the kill hears of its failure. */

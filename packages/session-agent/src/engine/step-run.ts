@@ -41,7 +41,7 @@ export async function runStep(request: StepRequest, place: StepPlace): Promise<S
   ]);
   await using stopping = stopKernel(kernel, stop);
   stopping satisfies AsyncDisposable;
-  const values = new StepValues(events.emit);
+  const values = new StepValues(request.outputLimitBytes, events.emit);
   const line = encodeStepFrame({
     ...request,
     nonce,

@@ -1,10 +1,10 @@
 import type { EventSink, JsonText } from '@caisson/protocol';
-import { heldBytes, type KernelValue } from './value-reader.ts';
+import type { KernelValue } from './value-reader.ts';
 
-/** Of all results of a step, as they are held in memory. */
-const MAX_RESULT_BYTES = 16 * 2 ** 20;
+/** Results of a step are kept up to this many times the limit of one stream of its output. */
+const OUTPUT_LIMITS = 4;
 const MAX_RESULTS = 1000;
-/** Of a result beside its text. */
+/** What a result takes in memory beside its text. */
 const RESULT_BYTES = 256;
 
 /** The values that a step gives, within bounds: what goes beyond them is dropped, and told as `truncated`. */
@@ -14,20 +14,25 @@ export class StepValues {
   returnValue: JsonText | undefined;
   readonly #emit: EventSink;
   #results = 0;
-  #resultRoomBytes = MAX_RESULT_BYTES;
+  #resultRoomBytes: number;
 
-  constructor(emit: EventSink) {
+  constructor(outputLimitBytes: number, emit: EventSink) {
     this.#emit = emit;
+    this.#resultRoomBytes = OUTPUT_LIMITS * outputLimitBytes;
   }
 
-  takeResult(value: KernelValue | undefined): Promise<void> | undefined {
-    if (value === undefined) return undefined;
+  /** How many bytes of the next result may be kept. */
+  get resultRoomBytes(): number {
+    return this.#results < MAX_RESULTS ? this.#resultRoomBytes : 0;
+  }
+
+  takeResult(value: KernelValue): Promise<void> | undefined {
     this.#results += 1;
-    if (value !== 'too_large') this.#resultRoomBytes -= heldBytes(value) + RESULT_BYTES;
-    if (value === 'too_large' || this.#results > MAX_RESULTS || this.#resultRoomBytes < 0) {
+    if (value === 'too_large') {
       this.truncated = true;
       return undefined;
     }
+    this.#resultRoomBytes -= value.length + RESULT_BYTES;
     return this.#emit({ type: 'result', bundle: value });
   }
 

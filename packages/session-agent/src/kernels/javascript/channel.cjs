@@ -27,12 +27,20 @@ class Channel {
   }
 
   /**
-   * Sends one frame behind the JSON that it is for, if any. All of it is in the pipe when this returns, so that it is not lost
-   * if the code ends the process next.
+   * Sends one frame, with the return value that belongs to it, as JSON, before it. All of it is in the pipe when this returns,
+   * so that it is not lost if the code ends the process next.
    */
-  send(frame, value) {
-    const text = value === undefined ? '' : `=${value}\n`;
-    const bytes = Buffer.from(`${text}${JSON.stringify(frame)}\n`);
+  send(frame, returnValue) {
+    const value = returnValue === undefined ? '' : `=${returnValue}\n`;
+    this.#write(`${value}${JSON.stringify(frame)}\n`);
+  }
+
+  sendResult(bundle) {
+    this.#write(`+${JSON.stringify(bundle)}\n`);
+  }
+
+  #write(text) {
+    const bytes = Buffer.from(text);
     try {
       writeAll(this.#writer, bytes);
     } catch {

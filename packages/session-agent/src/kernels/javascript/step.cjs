@@ -141,7 +141,7 @@ class StepRunner {
 
   #show(value) {
     const { bundleOf } = require('./display.cjs');
-    this.#channel.send({ type: 'result' }, JSON.stringify(bundleOf(value)));
+    this.#channel.sendResult(bundleOf(value));
   }
 
   #offerGlobals() {

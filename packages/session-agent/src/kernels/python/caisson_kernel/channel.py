@@ -59,9 +59,8 @@ class Channel:
             if chunk.endswith(b'\n'):
                 return self._scan(b''.join(chunks).decode(), 0)[0]
 
-    def send(self, frame, value=None):
-        """Sends one frame behind the JSON that it is for, if any; does nothing in a child that was forked from the kernel."""
-        text = frame if value is None else f'={value}\n{frame}'
+    def send(self, text):
+        """Sends lines; does nothing in a child that was forked from the kernel."""
         data = memoryview(text.encode() + b'\n')
         with self._lock:
             while data and self._writer != -1:

@@ -40,7 +40,7 @@ class Kernel:
         if bundle is None:
             return
         with main_thread_only(self.interrupts):
-            self.channel.send('{"type":"result"}', bundle)
+            self.channel.send('+' + bundle)
 
     def forget_in_child(self):
         self.channel.close_in_child()
@@ -64,7 +64,8 @@ class Outcome:
             parts.append(
                 f'"error":{{"name":{quote(name)},"message":{quote(message)},"traceback":[{lines}]}}'
             )
-        return '{' + ','.join(parts) + '}'
+        frame = '{' + ','.join(parts) + '}'
+        return frame if self.return_value is None else f'={self.return_value}\n{frame}'
 
 
 def run_step(kernel, frame):
@@ -87,7 +88,7 @@ def run_step(kernel, frame):
     kernel.interrupts.reclaim()
     restore_environment(restore)
     kernel.streams.end(frame['nonce'])
-    kernel.channel.send(outcome.encode(), outcome.return_value)
+    kernel.channel.send(outcome.encode())
 
 
 def fail(kernel, outcome, exception):
