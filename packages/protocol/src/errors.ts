@@ -36,6 +36,7 @@ export interface ErrorContexts {
   sandbox_unavailable: { problem: string };
   sandbox_lost: { id: string };
   shutting_down: { retryAfterSeconds: number };
+  storage_unavailable: { retryAfterSeconds: number };
   internal: { requestId: string };
 }
 
@@ -244,6 +245,13 @@ export const ERROR_KINDS: { readonly [Code in ErrorCode]: ErrorKind<ErrorContext
     status: 503,
     title: 'The server is shutting down',
     detail: () => 'server: takes no new work, for it is shutting down',
+  },
+  storage_unavailable: {
+    status: 503,
+    title: 'The server cannot write to its storage',
+    detail: () => 'storage: cannot be written; the disk is full or broken',
+    suggestion: () =>
+      'Try again later. An execution or a session that has ended meanwhile is told as ended once that is on record.',
   },
   internal: {
     status: 500,

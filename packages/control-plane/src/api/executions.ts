@@ -1,12 +1,10 @@
 import {
-  CaissonError,
   executionId,
   executionList,
   executionListQuery,
   executionLogs,
   executionResult,
   executionStatusView,
-  isFinished,
 } from '@caisson/protocol';
 import { z } from 'zod';
 import {
@@ -100,9 +98,7 @@ function outputRoutes(api: Api, { executions, answering }: Services): void {
     },
     handler: async (request) => {
       const { execution_id: id } = request.params;
-      const { record, output } = await executions.look(request.principal.tenantId, id);
-      const { status } = record.state;
-      if (!isFinished(status)) throw new CaissonError('execution_not_finished', { id, status });
+      const { record, output } = await executions.lookAtEnded(request.principal.tenantId, id);
       return executionResultOf(record, output);
     },
   });

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { CaissonError, SYSTEM } from '@caisson/protocol';
+import { CaissonError, isFinished, SYSTEM } from '@caisson/protocol';
 import type {
   CancelReason,
   ExecutionId,
@@ -51,11 +51,12 @@ export class Executions {
 
   /**
    * Admits an execution and records it; it runs at once, or when its turn comes.
-   * @throws CaissonError `queue_full`, `shutting_down`
+   * @throws CaissonError `queue_full`, `shutting_down`, `storage_unavailable`
    */
   async submit(submission: Submission): Promise<ExecutionId> {
     if (this.#stopping) throw new CaissonError('shutting_down', SHUTTING_DOWN);
-    const { dispatcher, store } = this.#dependencies;
+    const { dispatcher, storage, store } = this.#dependencies;
+    storage.assertWorking();
     const execution = this.#hold(this.#newRecord(submission), submission);
     const { id } = execution.record;
     const admission = dispatcher.enter(execution.entrant);
@@ -105,7 +106,21 @@ export class Executions {
     return { record, output: await this.#dependencies.store.output(id) };
   }
 
-  /** Waits until it has ended. */
+  /**
+   * The record and all that it has written, of one that has ended.
+   * @throws CaissonError `execution_not_finished`, `storage_unavailable` where it has ended, but that is not on record yet
+   */
+  async lookAtEnded(
+    tenantId: TenantId,
+    id: ExecutionId,
+  ): Promise<{ record: ExecutionRecord; output: readonly OutputEvent[] }> {
+    const looked = await this.look(tenantId, id);
+    const { status } = looked.record.state;
+    if (isFinished(status)) return looked;
+    throw this.#live.get(id)?.unwritten ?? new CaissonError('execution_not_finished', { id, status });
+  }
+
+  /** Waits until it has ended. @throws CaissonError `storage_unavailable` where its end could not be written */
   async result(tenantId: TenantId, id: ExecutionId): Promise<ExecutionResult> {
     const live = this.#live.get(id);
     if (live?.record.tenantId === tenantId) return live.finished.promise;
@@ -121,10 +136,16 @@ export class Executions {
     return OutputFeed.of(replayOf(record, output)).follow(after, false);
   }
 
-  /** Cancels it and waits until it is gone, ten seconds at most; one that has ended stays as it is. */
+  /**
+   * Cancels it and waits until it is gone, ten seconds at most; one that has ended stays as it is.
+   * @throws CaissonError `storage_unavailable` where its end could not be written
+   */
   async cancel({ tenantId, apiKeyId }: Principal, id: ExecutionId): Promise<ExecutionResult> {
     const live = this.#live.get(id);
-    if (live?.record.tenantId === tenantId) await this.#life.end(live, 'cancelled', apiKeyId, CANCEL_WAIT_MS);
+    if (live?.record.tenantId === tenantId) {
+      await this.#life.end(live, 'cancelled', apiKeyId, CANCEL_WAIT_MS);
+      if (live.unwritten !== undefined && this.#live.has(id)) throw live.unwritten;
+    }
     const { record, output } = await this.look(tenantId, id);
     return executionResultOf(record, output);
   }

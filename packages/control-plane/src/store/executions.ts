@@ -84,13 +84,13 @@ export function executionRepository(
       const row = { ...toExecutionRow(record), request_json: job === null ? null : JSON.stringify(job) };
       return writer.write([insert(row)]);
     },
-    update: (record) => writer.write([update(toExecutionRow(record))]),
+    update: (record) => writer.writeAnyway([update(toExecutionRow(record))]),
     finish(record, output, by) {
       const end = update(toExecutionRow(record));
       const audit = [executionFinished(record, by)];
-      if (output.length === 0) return writer.write([end], audit);
+      if (output.length === 0) return writer.writeAnyway([end], audit);
       const values = { execution_id: record.id, events_json: JSON.stringify(output) };
-      return writer.write([end, insertOutput(values)], audit);
+      return writer.writeAnyway([end, insertOutput(values)], audit);
     },
     async find(tenantId, id) {
       const row = await db

@@ -7,6 +7,7 @@ import type { Tables } from './tables.ts';
 export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0001-initial': { up: initial },
   '0002-audit-events': { up: auditEvents },
+  '0004-storage-probe': { up: storageProbe },
 };
 
 async function initial(db: Kysely<unknown>): Promise<void> {
@@ -122,4 +123,12 @@ async function auditEvents(db: Kysely<unknown>): Promise<void> {
     .addPrimaryKeyConstraint('audit_events_in_order', ['tenant_id', 'sequence'])
     .execute();
   await schema.alterTable('executions').addColumn('submitted_by', 'text').execute();
+}
+
+async function storageProbe(db: Kysely<unknown>): Promise<void> {
+  await (db as Kysely<Tables>).schema
+    .createTable('storage_probe')
+    .addColumn('id', 'integer', (column) => column.primaryKey())
+    .addColumn('filler', 'blob', (column) => column.notNull())
+    .execute();
 }

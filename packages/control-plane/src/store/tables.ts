@@ -25,6 +25,7 @@ export interface Tables {
   execution_outputs: ExecutionOutputsTable;
   idempotency_keys: IdempotencyKeysTable;
   audit_events: AuditEventsTable;
+  storage_probe: StorageProbeTable;
 }
 
 interface TenantsTable {
@@ -117,4 +118,10 @@ export interface AuditEventsTable {
   details_json: string;
   previous_hash: string;
   hash: string;
+}
+
+/** One row, which is written again and again to see whether that works. */
+interface StorageProbeTable {
+  id: number;
+  filler: Uint8Array;
 }
