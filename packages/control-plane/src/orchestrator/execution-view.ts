@@ -10,12 +10,12 @@ import type {
 import { isFinished } from '@caisson/protocol';
 import type { z } from 'zod';
 import { embedded } from './embedded-json.ts';
-import type { ExecutionRecord } from './execution-record.ts';
+import type { ExecutionRecord, ListedExecution } from './execution-record.ts';
 
 type Output = readonly OutputEvent[];
 type Bundle = ExecutionResult['results'][number];
 
-export function executionSummaryOf(record: ExecutionRecord): ExecutionSummary {
+export function executionSummaryOf(record: ListedExecution): ExecutionSummary {
   const usage = record.outcome?.usage ?? null;
   return {
     execution_id: record.id,

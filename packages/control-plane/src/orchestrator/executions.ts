@@ -14,7 +14,7 @@ import type { Principal } from '../store/tenants.ts';
 import { ExecutionLife } from './execution-life.ts';
 import type { LifeDependencies } from './execution-life.ts';
 import { queuedExecution } from './execution-record.ts';
-import type { ExecutionRecord, QueuedJob } from './execution-record.ts';
+import type { ExecutionRecord, ListedExecution, QueuedJob } from './execution-record.ts';
 import { executionResultOf, replayOf } from './execution-view.ts';
 import { liveExecution } from './live-execution.ts';
 import type { LiveExecution, Run } from './live-execution.ts';
@@ -91,7 +91,7 @@ export class Executions {
   }
 
   /** Newest first. */
-  async list(tenantId: TenantId, filter: ExecutionFilter): Promise<ExecutionRecord[]> {
+  async list(tenantId: TenantId, filter: ExecutionFilter): Promise<ListedExecution[]> {
     return this.#dependencies.store.list(tenantId, filter);
   }
 

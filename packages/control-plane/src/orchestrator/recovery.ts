@@ -29,7 +29,7 @@ export async function recover(dependencies: RecoveryDependencies): Promise<void>
   const { dataPlane, quota, executions, executionStore, sessionStore, storage, clock, logger } = dependencies;
   const counts = { lost: 0, queued: 0, sessions: 0 };
   const lost = { type: 'failed', reason: 'sandbox_lost' } as const;
-  for (const { record, job } of await executionStore.unfinished()) {
+  for await (const { record, job } of executionStore.unfinished()) {
     if (record.state.status === 'queued' && job !== null) {
       executions.resubmit(record, {
         step: job.step,

@@ -1,6 +1,6 @@
-import type { CodeError, JsonText } from '@caisson/protocol';
+import type { CodeError, JsonText, StepUsage } from '@caisson/protocol';
 import { isFinished } from '@caisson/protocol';
-import type { ExecutionRecord, RecordedOutcome } from '../orchestrator/execution-record.ts';
+import type { ExecutionRecord, ListedExecution, RecordedOutcome } from '../orchestrator/execution-record.ts';
 import type { ExecutionsTable } from './tables.ts';
 
 /** All but what a repository keeps beside the record. */
@@ -37,7 +37,30 @@ export function toExecutionRow(record: ExecutionRecord): ExecutionRow {
   };
 }
 
-export function fromExecutionRow(row: ExecutionsTable): ExecutionRecord {
+/** The columns of `ListedExecution`; SQLite does not read the pages of the others. */
+export const LISTED_COLUMNS = [
+  'id',
+  'tenant_id',
+  'session_id',
+  'status',
+  'reason',
+  'language',
+  'template_id',
+  'runtime',
+  'isolation',
+  'isolation_scope',
+  'created_at',
+  'started_at',
+  'finished_at',
+  'duration_ms',
+  'cpu_ms',
+  'peak_memory_bytes',
+] as const satisfies (keyof ExecutionsTable)[];
+type ListedRow = Pick<ExecutionsTable, (typeof LISTED_COLUMNS)[number]>;
+
+export const UNFINISHED_COLUMNS = [...LISTED_COLUMNS, 'code_sha256', 'submitted_by'] as const;
+
+export function fromListedRow(row: ListedRow): ListedExecution {
   const { runtime, isolation, isolation_scope: scope } = row;
   return {
     id: row.id,
@@ -46,25 +69,39 @@ export function fromExecutionRow(row: ExecutionsTable): ExecutionRecord {
     state: { status: row.status, reason: row.reason },
     language: row.language,
     templateId: row.template_id,
-    codeSha256: row.code_sha256,
-    submittedBy: row.submitted_by,
     placement:
       runtime === null || isolation === null || scope === null ? null : { runtime, isolation, scope },
     createdAt: row.created_at,
     startedAt: row.started_at,
     finishedAt: row.finished_at,
-    outcome: isFinished(row.status) ? outcomeOf(row) : null,
+    outcome: isFinished(row.status) ? { usage: usageOf(row) } : null,
   };
 }
 
-function outcomeOf(row: ExecutionsTable): RecordedOutcome {
+export function fromUnfinishedRow(
+  row: Pick<ExecutionsTable, (typeof UNFINISHED_COLUMNS)[number]>,
+): ExecutionRecord {
+  const { code_sha256: codeSha256, submitted_by: submittedBy } = row;
+  return { ...fromListedRow(row), codeSha256, submittedBy, outcome: null };
+}
+
+export function fromExecutionRow(row: Omit<ExecutionsTable, 'request_json'>): ExecutionRecord {
+  const outcome = isFinished(row.status) ? outcomeOf(row) : null;
+  return { ...fromUnfinishedRow(row), outcome };
+}
+
+function usageOf(row: ListedRow): StepUsage | null {
   const { duration_ms: durationMs, cpu_ms: cpuMs, peak_memory_bytes: peakMemoryBytes } = row;
+  return durationMs === null || cpuMs === null ? null : { durationMs, cpuMs, peakMemoryBytes };
+}
+
+function outcomeOf(row: ExecutionRow): RecordedOutcome {
   return {
     exitCode: row.exit_code,
     returnValue: row.return_value_json as JsonText | null,
     error: row.error_json === null ? null : (JSON.parse(row.error_json) as CodeError),
     truncated: row.truncated !== 0,
     kernelRestarted: row.kernel_restarted !== 0,
-    usage: durationMs === null || cpuMs === null ? null : { durationMs, cpuMs, peakMemoryBytes },
+    usage: usageOf(row),
   };
 }

@@ -10,13 +10,22 @@ import type {
 } from '@caisson/protocol';
 import type { Actor } from '../audit/audit-record.ts';
 import { executionFinished } from '../audit/records.ts';
-import type { ExecutionRecord, QueuedJob } from '../orchestrator/execution-record.ts';
-import { fromExecutionRow, toExecutionRow } from './execution-rows.ts';
+import type { ExecutionRecord, ListedExecution, QueuedJob } from '../orchestrator/execution-record.ts';
+import {
+  fromExecutionRow,
+  fromListedRow,
+  fromUnfinishedRow,
+  LISTED_COLUMNS,
+  toExecutionRow,
+  UNFINISHED_COLUMNS,
+} from './execution-rows.ts';
 import type { ExecutionRow } from './execution-rows.ts';
 import { prepareQuery } from './prepared-query.ts';
 import type { ExecutionOutputsTable, ExecutionsTable, Tables } from './tables.ts';
 import { transactionWriter } from './writer.ts';
 import type { Writer } from './writer.ts';
+
+const UNFINISHED_AT_ONCE = 100;
 
 export interface ExecutionFilter {
   readonly limit: number;
@@ -45,9 +54,9 @@ export interface ExecutionRepository {
   find(tenantId: TenantId, id: ExecutionId): Promise<ExecutionRecord | undefined>;
   output(id: ExecutionId): Promise<OutputEvent[]>;
   /** Newest first. */
-  list(tenantId: TenantId, filter: ExecutionFilter): Promise<ExecutionRecord[]>;
-  /** Of all tenants, oldest first. */
-  unfinished(): Promise<UnfinishedExecution[]>;
+  list(tenantId: TenantId, filter: ExecutionFilter): Promise<ListedExecution[]>;
+  /** Of all tenants, oldest first. One job is in memory at a time: together they may be hundreds of megabytes. */
+  unfinished(): AsyncIterable<UnfinishedExecution>;
 }
 
 export function executionRepository(
@@ -79,6 +88,16 @@ export function executionRepository(
       .insertInto('execution_outputs')
       .values({ execution_id: value('execution_id'), events_json: value('events_json') }),
   );
+  const queuedJob = async (id: ExecutionId): Promise<QueuedJob | null> => {
+    const row = await db
+      .selectFrom('executions')
+      .select('request_json')
+      .where('id', '=', id)
+      .executeTakeFirst();
+    return row === undefined || row.request_json === null
+      ? null
+      : (JSON.parse(row.request_json) as QueuedJob);
+  };
   return {
     insert(record, job) {
       const row = { ...toExecutionRow(record), request_json: job === null ? null : JSON.stringify(job) };
@@ -110,24 +129,29 @@ export function executionRepository(
       return row === undefined ? [] : (JSON.parse(row.events_json) as StoredEvent[]).map(fromStored);
     },
     async list(tenantId, { limit, after, status, sessionId }) {
-      let query = db.selectFrom('executions').selectAll().where('tenant_id', '=', tenantId);
+      let query = db.selectFrom('executions').select(LISTED_COLUMNS).where('tenant_id', '=', tenantId);
       if (after !== undefined) query = query.where('id', '<', after as ExecutionId);
       if (status !== undefined) query = query.where('status', '=', status);
       if (sessionId !== undefined) query = query.where('session_id', '=', sessionId);
       const rows = await query.orderBy('id', 'desc').limit(limit).execute();
-      return rows.map(fromExecutionRow);
+      return rows.map(fromListedRow);
     },
-    async unfinished() {
-      const rows = await db
-        .selectFrom('executions')
-        .selectAll()
-        .where('finished_at', 'is', null)
-        .orderBy('id')
-        .execute();
-      return rows.map((row) => ({
-        record: fromExecutionRow(row),
-        job: row.request_json === null ? null : (JSON.parse(row.request_json) as QueuedJob),
-      }));
+    async *unfinished() {
+      let last = '' as ExecutionId;
+      for (;;) {
+        const rows = await db
+          .selectFrom('executions')
+          .select(UNFINISHED_COLUMNS)
+          .where('finished_at', 'is', null)
+          .where('id', '>', last)
+          .orderBy('id')
+          .limit(UNFINISHED_AT_ONCE)
+          .execute();
+        for (const row of rows) yield { record: fromUnfinishedRow(row), job: await queuedJob(row.id) };
+        const next = rows.at(-1)?.id;
+        if (next === undefined) return;
+        last = next;
+      }
     },
   };
 }

@@ -188,7 +188,7 @@ test('what was told to be written outlives kill -9, and what had not ended is fo
     ['ok'],
   );
   const executions = executionRepository(store.db, store.writer);
-  const unfinished = new Set((await executions.unfinished()).map(({ record }) => record.id));
+  const unfinished = new Set((await Array.fromAsync(executions.unfinished())).map(({ record }) => record.id));
   assert.ok(unfinished.size > 0);
   for (const [id, state] of told) {
     const record = await executions.find(tenantId, id);
