@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { auditList, executionResult, problemSchema, session } from '@caisson/protocol';
+import { auditList, executionResult, jsonTextOf, problemSchema, session } from '@caisson/protocol';
 import type { ExecutionId } from '@caisson/protocol';
 import { z } from 'zod';
 import { start, until } from './testing/start.ts';
@@ -48,7 +48,7 @@ test('with a full disk nobody is told of an end that is not on record, and all g
   plane.on('waits', async (_step, events) => {
     await gate.promise;
     await events({ type: 'stdout', text: 'waited' });
-    return { returnValue: 'end' };
+    return { returnValue: jsonTextOf('end') };
   });
   plane.on('large', async (_step, events) => {
     await events({ type: 'stdout', text: 'x'.repeat(100_000) });
