@@ -1,5 +1,5 @@
-import { Cancellation, isCaissonError } from '@caisson/protocol';
-import type { CancelReason } from '@caisson/protocol';
+import { CaissonError, Cancellation, isCaissonError } from '@caisson/protocol';
+import type { CancelReason, ExecutionResult } from '@caisson/protocol';
 import type { Logger } from 'pino';
 import type { Actor } from '../audit/audit-record.ts';
 import { whoEnded } from '../audit/who-ended.ts';
@@ -13,15 +13,19 @@ import { advance } from './execution-record.ts';
 import type { ExecutionRecord } from './execution-record.ts';
 import { executionResultOf, executionStatusOf } from './execution-view.ts';
 import type { LiveExecution } from './live-execution.ts';
+import type { FollowedEvent } from './output-feed.ts';
 import { runIn } from './placing.ts';
 import type { Ending } from './placing.ts';
+import { assertKept, resultPieces } from './stored-result.ts';
 import { settledWithin } from './waiting.ts';
 
+/** A result of up to this length is told to readers of events as a whole. */
+const SHORT_RESULT_CHARACTERS = 64 * 1024;
 /** The longest that a timer can be set for: as good as no limit. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 export interface LifeDependencies {
-  readonly config: Pick<ControlPlaneConfig, 'placementGraceMs'>;
+  readonly config: Pick<ControlPlaneConfig, 'placementGraceMs' | 'maxEventReadersPerTenant'>;
   readonly store: ExecutionRepository;
   readonly storage: StorageHealth;
   readonly dispatcher: Dispatcher;
@@ -133,12 +137,28 @@ export class ExecutionLife {
     }
     execution.record = record;
     const result = executionResultOf(record, feed.output);
-    feed.push({ type: 'finished', execution: result });
+    feed.push(this.#finishedEvent(execution, result));
     feed.close();
     metrics.finished(record);
     this.#onEnd(execution);
     execution.finished.resolve(result);
     this.#log(record).info({ ...record.state, code_sha256: record.codeSha256 }, 'the execution has ended');
+  }
+
+  /** Each of many readers would hold a copy of a long result: they get it from the store, piece by piece. */
+  #finishedEvent({ record, feed }: LiveExecution, result: ExecutionResult): FollowedEvent {
+    const characters = feed.outputCharacters + (record.outcome?.returnValue?.length ?? 0);
+    if (characters <= SHORT_RESULT_CHARACTERS) return { type: 'finished', execution: result };
+    const { store } = this.#dependencies;
+    return {
+      type: 'finished',
+      async *pieces() {
+        const stored = await store.read(record.tenantId, record.id);
+        if (stored === undefined) throw new CaissonError('execution_not_found', { id: record.id });
+        assertKept(stored);
+        yield* resultPieces(stored);
+      },
+    };
   }
 
   /** Until its end is written it keeps its turn, so that no more of them are kept than can run at once. */

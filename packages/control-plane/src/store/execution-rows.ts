@@ -1,15 +1,23 @@
 import type { CodeError, JsonText, StepUsage } from '@caisson/protocol';
 import { isFinished } from '@caisson/protocol';
+import type { Selectable } from 'kysely';
 import type { ExecutionRecord, ListedExecution, RecordedOutcome } from '../orchestrator/execution-record.ts';
 import type { ExecutionsTable } from './tables.ts';
 
 /** All but what a repository keeps beside the record. */
-export type ExecutionRow = Omit<ExecutionsTable, 'request_json'>;
+export type ExecutionRow = Omit<Selectable<ExecutionsTable>, 'request_json' | 'output_expired'>;
 
-export function toExecutionRow(record: ExecutionRecord): ExecutionRow {
+/** `pagesBytes` is what of its output is kept in pages; `returnValue` what is kept of it in the row. */
+export function toExecutionRow(
+  record: ExecutionRecord,
+  returnValue: JsonText | null,
+  pagesBytes: number,
+): ExecutionRow {
   const { outcome, placement } = record;
   const usage = outcome?.usage ?? null;
   const error = outcome?.error ?? null;
+  const errorJson = error === null ? null : JSON.stringify(error);
+  const outputBytes = pagesBytes + Buffer.byteLength(returnValue ?? '') + Buffer.byteLength(errorJson ?? '');
   return {
     id: record.id,
     tenant_id: record.tenantId,
@@ -30,10 +38,11 @@ export function toExecutionRow(record: ExecutionRecord): ExecutionRow {
     cpu_ms: usage?.cpuMs ?? null,
     peak_memory_bytes: usage?.peakMemoryBytes ?? null,
     exit_code: outcome?.exitCode ?? null,
-    return_value_json: outcome?.returnValue ?? null,
-    error_json: error === null ? null : JSON.stringify(error),
+    return_value_json: returnValue,
+    error_json: errorJson,
     truncated: outcome?.truncated === true ? 1 : 0,
     kernel_restarted: outcome?.kernelRestarted === true ? 1 : 0,
+    output_bytes: outputBytes === 0 ? null : outputBytes,
   };
 }
 
@@ -56,7 +65,7 @@ export const LISTED_COLUMNS = [
   'cpu_ms',
   'peak_memory_bytes',
 ] as const satisfies (keyof ExecutionsTable)[];
-type ListedRow = Pick<ExecutionsTable, (typeof LISTED_COLUMNS)[number]>;
+type ListedRow = Pick<ExecutionRow, (typeof LISTED_COLUMNS)[number]>;
 
 export const UNFINISHED_COLUMNS = [...LISTED_COLUMNS, 'code_sha256', 'submitted_by'] as const;
 
@@ -79,13 +88,13 @@ export function fromListedRow(row: ListedRow): ListedExecution {
 }
 
 export function fromUnfinishedRow(
-  row: Pick<ExecutionsTable, (typeof UNFINISHED_COLUMNS)[number]>,
+  row: Pick<ExecutionRow, (typeof UNFINISHED_COLUMNS)[number]>,
 ): ExecutionRecord {
   const { code_sha256: codeSha256, submitted_by: submittedBy } = row;
   return { ...fromListedRow(row), codeSha256, submittedBy, outcome: null };
 }
 
-export function fromExecutionRow(row: Omit<ExecutionsTable, 'request_json'>): ExecutionRecord {
+export function fromExecutionRow(row: ExecutionRow): ExecutionRecord {
   const outcome = isFinished(row.status) ? outcomeOf(row) : null;
   return { ...fromUnfinishedRow(row), outcome };
 }

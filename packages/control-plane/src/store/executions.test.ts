@@ -70,6 +70,30 @@ test('a list reads nothing of what the code has made', async () => {
   );
 });
 
+test('the output that an earlier version kept as one JSON text is read as before', async () => {
+  await using store = await openTemporary();
+  const running = advance(store.queued(), { type: 'dispatched' }, 2) ?? assert.fail();
+  await store.executions.insert(running, null);
+  const ended = advance(running, { type: 'succeeded' }, 5) ?? assert.fail();
+  await store.executions.finish(ended, [], SYSTEM);
+  const events = [
+    { type: 'stdout', text: '\u0001' },
+    { type: 'result', bundle: { 'text/plain': '1' } },
+    { type: 'result', bundle: '{"text/plain":"2"}' },
+  ];
+  await store.db
+    .insertInto('execution_outputs')
+    .values({ execution_id: ended.id, events_json: JSON.stringify(events) })
+    .execute();
+  const { output } = (await store.executions.read(store.tenantId, ended.id)) ?? assert.fail();
+  assert.equal(output.pageCount, 1);
+  assert.deepEqual((await output.page(0))?.events, [
+    { type: 'stdout', text: '\u0001' },
+    { type: 'result', bundle: '{"text/plain":"1"}' },
+    { type: 'result', bundle: '{"text/plain":"2"}' },
+  ]);
+});
+
 test('what has not ended is found, oldest first, each with the job that it waits with', async () => {
   await using store = await openTemporary();
   const records = Array.from({ length: 250 }, () => store.queued());

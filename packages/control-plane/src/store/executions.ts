@@ -1,13 +1,5 @@
-import type { Kysely } from 'kysely';
-import { jsonTextOf } from '@caisson/protocol';
-import type {
-  ExecutionId,
-  ExecutionStatus,
-  JsonValue,
-  OutputEvent,
-  SessionId,
-  TenantId,
-} from '@caisson/protocol';
+import type { Kysely, Selectable } from 'kysely';
+import type { ExecutionId, ExecutionStatus, OutputEvent, SessionId, TenantId } from '@caisson/protocol';
 import type { Actor } from '../audit/audit-record.ts';
 import { executionFinished } from '../audit/records.ts';
 import type { ExecutionRecord, ListedExecution, QueuedJob } from '../orchestrator/execution-record.ts';
@@ -20,8 +12,11 @@ import {
   UNFINISHED_COLUMNS,
 } from './execution-rows.ts';
 import type { ExecutionRow } from './execution-rows.ts';
+import { encodePages, MAX_INLINE_CHARACTERS } from './output-pages.ts';
+import { outputStatements } from './outputs.ts';
+import type { StoredOutput } from './outputs.ts';
 import { prepareQuery } from './prepared-query.ts';
-import type { ExecutionOutputsTable, ExecutionsTable, Tables } from './tables.ts';
+import type { ExecutionsTable, Tables } from './tables.ts';
 import { transactionWriter } from './writer.ts';
 import type { Writer } from './writer.ts';
 
@@ -40,6 +35,14 @@ export interface UnfinishedExecution {
   readonly job: QueuedJob | null;
 }
 
+export interface StoredExecution {
+  /** Its return value is `null` where it is so long that it is kept in the pages of the output. */
+  readonly record: ExecutionRecord;
+  readonly output: StoredOutput;
+  /** Whether what it has made was removed, because the tenant had too much. */
+  readonly expired: boolean;
+}
+
 /** Executions and their output. Nothing here decides a state: records are written as they are given. */
 export interface ExecutionRepository {
   /** `job` is kept until the execution starts or ends. */
@@ -51,8 +54,9 @@ export interface ExecutionRepository {
    * `by` is who ended it.
    */
   finish(record: ExecutionRecord, output: readonly OutputEvent[], by: Actor): Promise<void>;
-  find(tenantId: TenantId, id: ExecutionId): Promise<ExecutionRecord | undefined>;
-  output(id: ExecutionId): Promise<OutputEvent[]>;
+  find(tenantId: TenantId, id: ExecutionId): Promise<ListedExecution | undefined>;
+  /** With what it has made. */
+  read(tenantId: TenantId, id: ExecutionId): Promise<StoredExecution | undefined>;
   /** Newest first. */
   list(tenantId: TenantId, filter: ExecutionFilter): Promise<ListedExecution[]>;
   /** Of all tenants, oldest first. One job is in memory at a time: together they may be hundreds of megabytes. */
@@ -63,7 +67,8 @@ export function executionRepository(
   db: Kysely<Tables>,
   writer: Writer = transactionWriter(db),
 ): ExecutionRepository {
-  const insert = prepareQuery<ExecutionsTable>((value) =>
+  const outputs = outputStatements(db);
+  const insert = prepareQuery<Omit<Selectable<ExecutionsTable>, 'output_expired'>>((value) =>
     db.insertInto('executions').values({
       ...changing(value),
       id: value('id'),
@@ -83,11 +88,8 @@ export function executionRepository(
       .set({ ...changing(value), request_json: null })
       .where('id', '=', value('id')),
   );
-  const insertOutput = prepareQuery<ExecutionOutputsTable>((value) =>
-    db
-      .insertInto('execution_outputs')
-      .values({ execution_id: value('execution_id'), events_json: value('events_json') }),
-  );
+  const select = prepareQuery<OneExecution>((value) => oneExecution(db, value).select(LISTED_COLUMNS));
+  const selectAll = prepareQuery<OneExecution>((value) => oneExecution(db, value).selectAll());
   const queuedJob = async (id: ExecutionId): Promise<QueuedJob | null> => {
     const row = await db
       .selectFrom('executions')
@@ -100,33 +102,30 @@ export function executionRepository(
   };
   return {
     insert(record, job) {
-      const row = { ...toExecutionRow(record), request_json: job === null ? null : JSON.stringify(job) };
-      return writer.write([insert(row)]);
+      const row = toExecutionRow(record, null, 0);
+      return writer.write([insert({ ...row, request_json: job === null ? null : JSON.stringify(job) })]);
     },
-    update: (record) => writer.writeAnyway([update(toExecutionRow(record))]),
+    update: (record) => writer.writeAnyway([update(toExecutionRow(record, null, 0))]),
     finish(record, output, by) {
-      const end = update(toExecutionRow(record));
-      const audit = [executionFinished(record, by)];
-      if (output.length === 0) return writer.writeAnyway([end], audit);
-      const values = { execution_id: record.id, events_json: JSON.stringify(output) };
-      return writer.writeAnyway([end, insertOutput(values)], audit);
+      const returnValue = record.outcome?.returnValue ?? null;
+      const isLong = returnValue !== null && returnValue.length > MAX_INLINE_CHARACTERS;
+      const pages = encodePages(output, isLong ? returnValue : null);
+      const pagesBytes = pages.reduce((sum, { items }) => sum + items.length, 0);
+      const end = update(toExecutionRow(record, isLong ? null : returnValue, pagesBytes));
+      const statements = [end, ...pages.map((page) => outputs.insert(record.id, page))];
+      return writer.writeAnyway(statements, [executionFinished(record, by)]);
     },
     async find(tenantId, id) {
-      const row = await db
-        .selectFrom('executions')
-        .selectAll()
-        .where('id', '=', id)
-        .where('tenant_id', '=', tenantId)
-        .executeTakeFirst();
-      return row && fromExecutionRow(row);
+      const { rows } = await db.executeQuery(select({ id, tenant_id: tenantId }));
+      const [row] = rows as Selectable<ExecutionsTable>[];
+      return row && fromListedRow(row);
     },
-    async output(id) {
-      const row = await db
-        .selectFrom('execution_outputs')
-        .select('events_json')
-        .where('execution_id', '=', id)
-        .executeTakeFirst();
-      return row === undefined ? [] : (JSON.parse(row.events_json) as StoredEvent[]).map(fromStored);
+    async read(tenantId, id) {
+      const { rows } = await db.executeQuery(selectAll({ id, tenant_id: tenantId }));
+      const [row] = rows as Selectable<ExecutionsTable>[];
+      if (row === undefined) return undefined;
+      const expired = row.output_expired !== 0;
+      return { record: fromExecutionRow(row), output: await outputs.stored(id), expired };
     },
     async list(tenantId, { limit, after, status, sessionId }) {
       let query = db.selectFrom('executions').select(LISTED_COLUMNS).where('tenant_id', '=', tenantId);
@@ -156,12 +155,16 @@ export function executionRepository(
   };
 }
 
-/** Earlier versions kept the value of a bundle instead of its text. */
-type StoredEvent = OutputEvent | { readonly type: 'result'; readonly bundle: Record<string, JsonValue> };
+type OneExecution = Pick<ExecutionsTable, 'id' | 'tenant_id'>;
 
-function fromStored(event: StoredEvent): OutputEvent {
-  if (event.type !== 'result' || typeof event.bundle === 'string') return event as OutputEvent;
-  return { ...event, bundle: jsonTextOf(event.bundle) };
+function oneExecution(
+  db: Kysely<Tables>,
+  value: <Name extends keyof OneExecution>(name: Name) => OneExecution[Name],
+) {
+  return db
+    .selectFrom('executions')
+    .where('id', '=', value('id'))
+    .where('tenant_id', '=', value('tenant_id'));
 }
 
 /** The columns that an execution changes in its life. */
@@ -182,5 +185,6 @@ function changing(value: <Name extends keyof ExecutionRow>(name: Name) => Execut
     error_json: value('error_json'),
     truncated: value('truncated'),
     kernel_restarted: value('kernel_restarted'),
+    output_bytes: value('output_bytes'),
   };
 }

@@ -14,6 +14,7 @@ import type {
   SessionStatus,
   TenantId,
 } from '@caisson/protocol';
+import type { Generated } from 'kysely';
 import type { Actor } from '../audit/audit-record.ts';
 
 /** Times are milliseconds since 1970; `_json` columns hold JSON text; flags are 0 or 1. */
@@ -23,6 +24,7 @@ export interface Tables {
   sessions: SessionsTable;
   executions: ExecutionsTable;
   execution_outputs: ExecutionOutputsTable;
+  execution_output_pages: ExecutionOutputPagesTable;
   idempotency_keys: IdempotencyKeysTable;
   audit_events: AuditEventsTable;
   storage_probe: StorageProbeTable;
@@ -90,12 +92,26 @@ export interface ExecutionsTable {
   error_json: string | null;
   truncated: number;
   kernel_restarted: number;
+  /** What the code has made, its return value and error included; null where that is nothing, or was removed. */
+  output_bytes: number | null;
+  /** Whether it was removed, because the tenant had too much. */
+  output_expired: Generated<number>;
 }
 
-export interface ExecutionOutputsTable {
+/** Output of earlier versions: read, and removed in time, but not written. */
+interface ExecutionOutputsTable {
   execution_id: ExecutionId;
-  /** The output events in their order: what stdout, stderr, results and replays are derived from. */
   events_json: string;
+}
+
+/** Output events in their order: what stdout, stderr, results and replays are derived from. See `output-pages.ts`. */
+export interface ExecutionOutputPagesTable {
+  execution_id: ExecutionId;
+  /** Counts from 0. */
+  page: number;
+  /** How many events are on the pages before. */
+  first_event: number;
+  items: Uint8Array;
 }
 
 interface IdempotencyKeysTable {
