@@ -7,17 +7,25 @@ import type { ExecutionsTable } from './tables.ts';
 /** All but what a repository keeps beside the record. */
 export type ExecutionRow = Omit<Selectable<ExecutionsTable>, 'request_json' | 'output_expired'>;
 
-/** `pagesBytes` is what of its output is kept in pages; `returnValue` what is kept of it in the row. */
+/** How the row of an execution has its output: what is in it, and how many bytes are in rows of another table. */
+export interface OutputInRow {
+  readonly returnValue: JsonText | null;
+  readonly items: Uint8Array | null;
+  readonly bytesElsewhere: number;
+}
+
+export const NO_OUTPUT: OutputInRow = { returnValue: null, items: null, bytesElsewhere: 0 };
+
 export function toExecutionRow(
   record: ExecutionRecord,
-  returnValue: JsonText | null,
-  pagesBytes: number,
+  { returnValue, items, bytesElsewhere }: OutputInRow,
 ): ExecutionRow {
   const { outcome, placement } = record;
   const usage = outcome?.usage ?? null;
   const error = outcome?.error ?? null;
   const errorJson = error === null ? null : JSON.stringify(error);
-  const outputBytes = pagesBytes + Buffer.byteLength(returnValue ?? '') + Buffer.byteLength(errorJson ?? '');
+  const textBytes = Buffer.byteLength(returnValue ?? '') + Buffer.byteLength(errorJson ?? '');
+  const outputBytes = bytesElsewhere + textBytes + (items?.length ?? 0);
   return {
     id: record.id,
     tenant_id: record.tenantId,
@@ -43,6 +51,7 @@ export function toExecutionRow(
     truncated: outcome?.truncated === true ? 1 : 0,
     kernel_restarted: outcome?.kernelRestarted === true ? 1 : 0,
     output_bytes: outputBytes === 0 ? null : outputBytes,
+    output_items: items,
   };
 }
 

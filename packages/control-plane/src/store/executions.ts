@@ -8,12 +8,14 @@ import {
   fromListedRow,
   fromUnfinishedRow,
   LISTED_COLUMNS,
+  NO_OUTPUT,
   toExecutionRow,
   UNFINISHED_COLUMNS,
 } from './execution-rows.ts';
 import type { ExecutionRow } from './execution-rows.ts';
-import { encodePages, MAX_INLINE_CHARACTERS } from './output-pages.ts';
-import { outputStatements } from './outputs.ts';
+import { encodePages, MAX_INLINE_BYTES, MAX_INLINE_CHARACTERS } from './output-pages.ts';
+import type { OutputPage } from './output-pages.ts';
+import { outputOfRow, outputStatements } from './outputs.ts';
 import type { StoredOutput } from './outputs.ts';
 import { prepareQuery } from './prepared-query.ts';
 import type { ExecutionsTable, Tables } from './tables.ts';
@@ -102,17 +104,23 @@ export function executionRepository(
   };
   return {
     insert(record, job) {
-      const row = toExecutionRow(record, null, 0);
+      const row = toExecutionRow(record, NO_OUTPUT);
       return writer.write([insert({ ...row, request_json: job === null ? null : JSON.stringify(job) })]);
     },
-    update: (record) => writer.writeAnyway([update(toExecutionRow(record, null, 0))]),
+    update: (record) => writer.writeAnyway([update(toExecutionRow(record, NO_OUTPUT))]),
     finish(record, output, by) {
       const returnValue = record.outcome?.returnValue ?? null;
       const isLong = returnValue !== null && returnValue.length > MAX_INLINE_CHARACTERS;
       const pages = encodePages(output, isLong ? returnValue : null);
-      const pagesBytes = pages.reduce((sum, { items }) => sum + items.length, 0);
-      const end = update(toExecutionRow(record, isLong ? null : returnValue, pagesBytes));
-      const statements = [end, ...pages.map((page) => outputs.insert(record.id, page))];
+      const small = smallPage(pages);
+      const bytes = pages.reduce((sum, { items }) => sum + items.length, 0);
+      const inRow = {
+        returnValue: isLong ? null : returnValue,
+        items: small,
+        bytesElsewhere: small === null ? bytes : 0,
+      };
+      const statements = [update(toExecutionRow(record, inRow))];
+      if (small === null) statements.push(...pages.map((page) => outputs.insert(record.id, page)));
       return writer.writeAnyway(statements, [executionFinished(record, by)]);
     },
     async find(tenantId, id) {
@@ -125,7 +133,9 @@ export function executionRepository(
       const [row] = rows as Selectable<ExecutionsTable>[];
       if (row === undefined) return undefined;
       const expired = row.output_expired !== 0;
-      return { record: fromExecutionRow(row), output: await outputs.stored(id), expired };
+      const items = row.output_items;
+      const output = items === null ? await outputs.stored(id) : outputOfRow(items);
+      return { record: fromExecutionRow(row), output, expired };
     },
     async list(tenantId, { limit, after, status, sessionId }) {
       let query = db.selectFrom('executions').select(LISTED_COLUMNS).where('tenant_id', '=', tenantId);
@@ -153,6 +163,11 @@ export function executionRepository(
       }
     },
   };
+}
+
+function smallPage(pages: readonly OutputPage[]): Uint8Array | null {
+  const [page] = pages;
+  return page === undefined || page.items.length > MAX_INLINE_BYTES ? null : page.items;
 }
 
 type OneExecution = Pick<ExecutionsTable, 'id' | 'tenant_id'>;
@@ -186,5 +201,6 @@ function changing(value: <Name extends keyof ExecutionRow>(name: Name) => Execut
     truncated: value('truncated'),
     kernel_restarted: value('kernel_restarted'),
     output_bytes: value('output_bytes'),
+    output_items: value('output_items'),
   };
 }

@@ -145,6 +145,7 @@ async function outputPages(db: Kysely<unknown>): Promise<void> {
     .addPrimaryKeyConstraint('execution_output_pages_pk', ['execution_id', 'page'])
     .execute();
   await schema.alterTable('executions').addColumn('output_bytes', 'bigint').execute();
+  await schema.alterTable('executions').addColumn('output_items', 'blob').execute();
   await schema
     .alterTable('executions')
     .addColumn('output_expired', 'integer', (column) => column.notNull().defaultTo(0))

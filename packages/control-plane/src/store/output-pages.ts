@@ -2,6 +2,8 @@ import type { JsonText, OutputEvent } from '@caisson/protocol';
 
 /** A page ends with the event that brings it beyond this: whoever reads a page holds about as much. */
 const PAGE_BYTES = 64 * 1024;
+/** A single page of no more than this is kept in the row of its execution, which spares most jobs a row of another table. */
+export const MAX_INLINE_BYTES = 1024;
 /** A longer return value is kept in pages, in parts of so many characters, and no longer in the row. */
 export const MAX_INLINE_CHARACTERS = 16 * 1024;
 /** Type and length. */

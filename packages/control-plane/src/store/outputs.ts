@@ -1,5 +1,5 @@
 import { jsonTextOf } from '@caisson/protocol';
-import type { ExecutionId, JsonText, JsonValue, OutputEvent } from '@caisson/protocol';
+import type { ExecutionId, JsonValue, OutputEvent } from '@caisson/protocol';
 import { sql } from 'kysely';
 import type { CompiledQuery, Kysely } from 'kysely';
 import { decodePage } from './output-pages.ts';
@@ -103,9 +103,11 @@ function fromEarlier(event: EarlierEvent): OutputEvent {
   return { ...event, bundle: jsonTextOf(event.bundle) };
 }
 
-/** The whole return value, where it is not in the row. */
-export async function returnValueOf(output: StoredOutput): Promise<JsonText | null> {
-  let text = '';
-  for (let page = 0; page < output.pageCount; page += 1) text += (await output.page(page))?.returnValue ?? '';
-  return text === '' ? null : (text as JsonText);
+/** The output that is kept in the row of its execution. */
+export function outputOfRow(items: Uint8Array): StoredOutput {
+  return {
+    pageCount: 1,
+    pageOfEvent: () => Promise.resolve(0),
+    page: () => Promise.resolve(decodePage({ firstEvent: 0, items })),
+  };
 }

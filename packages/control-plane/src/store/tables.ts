@@ -94,6 +94,8 @@ export interface ExecutionsTable {
   kernel_restarted: number;
   /** What the code has made, its return value and error included; null where that is nothing, or was removed. */
   output_bytes: number | null;
+  /** The only page of its output, if that is small; see `ExecutionOutputPagesTable`. */
+  output_items: Uint8Array | null;
   /** Whether it was removed, because the tenant had too much. */
   output_expired: Generated<number>;
 }
