@@ -46,6 +46,7 @@ test('while eight jobs flood the server in every way, others hardly notice', asy
   const event = Array.from({ length: 45_000 }, () => ({}));
   flood.run(async () => {
     await server.call('POST', '/api/v1/jobs', { body: { language: 'python', code: '1', event } });
+    return undefined;
   });
 
   let mostMemory = memoryBefore;
@@ -54,16 +55,19 @@ test('while eight jobs flood the server in every way, others hardly notice', asy
     health.push(await timed(async () => server.call('GET', '/healthz')));
     mostMemory = Math.max(mostMemory, residentBytes(server.pid));
     await new Promise((resolve) => setTimeout(resolve, 10));
+    return undefined;
   });
   const busy: number[] = [];
   const lateness: number[] = [];
   flood.run(async () => {
     busy.push(await timed(() => succeeded(job('print(1)', 10, bystander))));
+    return undefined;
   });
   flood.run(async () => {
     const { body } = await job('while True: pass', 1, bystander);
     assert.equal(body.status, 'timed_out');
     lateness.push((body.metrics.duration_ms ?? 0) - 1000);
+    return undefined;
   });
   const ended = await flood.end();
   for (const { metrics } of ended) {
@@ -98,7 +102,7 @@ class Flood {
     this.#untilMs = performance.now() + lengthMs;
   }
 
-  run(work: (round: number) => Promise<Ended | undefined | void>): void {
+  run(work: (round: number) => Promise<Ended | undefined>): void {
     this.#lanes.push(this.#lane(work));
   }
 
@@ -106,7 +110,7 @@ class Flood {
     return (await Promise.all(this.#lanes)).flat();
   }
 
-  async #lane(work: (round: number) => Promise<Ended | undefined | void>): Promise<Ended[]> {
+  async #lane(work: (round: number) => Promise<Ended | undefined>): Promise<Ended[]> {
     const ended: Ended[] = [];
     for (let round = 0; performance.now() < this.#untilMs; round += 1) {
       const one = await work(round);

@@ -56,7 +56,8 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
   const { config, dataPlane, clock = systemClock, ids = pooledIds() } = options;
   const logger = options.logger.child({}, { redact: ['req.headers.authorization', 'headers.authorization'] });
   await using undo = new AsyncDisposableStack();
-  const { db, writer } = undo.use(await openStore(config.dataDir));
+  const onStorageChange = storageReporter(logger);
+  const { db, writer, storage } = undo.use(await openStore(config.dataDir, { onChange: onStorageChange }));
   const executionStore = executionRepository(db, writer);
   const sessionStore = sessionRepository(db, writer);
   const tenants = tenantRepository(db, writer);
@@ -74,9 +75,31 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
     },
     clock,
   );
-  const executions = new Executions({ config, store: executionStore, dispatcher, metrics, logger, clock });
-  const sessions = new Sessions({ config, dataPlane, executions, store: sessionStore, logger, clock, ids });
-  const idempotency = new Idempotency(idempotencyRepository(db), clock, config.idempotencyKeyAgeMs);
+  const executions = new Executions({
+    config,
+    store: executionStore,
+    storage,
+    dispatcher,
+    metrics,
+    logger,
+    clock,
+  });
+  const sessions = new Sessions({
+    config,
+    dataPlane,
+    executions,
+    store: sessionStore,
+    storage,
+    logger,
+    clock,
+    ids,
+  });
+  const idempotency = new Idempotency(
+    idempotencyRepository(db, writer),
+    storage,
+    clock,
+    config.idempotencyKeyAgeMs,
+  );
   metrics.observe({
     queued: () => dispatcher.waiting,
     running: () => dispatcher.running,
@@ -96,6 +119,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
     dispatcher,
     idempotency,
     audit: auditRepository(db, writer),
+    storage,
     authenticate: authenticator(tenants, clock),
     metrics,
     loopDelay: undo.use(new RecentLoopDelay(clock)),
@@ -117,6 +141,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
     executions,
     executionStore,
     sessionStore,
+    storage,
     clock,
     logger,
   });
@@ -146,5 +171,12 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
       return { url };
     },
     close: (signal) => (closing ??= close(signal)),
+  };
+}
+
+function storageReporter(logger: Logger): (failure: unknown) => void {
+  return (failure) => {
+    if (failure === undefined) logger.info('the storage can be written again');
+    else logger.error({ err: failure }, 'the storage cannot be written: new work is refused until it can');
   };
 }

@@ -29,7 +29,7 @@ export function healthRoutes(api: Api, services: Services): void {
       response: { 200: health, 503: health.describe('It does not, or not any more') },
     },
     handler: async (_request, reply) => {
-      const ready = !executions.stopping && (await services.databaseAnswers());
+      const ready = !executions.stopping && services.storage.working && (await services.databaseAnswers());
       if (ready) return reply.code(200).send(alive);
       return reply.code(503).send({ status: 'unavailable', version });
     },
@@ -70,7 +70,8 @@ export function operatorRoutes(api: Api, services: Services): void {
         services.databaseAnswers(),
       ]);
       const { p50, p99, max, overMs } = loopDelay.read();
-      const ok = database && plane.runtimes.some(({ available }) => available);
+      const { working: writable, unwritten } = services.storage;
+      const ok = database && writable && plane.runtimes.some(({ available }) => available);
       return {
         status: ok ? ('ok' as const) : ('unavailable' as const),
         version,
@@ -94,7 +95,7 @@ export function operatorRoutes(api: Api, services: Services): void {
           queue_limit: config.maxQueuedExecutions,
         },
         event_loop_delay: { p50_ms: p50 * 1000, p99_ms: p99 * 1000, max_ms: max * 1000, over_ms: overMs },
-        database: { driver: 'sqlite', ok: database },
+        database: { driver: 'sqlite', ok: database, writable, unwritten },
       };
     },
   });

@@ -54,6 +54,7 @@ export async function uploadRoute(api: Api, services: Services): Promise<void> {
         }
         const { principal: caller } = request;
         const { session_id: sessionId } = request.params;
+        services.storage.assertWorking();
         const entries = await withFiles(services, caller.tenantId, sessionId, (files) => {
           const signal = callerSignal(reply);
           return writeForm(request, config.bodyTimeoutMs, async (path, chunks) => {

@@ -34,6 +34,11 @@ export interface ExecutionRecord {
   readonly outcome: RecordedOutcome | null;
 }
 
+/** What a list shows of one: nothing that the code has made, for that may be megabytes. */
+export interface ListedExecution extends Omit<ExecutionRecord, 'codeSha256' | 'submittedBy' | 'outcome'> {
+  readonly outcome: Pick<RecordedOutcome, 'usage'> | null;
+}
+
 export interface RecordedOutcome {
   readonly exitCode: number | null;
   readonly returnValue: JsonText | null;

@@ -7,15 +7,14 @@ import type {
   executionLogs,
   executionStatusView,
 } from '@caisson/protocol';
-import { isFinished } from '@caisson/protocol';
 import type { z } from 'zod';
 import { embedded } from './embedded-json.ts';
-import type { ExecutionRecord } from './execution-record.ts';
+import type { ExecutionRecord, ListedExecution } from './execution-record.ts';
 
 type Output = readonly OutputEvent[];
 type Bundle = ExecutionResult['results'][number];
 
-export function executionSummaryOf(record: ExecutionRecord): ExecutionSummary {
+export function executionSummaryOf(record: ListedExecution): ExecutionSummary {
   const usage = record.outcome?.usage ?? null;
   return {
     execution_id: record.id,
@@ -57,7 +56,9 @@ export function executionResultOf(record: ExecutionRecord, output: Output): Exec
   };
 }
 
-export function executionStatusOf(record: ExecutionRecord): z.output<typeof executionStatusView> {
+export function executionStatusOf(
+  record: Pick<ExecutionRecord, 'id' | 'state'>,
+): z.output<typeof executionStatusView> {
   return { execution_id: record.id, ...record.state };
 }
 
@@ -70,19 +71,14 @@ export function executionLogsOf(record: ExecutionRecord, output: Output): z.outp
   };
 }
 
-/** The events of an execution that has ended, with the ids that they had while it lived. */
-export function replayOf(record: ExecutionRecord, output: Output): ExecutionEvent[] {
-  const events: ExecutionEvent[] = [
-    { type: 'status', execution_id: record.id, status: 'queued', reason: null },
-  ];
-  if (record.startedAt !== null) {
-    events.push({ type: 'status', execution_id: record.id, status: 'running', reason: null });
-  }
-  for (const event of output) events.push(eventOf(event));
-  if (isFinished(record.state.status)) {
-    events.push({ type: 'finished', execution: executionResultOf(record, output) });
-  }
-  return events;
+/** The events that come before any output. */
+export function firstEventsOf({
+  id,
+  startedAt,
+}: Pick<ExecutionRecord, 'id' | 'startedAt'>): ExecutionEvent[] {
+  const event = { type: 'status', execution_id: id, reason: null } as const;
+  const queued = { ...event, status: 'queued' } as const;
+  return startedAt === null ? [queued] : [queued, { ...event, status: 'running' }];
 }
 
 /** What is told of output while it comes, and later. */

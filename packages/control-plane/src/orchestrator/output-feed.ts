@@ -12,10 +12,19 @@ const RESULT_LIMITS = 4;
 
 type TextEvent = Extract<OutputEvent, { type: 'stdout' | 'stderr' }>;
 
+/** An event as its readers get it: the last one has the whole result, which may be too long to hold for each of them. */
+export type FollowedEvent = ExecutionEvent | LongFinishedEvent;
+
+/** `pieces` begins to make the JSON text of the result anew. */
+export interface LongFinishedEvent {
+  readonly type: 'finished';
+  readonly pieces: () => AsyncIterable<string>;
+}
+
 export interface FeedEvent {
   /** Counts from 1. */
   readonly id: number;
-  readonly event: ExecutionEvent;
+  readonly event: FollowedEvent;
 }
 
 /** Reads a feed from a place of its own. */
@@ -26,7 +35,7 @@ export interface Follower extends Disposable {
 
 /** The events of one execution while it lives: kept in their order, told to any number of followers. */
 export class OutputFeed {
-  readonly events: ExecutionEvent[] = [];
+  readonly events: FollowedEvent[] = [];
   readonly output: OutputEvent[] = [];
   #resultsTruncated = false;
   readonly #resultLimit: number;
@@ -43,20 +52,17 @@ export class OutputFeed {
     this.#resultLimit = RESULT_LIMITS * outputLimitBytes;
   }
 
-  /** A feed of an execution that has ended. */
-  static of(events: readonly ExecutionEvent[]): OutputFeed {
-    const feed = new OutputFeed(0);
-    for (const event of events) feed.push(event);
-    feed.close();
-    return feed;
-  }
-
   get closed(): boolean {
     return this.#closed;
   }
 
   get characters(): number {
     return this.#characters;
+  }
+
+  /** Of all that was written and displayed. */
+  get outputCharacters(): number {
+    return this.#characters + this.#resultCharacters;
   }
 
   /** Whether rich results were dropped because there were too many of them. */
@@ -75,7 +81,7 @@ export class OutputFeed {
     return this.#room.promise;
   };
 
-  push(event: ExecutionEvent): void {
+  push(event: FollowedEvent): void {
     this.#flush();
     this.#tell(event);
   }
@@ -152,7 +158,7 @@ export class OutputFeed {
     this.#tell(joined);
   }
 
-  #tell(event: ExecutionEvent): void {
+  #tell(event: FollowedEvent): void {
     if ('text' in event) this.#characters += event.text.length;
     this.events.push(event);
     for (const follower of this.#followers) follower.wake();

@@ -53,6 +53,11 @@ export const healthDetailed = health
           .meta({ description: 'For how long up to now it was seen: 30 to 60 seconds, less after a start' }),
       })
       .meta({ description: 'How late the event loop was of late; reading it resets nothing' }),
-    database: z.object({ driver: z.string(), ok: z.boolean() }),
+    database: z.object({
+      driver: z.string(),
+      ok: z.boolean().meta({ description: 'Whether it can be read' }),
+      writable: z.boolean().meta({ description: 'Whether it can be written: new work is refused while not' }),
+      unwritten: z.int().meta({ description: 'Ends and other facts that wait until it can be written' }),
+    }),
   })
   .meta({ id: 'HealthDetailed' });
