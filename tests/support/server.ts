@@ -100,6 +100,13 @@ export class Server implements AsyncDisposable {
     };
   }
 
+  /** The exit code with which it ends by itself. */
+  async exitCode(): Promise<number | null> {
+    if (this.#process.exitCode === null && this.#process.signalCode === null)
+      await once(this.#process, 'exit', { signal: AbortSignal.timeout(STOP_TIMEOUT_MS) });
+    return this.#process.exitCode;
+  }
+
   /** Ends it as an operator would, and tells its exit code. */
   async stop(): Promise<number | null> {
     return this.#end('SIGTERM');
@@ -115,12 +122,9 @@ export class Server implements AsyncDisposable {
   }
 
   async #end(signal: NodeJS.Signals): Promise<number | null> {
-    if (this.#process.exitCode === null && this.#process.signalCode === null) {
-      const exited = once(this.#process, 'exit', { signal: AbortSignal.timeout(STOP_TIMEOUT_MS) });
-      this.#process.kill(signal);
-      await exited;
-    }
-    return this.#process.exitCode;
+    const exitCode = this.exitCode();
+    this.#process.kill(signal);
+    return exitCode;
   }
 }
 

@@ -41,6 +41,7 @@ export class FakeDataPlane implements DataPlane {
   readonly sandboxes = new Map<SandboxId, FakeSandbox>();
   readonly requests: SandboxRequest[] = [];
   readonly pools: PoolHealth[] = [];
+  readonly problems: string[] = [];
   readonly steps: StepRequest[] = [];
   /** By the code that asks for it. */
   readonly #scripts = new Map<string, Script>();
@@ -54,7 +55,8 @@ export class FakeDataPlane implements DataPlane {
   }
 
   health(): Promise<DataPlaneHealth> {
-    return Promise.resolve({ runtimes: [], sandboxes: this.sandboxes.size, pools: this.pools });
+    const { pools, problems } = this;
+    return Promise.resolve({ runtimes: [], sandboxes: this.sandboxes.size, pools, problems });
   }
 
   async createSandbox(request: SandboxRequest, signal: AbortSignal): Promise<LentSandbox> {

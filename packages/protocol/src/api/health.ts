@@ -33,6 +33,9 @@ export const healthDetailed = health
         }),
       )
       .meta({ description: 'One for each template, isolation and size that was asked for of late' }),
+    problems: z
+      .array(z.string())
+      .meta({ description: 'Why no sandboxes can be made any more; empty while they can' }),
     executions: z.object({ running: z.int(), queued: z.int(), limit: z.int(), queue_limit: z.int() }),
     event_loop_delay: z
       .object({

@@ -145,7 +145,11 @@ class NamespaceHelper:
             options = ','.join(option for option in message['options'] if option not in FLAGS)
             mount('caisson-workspace', message['mount'], 'tmpfs', flags, options)
         elif 'unmount' in message:
-            unmount(message['unmount'], MNT_DETACH)
+            try:
+                unmount(message['unmount'], MNT_DETACH)
+            except FileNotFoundError:
+                # Somebody has removed the directory, and the mount with it.
+                pass
         else:
             for path in message['fifos']:
                 os.mkfifo(path, 0o600)

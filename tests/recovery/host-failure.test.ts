@@ -1,0 +1,79 @@
+import assert from 'node:assert/strict';
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { instanceOf, leftoversOf, processesOf } from '../support/leftovers.ts';
+import { makeServerHome, Server, until } from '../support/server.ts';
+
+const SLEEP = 'import subprocess\nsubprocess.run(["sleep", "600"])';
+const HOST_FAILURE = 71;
+
+/** Of the process that holds the mount namespace. */
+function helperPid(stateDirectory: string, instance: string): number {
+  const line = processesOf(stateDirectory, instance).find((each) => each.includes('mount_namespace.py'));
+  assert.ok(line);
+  return Number(line.split(' ')[0]);
+}
+
+const FAILURES = [
+  {
+    name: 'the process that holds the mount namespace is killed',
+    breakIt: (stateDirectory: string, instance: string) => {
+      process.kill(helperPid(stateDirectory, instance), 'SIGKILL');
+    },
+    said: /the mount namespace has ended: its helper ended with signal SIGKILL/,
+  },
+  {
+    name: "the instance's directory is removed",
+    breakIt: (stateDirectory: string, instance: string) => {
+      rmSync(join(stateDirectory, 'instances', instance), { recursive: true });
+    },
+    said: /instances\S+ was removed/,
+  },
+];
+
+for (const { name, breakIt, said } of FAILURES) {
+  test(`${name}: the server ends what runs as sandbox_lost, says why, and ends; the next one works`, async () => {
+    using home = makeServerHome();
+    await using server = await Server.start(home);
+    const instance = instanceOf(home.stateDirectory);
+    const post = async (path: string, body: object = {}) => {
+      const answer = await server.call<Record<string, string>>('POST', `/api/v1/${path}`, {
+        body,
+        headers: { prefer: 'respond-async' },
+      });
+      assert.ok(answer.status < 300, JSON.stringify(answer.body));
+      return answer.body;
+    };
+    const sessions = await Promise.all([post('sessions'), post('sessions')]);
+    const [busy, idle] = sessions.map(({ session_id: id }) => id);
+    const executions = await Promise.all([
+      post(`sessions/${busy}/execute`, { code: SLEEP, timeout: 600 }),
+      post('jobs', { code: SLEEP, timeout: 600 }),
+      post('jobs', { code: SLEEP, timeout: 600, isolation_scope: 'sandbox' }),
+    ]);
+    await until('the code runs', async () => {
+      const lines = processesOf(home.stateDirectory, instance);
+      return Promise.resolve(lines.filter((line) => line.includes('sleep 600')).length === executions.length);
+    });
+
+    breakIt(home.stateDirectory, instance);
+    assert.equal(await server.exitCode(), HOST_FAILURE);
+    assert.match(server.log, said);
+    const fatal = server.log.split('\n').filter((line) => line.includes('"level":60'));
+    assert.equal(fatal.length, 1, server.log);
+    assert.deepEqual(leftoversOf(home.stateDirectory, instance), [], server.log);
+
+    await using next = await Server.start(home);
+    for (const { execution_id: id } of executions) {
+      const { body } = await next.call('GET', `/api/v1/executions/${id}`);
+      assert.deepEqual([body['status'], body['reason']], ['failed', 'sandbox_lost']);
+    }
+    for (const id of [busy, idle]) {
+      const { body } = await next.call('GET', `/api/v1/sessions/${id}`);
+      assert.deepEqual([body['status'], body['reason']], ['terminated', 'sandbox_lost']);
+    }
+    const job = await next.call('POST', '/api/v1/jobs', { body: { code: 'print("works")' } });
+    assert.equal(job.body['stdout'], 'works\n');
+  });
+}
