@@ -2,11 +2,14 @@ import assert from 'node:assert/strict';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { instanceOf, leftoversOf, processesOf } from '../support/leftovers.ts';
 import { makeServerHome, Server, until } from '../support/server.ts';
 
 const SLEEP = 'import subprocess\nsubprocess.run(["sleep", "600"])';
 const HOST_FAILURE = 71;
+const INTERNAL_ERROR = 70;
+const THROW_ON_SIGNAL = fileURLToPath(new URL('../support/throw-on-signal.ts', import.meta.url));
 
 /** Of the process that holds the mount namespace. */
 function helperPid(stateDirectory: string, instance: string): number {
@@ -75,5 +78,43 @@ for (const { name, breakIt, said } of FAILURES) {
     }
     const job = await next.call('POST', '/api/v1/jobs', { body: { code: 'print("works")' } });
     assert.equal(job.body['stdout'], 'works\n');
+  });
+}
+
+for (const [signal, message] of [
+  ['SIGUSR2', 'thrown by a test'],
+  ['SIGPWR', 'rejected by a test'],
+] as const) {
+  test(`an error that nobody catches (${message}) ends the server with one line, and all code with it`, async () => {
+    using home = makeServerHome();
+    await using server = await Server.start(home, ['--import', THROW_ON_SIGNAL]);
+    const instance = instanceOf(home.stateDirectory);
+    const job = server
+      .call('POST', '/api/v1/jobs', { body: { code: SLEEP, timeout: 600 } })
+      .catch(() => undefined);
+    await until('the job runs', async () => {
+      const { body } = await server.call<{ executions: { running: number } }>(
+        'GET',
+        '/api/v1/health/detailed',
+      );
+      return body.executions.running === 1;
+    });
+    process.kill(server.pid, signal);
+    assert.equal(await server.exitCode(), INTERNAL_ERROR);
+    const fatal = server.log.split('\n').filter((line) => line.includes('"level":60'));
+    assert.equal(fatal.length, 1, server.log);
+    assert.ok(fatal[0]?.includes(message));
+    await until(
+      'no process of the instance is left',
+      async () => Promise.resolve(processesOf(home.stateDirectory, instance).length === 0),
+      5_000,
+    );
+    await job;
+    await using next = await Server.start(home);
+    assert.deepEqual(
+      leftoversOf(home.stateDirectory, instance).filter((line) => line.includes(instance)),
+      [],
+    );
+    assert.equal((await next.call('GET', '/readyz')).status, 200);
   });
 }

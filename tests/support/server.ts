@@ -45,8 +45,13 @@ export class Server implements AsyncDisposable {
     this.#log = log;
   }
 
-  static async start(home: { dataDir: string; stateDirectory: string }): Promise<Server> {
-    const child = spawn(process.execPath, [CLI, 'serve', '--port', '0', '--data-dir', home.dataDir], {
+  /** @param nodeArguments before those of the command */
+  static async start(
+    home: { dataDir: string; stateDirectory: string },
+    nodeArguments: readonly string[] = [],
+  ): Promise<Server> {
+    const command = [CLI, 'serve', '--port', '0', '--data-dir', home.dataDir];
+    const child = spawn(process.execPath, [...nodeArguments, ...command], {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, CAISSON_STATE_DIR: home.stateDirectory },
     });

@@ -6,6 +6,8 @@ const TIMED_OUT = 124;
 /** As a shell says it of a program that Ctrl-C ended. */
 const CANCELLED = 130;
 
+/** Of a server that met an error which nobody had thought of: EX_SOFTWARE of sysexits(3). */
+export const INTERNAL_ERROR = 70;
 /** Of a server whose host took away what its sandboxes need: EX_OSERR of sysexits(3). */
 export const HOST_FAILURE = 71;
 
