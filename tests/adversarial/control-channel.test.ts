@@ -66,12 +66,19 @@ for (const fd of fs.readdirSync('/proc/self/fd')) {
   shell: 'readlink /proc/$$/fd/* /proc/$PPID/fd/*; true',
 };
 
+/** Lists the descriptors of a child to which the language hands on what is not close-on-exec. */
+const CHILD: Record<Language, string> = {
+  python: 'import os\nos.system("ls /proc/self/fd")\nNone',
+  javascript: 'require("child_process").spawnSync("ls", ["/proc/self/fd"], { stdio: "inherit" }); undefined',
+  shell: 'ls /proc/self/fd',
+};
+
 for (const [language, templateId] of [
   ['python', 'python'],
   ['javascript', 'node'],
   ['shell', 'shell'],
 ] as const) {
-  test(`no descriptor of a kernel of ${language} is a socket`, async () => {
+  test(`no descriptor of a kernel of ${language} is a socket, and children have none of its channel`, async () => {
     await using started = await startDataPlane();
     const sandbox = await started.dataPlane.createSandbox(
       sandboxRequest({ templateId }),
@@ -84,5 +91,7 @@ for (const [language, templateId] of [
       targets.filter((target) => target.startsWith('socket:')),
       [],
     );
+    // The last is the directory that ls itself reads.
+    assert.equal(await outputOf(sandbox, CHILD[language], { language }), '0\n1\n2\n3\n');
   });
 }
