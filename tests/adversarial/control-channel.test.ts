@@ -47,6 +47,24 @@ test('a descriptor that a kernel sends to the server does not stop the server', 
   assert.ok(delay.max / 1e9 < LINGER_SECONDS / 2, `the server stood still for ${delay.max / 1e9} s`);
 });
 
+/** Asks for what answers the page faults of its maker whenever it likes. Number by machine. */
+const USERFAULTFD = `
+import ctypes, os, platform
+libc = ctypes.CDLL(None, use_errno=True)
+result = libc.syscall({'x86_64': 323, 'aarch64': 282}[platform.machine()], 1)
+print(result, os.strerror(ctypes.get_errno()))
+`;
+
+test('code cannot hold a pipe locked by a page fault in the middle of a write', async () => {
+  await using started = await startDataPlane();
+  const sandbox = await started.dataPlane.createSandbox(sandboxRequest(), AbortSignal.timeout(30_000));
+  assert.equal(await outputOf(sandbox, USERFAULTFD), '-1 Function not implemented\n');
+  assert.match(
+    await outputOf(sandbox, 'ls /dev/userfaultfd /dev/fuse 2>&1; true', { language: 'shell' }),
+    /^(.*No such file or directory\n){2}$/,
+  );
+});
+
 const DESCRIPTORS: Record<Language, string> = {
   python: `
 import os

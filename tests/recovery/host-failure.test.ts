@@ -50,6 +50,7 @@ for (const { name, breakIt, said } of FAILURES) {
     };
     const sessions = await Promise.all([post('sessions'), post('sessions')]);
     const [busy, idle] = sessions.map(({ session_id: id }) => id);
+    await post(`sessions/${idle}/pause`);
     const executions = await Promise.all([
       post(`sessions/${busy}/execute`, { code: SLEEP, timeout: 600 }),
       post('jobs', { code: SLEEP, timeout: 600 }),

@@ -113,7 +113,8 @@ export async function prepareOciHost(options: {
   const seccomp = loadSeccomp();
   const release = cleanup.move();
   const directories = ['root', 'mounts', 'runtimes', 'live'].map((name) => join(instance.directory, name));
-  const missingPath = rememberPaths([instance.directory, ...directories, join(stateDirectory, 'ids')]);
+  const { directory, lockFile } = instance;
+  const missingPath = rememberPaths([directory, lockFile, ...directories, join(stateDirectory, 'ids')]);
   return {
     problem: () => {
       const missing = missingPath();
