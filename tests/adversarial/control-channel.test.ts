@@ -61,6 +61,24 @@ test('a cell has a socket to the server that is open in one direction', async ()
   assert.ok(delay.max / 1e9 < LINGER_SECONDS / 2, `the server stood still for ${delay.max / 1e9} s`);
 });
 
+/** Asks for what answers the page faults of its maker whenever it likes. Number by machine. */
+const USERFAULTFD = `
+import ctypes, os, platform
+libc = ctypes.CDLL(None, use_errno=True)
+result = libc.syscall({'x86_64': 323, 'aarch64': 282}[platform.machine()], 1)
+print(result, os.strerror(ctypes.get_errno()))
+`;
+
+test('code cannot hold a pipe locked by a page fault in the middle of a write', async () => {
+  await using started = await startDataPlane();
+  const sandbox = await started.dataPlane.createSandbox(sandboxRequest(), AbortSignal.timeout(30_000));
+  assert.equal(await outputOf(sandbox, USERFAULTFD), '-1 Function not implemented\n');
+  assert.match(
+    await outputOf(sandbox, 'ls /dev/userfaultfd /dev/fuse 2>&1; true', { language: 'shell' }),
+    /^(.*No such file or directory\n){2}$/,
+  );
+});
+
 const DESCRIPTORS: Record<Language, string> = {
   python: `
 import os
@@ -80,12 +98,19 @@ for (const fd of fs.readdirSync('/proc/self/fd')) {
   shell: 'readlink /proc/$$/fd/* /proc/$PPID/fd/*; true',
 };
 
+/** Lists the descriptors of a child to which the language hands on what is not close-on-exec. */
+const CHILD: Record<Language, string> = {
+  python: 'import os\nos.system("ls /proc/self/fd")\nNone',
+  javascript: 'require("child_process").spawnSync("ls", ["/proc/self/fd"], { stdio: "inherit" }); undefined',
+  shell: 'ls /proc/self/fd',
+};
+
 for (const [language, templateId] of [
   ['python', 'python'],
   ['javascript', 'node'],
   ['shell', 'shell'],
 ] as const) {
-  test(`no descriptor of a kernel of ${language} is a socket`, async () => {
+  test(`no descriptor of a kernel of ${language} is a socket, and children have none of its channel`, async () => {
     await using started = await startDataPlane();
     const sandbox = await started.dataPlane.createSandbox(
       sandboxRequest({ templateId }),
@@ -98,5 +123,7 @@ for (const [language, templateId] of [
       targets.filter((target) => target.startsWith('socket:')),
       [],
     );
+    // The last is the directory that ls itself reads.
+    assert.equal(await outputOf(sandbox, CHILD[language], { language }), '0\n1\n2\n3\n');
   });
 }

@@ -45,8 +45,13 @@ export class Server implements AsyncDisposable {
     this.#log = log;
   }
 
-  static async start(home: { dataDir: string; stateDirectory: string }): Promise<Server> {
-    const child = spawn(process.execPath, [CLI, 'serve', '--port', '0', '--data-dir', home.dataDir], {
+  /** @param nodeArguments before those of the command */
+  static async start(
+    home: { dataDir: string; stateDirectory: string },
+    nodeArguments: readonly string[] = [],
+  ): Promise<Server> {
+    const command = [CLI, 'serve', '--port', '0', '--data-dir', home.dataDir];
+    const child = spawn(process.execPath, [...nodeArguments, ...command], {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, CAISSON_STATE_DIR: home.stateDirectory },
     });
@@ -100,6 +105,13 @@ export class Server implements AsyncDisposable {
     };
   }
 
+  /** The exit code with which it ends by itself. */
+  async exitCode(): Promise<number | null> {
+    if (this.#process.exitCode === null && this.#process.signalCode === null)
+      await once(this.#process, 'exit', { signal: AbortSignal.timeout(STOP_TIMEOUT_MS) });
+    return this.#process.exitCode;
+  }
+
   /** Ends it as an operator would, and tells its exit code. */
   async stop(): Promise<number | null> {
     return this.#end('SIGTERM');
@@ -115,12 +127,9 @@ export class Server implements AsyncDisposable {
   }
 
   async #end(signal: NodeJS.Signals): Promise<number | null> {
-    if (this.#process.exitCode === null && this.#process.signalCode === null) {
-      const exited = once(this.#process, 'exit', { signal: AbortSignal.timeout(STOP_TIMEOUT_MS) });
-      this.#process.kill(signal);
-      await exited;
-    }
-    return this.#process.exitCode;
+    const exitCode = this.exitCode();
+    this.#process.kill(signal);
+    return exitCode;
   }
 }
 

@@ -6,6 +6,11 @@ const TIMED_OUT = 124;
 /** As a shell says it of a program that Ctrl-C ended. */
 const CANCELLED = 130;
 
+/** Of a server that met an error which nobody had thought of: EX_SOFTWARE of sysexits(3). */
+export const INTERNAL_ERROR = 70;
+/** Of a server whose host took away what its sandboxes need: EX_OSERR of sysexits(3). */
+export const HOST_FAILURE = 71;
+
 /** The exit code that tells how an execution ended: the code's own where it has one. */
 export function exitCodeOf({
   status,

@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import { CommanderError } from 'commander';
 import packageJson from '../package.json' with { type: 'json' };
 import type { Context, InterruptSignal } from './context.ts';
+import { endOnUncaught } from './end-on-uncaught.ts';
 import { CliFailure } from './failure.ts';
 import { isBrokenPipe } from './output.ts';
 import type { Planes, RunningServer, ServerOptions } from './planes.ts';
@@ -15,9 +16,9 @@ const { CAISSON_URL, CAISSON_API_KEY, CAISSON_STATE_DIR, XDG_DATA_HOME } = proce
 /** Where live sandboxes are kept track of, instead of /run/caisson. */
 const stateDirectory = CAISSON_STATE_DIR === undefined ? {} : { stateDirectory: resolve(CAISSON_STATE_DIR) };
 
-async function makeLogger(level: ServerOptions['logLevel']) {
+async function makeLogger(level: ServerOptions['logLevel'], sync = false) {
   const { pino } = await import('pino');
-  return pino({ level }, pino.destination({ dest: 2, sync: false }));
+  return pino({ level }, pino.destination({ dest: 2, sync }));
 }
 
 async function startServer(options: ServerOptions): Promise<RunningServer> {
@@ -28,6 +29,13 @@ async function startServer(options: ServerOptions): Promise<RunningServer> {
       import('@caisson/data-plane'),
       makeLogger(options.logLevel),
     ]);
+  const lastWords = await makeLogger('fatal', true);
+  endOnUncaught(
+    (error) => {
+      lastWords.fatal({ err: error }, 'an error that nobody caught ends the server');
+    },
+    (code) => process.exit(code),
+  );
   await using stack = new AsyncDisposableStack();
   const dataPlane = stack.use(
     await createDataPlane({ ...stateDirectory, runtime, logger }).catch((error: unknown) => {
@@ -45,7 +53,8 @@ async function startServer(options: ServerOptions): Promise<RunningServer> {
   // Only now, so that the server is there the sooner.
   if (options.warmPool) dataPlane.warmUp();
   const release = stack.move();
-  return { url, newKeyFile: controlPlane.newKeyFile, close: async () => release.disposeAsync() };
+  const { newKeyFile } = controlPlane;
+  return { url, newKeyFile, failed: dataPlane.failed, close: async () => release.disposeAsync() };
 }
 
 const planes: Planes = {

@@ -15,6 +15,8 @@ export interface RunningServer {
   readonly url: string;
   /** Path of the file that the admin key was written to: on the very first start with this data directory only. */
   readonly newKeyFile: string | undefined;
+  /** Resolves with the reason when it can neither go on nor be mended: its sandboxes are dead, and it is to be closed. */
+  readonly failed: Promise<Error>;
   /** Stops gracefully and leaves nothing behind; can be called twice. */
   close(): Promise<void>;
 }

@@ -59,7 +59,7 @@ export async function createDataPlane(options: {
   );
   const release = cleanup.move();
   return new LocalDataPlane({
-    ...{ runtime: chosen, pool },
+    ...{ runtime: chosen, pool, host },
     runtimes: probes.map((probe) =>
       probe.chosen && 'problem' in cells ? { ...probe, problems: [...probe.problems, cells.problem] } : probe,
     ),

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type {
   DataPlane,
   DataPlaneHealth,
@@ -10,6 +11,7 @@ import type {
   RuntimeHealth,
   SandboxId,
   SandboxRequest,
+  StepOutcome,
   StepRequest,
   Template,
 } from '@caisson/protocol';
@@ -21,9 +23,13 @@ import type { Runners } from './cells/runners.ts';
 import { eitherAborted } from './either-aborted.ts';
 import type { WarmPool } from './pool/warm-pool.ts';
 import type { Runtime, Sandbox } from './runtimes/runtime.ts';
+import { HostWatch } from './sandboxes/host-watch.ts';
+import type { SharedHost } from './sandboxes/host-watch.ts';
 import { BUILT_IN_TEMPLATES } from './templates/templates.ts';
 
 const WATCH_INTERVAL_MS = 2_000;
+/** How long the steps of sandboxes that were killed all at once may take to end. */
+const LOSS_TIMEOUT_MS = 5_000;
 /** Sandboxes whose end nobody waits for; beyond, a job ends only when its sandbox has. */
 const MAX_ENDING = 32;
 
@@ -43,17 +49,21 @@ export class LocalDataPlane implements DataPlane {
   readonly #ending = new Set<Promise<void>>();
   /** What makes or uses sandboxes that are not lent: jobs, and creations. */
   readonly #underWay = new Set<Promise<unknown>>();
+  /** Steps in lent sandboxes. */
+  readonly #steps = new Set<Promise<unknown>>();
   readonly #closing = new AbortController();
   readonly #listeners = new Set<(id: SandboxId) => void>();
   readonly #watch: NodeJS.Timeout;
+  readonly #host: HostWatch;
 
   /**
-   * `runners` are there where cells work; they are ended with the data plane. `release` frees what the sandboxes share; it
-   * is called when the last of them is gone.
+   * `host` is what all sandboxes share; `release` frees it, and is called when the last of them is gone. `runners` are there
+   * where cells work; they are ended with the data plane.
    */
   constructor(parts: {
     runtime: Pick<Runtime, 'name' | 'isolation'>;
     pool: WarmPool;
+    host: SharedHost;
     runners: Runners | undefined;
     runtimes: readonly RuntimeHealth[];
     loopShare: LoopShare;
@@ -70,6 +80,15 @@ export class LocalDataPlane implements DataPlane {
     this.#watch = setInterval(() => {
       this.#findLost();
     }, WATCH_INTERVAL_MS).unref();
+    this.#host = new HostWatch(parts.host, parts.logger, async () => this.#loseAll());
+  }
+
+  /**
+   * Resolves with the reason when this data plane can neither go on nor be mended. Its sandboxes are dead by then and told as
+   * lost, and it makes no new ones; its owner is to dispose of it and end the process.
+   */
+  get failed(): Promise<Error> {
+    return this.#host.failed;
   }
 
   async health(): Promise<DataPlaneHealth> {
@@ -78,6 +97,7 @@ export class LocalDataPlane implements DataPlane {
       sandboxes: this.#lent.size,
       pools: this.#pool.health(),
       reads: { ...this.#loopShare.counters },
+      problems: this.#host.problems,
     });
   }
 
@@ -93,7 +113,11 @@ export class LocalDataPlane implements DataPlane {
     const lent: LentSandbox = {
       id: sandbox.id,
       placement: this.#placement('sandbox'),
-      agent: sandbox.agent,
+      agent: {
+        files: sandbox.agent.files,
+        step: async (...step) =>
+          this.#tracked(this.#steps, this.#unlessLost(sandbox, sandbox.agent.step(...step))),
+      },
       pause: async (pauseSignal) => sandbox.pause(pauseSignal),
       resume: async (resumeSignal) => sandbox.resume(resumeSignal),
       destroy: async () => {
@@ -116,6 +140,7 @@ export class LocalDataPlane implements DataPlane {
     signal: AbortSignal,
   ): Promise<JobOutcome> {
     this.#checkIsolation(request);
+    this.#checkHost();
     return this.#untilDone(async () => {
       using ended = eitherAborted(signal, this.#closing.signal);
       return (
@@ -132,6 +157,7 @@ export class LocalDataPlane implements DataPlane {
 
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#watch);
+    this.#host[Symbol.dispose]();
     this.#closing.abort(new Cancellation('shutdown'));
     // Whatever is under way, if only to clear up after itself, holds what is released here.
     while (this.#underWay.size > 0) await Promise.allSettled(this.#underWay);
@@ -148,11 +174,9 @@ export class LocalDataPlane implements DataPlane {
     const leased = await this.#runners?.lease(request, step, signal);
     if (leased === undefined) return undefined;
     try {
-      const outcome = await runInCell(
-        request.id,
-        leased.cell,
-        { step, events, loopShare: this.#loopShare },
-        signal,
+      const outcome = await this.#unlessLost(
+        request,
+        runInCell(request.id, leased.cell, { step, events, loopShare: this.#loopShare }, signal),
       );
       return { outcome, placement: this.#placement('cell') };
     } finally {
@@ -164,7 +188,7 @@ export class LocalDataPlane implements DataPlane {
     const [request, step, events, signal] = job;
     const sandbox = await this.#create(request, step.language, signal);
     try {
-      const outcome = await sandbox.agent.step(step, events, signal);
+      const outcome = await this.#unlessLost(request, sandbox.agent.step(step, events, signal));
       return { outcome, placement: this.#placement('sandbox') };
     } finally {
       await this.#endJob(request.id, sandbox);
@@ -177,13 +201,35 @@ export class LocalDataPlane implements DataPlane {
   }
 
   async #untilDone<Result>(work: () => Promise<Result>): Promise<Result> {
-    const done = work();
-    this.#underWay.add(done);
+    return this.#tracked(this.#underWay, work());
+  }
+
+  async #tracked<Result>(set: Set<Promise<unknown>>, done: Promise<Result>): Promise<Result> {
+    set.add(done);
     try {
       return await done;
     } finally {
-      this.#underWay.delete(done);
+      set.delete(done);
     }
+  }
+
+  /** What came of a step; @throws CaissonError `sandbox_lost` where it crashed because all sandboxes did */
+  async #unlessLost({ id }: { id: SandboxId }, step: Promise<StepOutcome>): Promise<StepOutcome> {
+    try {
+      const outcome = await step;
+      if (outcome.reason !== 'kernel_crashed' || this.#host.isWhole()) return outcome;
+    } catch (error) {
+      if (this.#host.isWhole()) throw error;
+      throw new CaissonError('sandbox_lost', { id }, { cause: error });
+    }
+    throw new CaissonError('sandbox_lost', { id });
+  }
+
+  /** Called when every sandbox was killed. First the steps end as what they are, then the sandboxes are told. */
+  async #loseAll(): Promise<void> {
+    const ending = Promise.allSettled([...this.#steps, ...this.#underWay]);
+    await Promise.race([ending, delay(LOSS_TIMEOUT_MS, undefined, { ref: false })]);
+    for (const id of this.#lent.keys()) for (const listener of this.#listeners) listener(id);
   }
 
   #checkIsolation(request: SandboxRequest): void {
@@ -193,13 +239,20 @@ export class LocalDataPlane implements DataPlane {
     }
   }
 
+  #checkHost(): void {
+    if (this.#host.problems.length === 0) return;
+    throw new CaissonError('sandbox_unavailable', { problem: 'the server has failed and is about to end' });
+  }
+
   async #create(request: SandboxRequest, language: Language, signal: AbortSignal): Promise<Sandbox> {
     this.#checkIsolation(request);
+    this.#checkHost();
     try {
       return await this.#pool.take(request, language, signal);
     } catch (error) {
       signal.throwIfAborted();
-      this.#logger.error({ err: error, sandbox_id: request.id }, 'no sandbox could be made');
+      if (this.#host.isWhole())
+        this.#logger.error({ err: error, sandbox_id: request.id }, 'no sandbox could be made');
       const problem = 'the container runtime could not make one';
       throw new CaissonError('sandbox_unavailable', { problem }, { cause: error });
     }
@@ -229,6 +282,8 @@ export class LocalDataPlane implements DataPlane {
   }
 
   #findLost(): void {
+    // All of them are then, and it is told in its turn.
+    if (this.#host.problems.length > 0) return;
     for (const { sandbox, lent } of this.#lent.values()) {
       if (sandbox.isAlive()) continue;
       this.#logger.warn({ sandbox_id: sandbox.id }, 'a sandbox was lost');

@@ -2,6 +2,8 @@ import { once } from 'node:events';
 import { resolve } from 'node:path';
 import type { RuntimeName } from '@caisson/protocol';
 import type { Context } from '../context.ts';
+import { HOST_FAILURE } from '../exit-code.ts';
+import { CliFailure } from '../failure.ts';
 import { watchForInterrupts } from '../interrupts.ts';
 import { writeText } from '../output.ts';
 
@@ -12,7 +14,13 @@ export interface ServeOptions {
   readonly runtime: RuntimeName | 'auto';
 }
 
-/** Serves the API until it is interrupted, then stops gracefully. Returns the exit code. */
+/** How long the orderly end of a server that has failed may take. */
+const CLOSE_TIMEOUT_MS = 60_000;
+
+/**
+ * Serves the API until it is interrupted, then stops gracefully. Returns the exit code.
+ * @throws CliFailure where it has failed; it is stopped gracefully even so
+ */
 export async function serve(context: Context, options: ServeOptions): Promise<number> {
   const { planes, settings, stdout } = context;
   using interrupts = watchForInterrupts(context);
@@ -25,9 +33,19 @@ export async function serve(context: Context, options: ServeOptions): Promise<nu
       // Only where it is: standard output often ends up in a log.
       await writeText(stdout, `the admin key is in ${server.newKeyFile}\n`);
     }
-    if (!interrupts.signal.aborted) await once(interrupts.signal, 'abort');
+    const failure = await Promise.race([interrupted(interrupts.signal), server.failed]);
+    if (failure === undefined) return 0;
+    setTimeout(() => context.exit(HOST_FAILURE), CLOSE_TIMEOUT_MS).unref();
+    throw new CliFailure(`the server cannot go on: ${failure.message}`, {
+      suggestions: ['start it again: it removes what is left of the sandboxes'],
+      exitCode: HOST_FAILURE,
+      cause: failure,
+    });
   } finally {
     await server.close();
   }
-  return 0;
+}
+
+async function interrupted(signal: AbortSignal): Promise<undefined> {
+  if (!signal.aborted) await once(signal, 'abort');
 }

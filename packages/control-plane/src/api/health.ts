@@ -10,7 +10,7 @@ const HEALTH_TIMEOUT_MS = 5000;
 
 /** Those that need no key: they tell nothing of the host, nor of what runs. */
 export function healthRoutes(api: Api, services: Services): void {
-  const { version, executions } = services;
+  const { version, executions, dataPlane } = services;
   const alive = { status: 'ok' as const, version };
   for (const url of ['/healthz', '/api/v1/health']) {
     api.route({
@@ -29,7 +29,11 @@ export function healthRoutes(api: Api, services: Services): void {
       response: { 200: health, 503: health.describe('It does not, or not any more') },
     },
     handler: async (_request, reply) => {
-      const ready = !executions.stopping && services.storage.working && (await services.databaseAnswers());
+      const [database, { problems }] = await Promise.all([
+        services.databaseAnswers(),
+        dataPlane.health(AbortSignal.timeout(HEALTH_TIMEOUT_MS)),
+      ]);
+      const ready = !executions.stopping && services.storage.working && database && problems.length === 0;
       if (ready) return reply.code(200).send(alive);
       return reply.code(503).send({ status: 'unavailable', version });
     },
@@ -71,7 +75,8 @@ export function operatorRoutes(api: Api, services: Services): void {
       ]);
       const { p50, p99, max, overMs } = loopDelay.read();
       const { working: writable, unwritten } = services.storage;
-      const ok = database && writable && plane.runtimes.some(({ available }) => available);
+      const works = database && writable && plane.problems.length === 0;
+      const ok = works && plane.runtimes.some(({ available }) => available);
       return {
         status: ok ? ('ok' as const) : ('unavailable' as const),
         version,
@@ -88,6 +93,7 @@ export function operatorRoutes(api: Api, services: Services): void {
           delayed_ms: plane.reads.delayedMs,
           broken: plane.reads.broken,
         },
+        problems: [...plane.problems],
         executions: {
           running: dispatcher.running,
           queued: dispatcher.waiting,

@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { jsonTextOf, problemSchema, session as sessionSchema } from '@caisson/protocol';
+import {
+  CaissonError,
+  jsonTextOf,
+  newSandboxId,
+  problemSchema,
+  session as sessionSchema,
+} from '@caisson/protocol';
 import { untilAborted } from '../testing/fake-data-plane.ts';
 import { start, until } from '../testing/start.ts';
 import type { Started } from '../testing/start.ts';
@@ -115,6 +121,18 @@ test('a lost sandbox ends its session', async () => {
   const [sandboxId] = server.plane.sandboxes.keys();
   assert.ok(sandboxId !== undefined);
   server.plane.lose(sandboxId);
+  await until(async () => (await read(server, id)).status === 'terminated');
+  assert.equal((await read(server, id)).reason, 'sandbox_lost');
+});
+
+test('a step whose sandbox is lost fails for that reason, and ends the session', async () => {
+  await using server = await start();
+  const id = await create(server);
+  const sandboxId = newSandboxId();
+  server.plane.on('x', () => Promise.reject(new CaissonError('sandbox_lost', { id: sandboxId })));
+  const step = await server.call('POST', `/api/v1/sessions/${id}/execute`, { json: { code: 'x' } });
+  const { status, reason } = (await step.json()) as { status: string; reason: string };
+  assert.deepEqual([status, reason], ['failed', 'sandbox_lost']);
   await until(async () => (await read(server, id)).status === 'terminated');
   assert.equal((await read(server, id)).reason, 'sandbox_lost');
 });

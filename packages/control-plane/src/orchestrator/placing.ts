@@ -110,7 +110,9 @@ function eventOf({ status, reason }: StepOutcome): ExecutionStateEvent {
 }
 
 function failed(error: unknown, signal: AbortSignal): Ending {
-  if (signal.aborted && !isCaissonError(error, 'sandbox_unavailable')) {
+  // A step whose sandbox is lost is ended with its session, too: what happened to it first counts.
+  const placeFailed = isCaissonError(error, 'sandbox_unavailable') || isCaissonError(error, 'sandbox_lost');
+  if (signal.aborted && !placeFailed) {
     const event = { type: 'cancelled', reason: cancelReason(signal) } as const;
     return { event, outcome: null, placement: null, cause: undefined };
   }

@@ -43,6 +43,7 @@ export class FakeDataPlane implements DataPlane {
   readonly requests: SandboxRequest[] = [];
   readonly pools: PoolHealth[] = [];
   reads: ReadHealth = { droppedBytes: 0, delayedMs: 0, broken: 0 };
+  readonly problems: string[] = [];
   readonly steps: StepRequest[] = [];
   /** By the code that asks for it. */
   readonly #scripts = new Map<string, Script>();
@@ -56,8 +57,8 @@ export class FakeDataPlane implements DataPlane {
   }
 
   health(): Promise<DataPlaneHealth> {
-    const { pools, reads } = this;
-    return Promise.resolve({ runtimes: [], sandboxes: this.sandboxes.size, pools, reads });
+    const { pools, problems, reads } = this;
+    return Promise.resolve({ runtimes: [], sandboxes: this.sandboxes.size, pools, problems, reads });
   }
 
   async createSandbox(request: SandboxRequest, signal: AbortSignal): Promise<LentSandbox> {

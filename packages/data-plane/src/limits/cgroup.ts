@@ -79,16 +79,24 @@ export class Cgroup implements CgroupFiles {
     else this.write('freezer', 'freezer.state', 'THAWED');
   }
 
-  /** Kills every process in it, resolves when they are gone. */
+  /** Kills every process in it and in the cgroups below it, paused or not; resolves when they are gone. */
   async kill(signal: AbortSignal): Promise<void> {
     const atOnce = this.isV2 && this.write('pids', 'cgroup.kill', '1');
     await until(() => {
       const alive = this.processes();
       if (!atOnce) for (const pid of alive) sendSignal(pid, 'SIGKILL');
-      // A frozen process takes its SIGKILL only once it is thawed.
-      if (alive.length > 0) this.thaw();
+      if (alive.length > 0) this.#thawAll();
       return alive.length === 0;
     }, signal);
+  }
+
+  /** A frozen process takes its SIGKILL only once it is thawed, and a cgroup may be frozen where the one above it is not. */
+  #thawAll(): void {
+    const top = cgroupDirectory(this.#layout, 'freezer', this.path);
+    if (top === undefined) return;
+    for (const directory of [top, ...subdirectories(top)]) {
+      new Cgroup(this.#layout, this.path + directory.slice(top.length)).thaw();
+    }
   }
 
   /** Removes it, with the cgroups below it, from every hierarchy. All its processes must be gone. */

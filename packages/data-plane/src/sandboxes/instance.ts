@@ -7,6 +7,8 @@ import { DatabaseSync } from 'node:sqlite';
 export interface Instance extends Disposable {
   readonly name: string;
   readonly directory: string;
+  /** Whoever can lock it removes all that the instance has: it must not be taken away. */
+  readonly lockFile: string;
   /** Path of its cgroup in every hierarchy. */
   readonly cgroupPath: string;
 }
@@ -47,7 +49,8 @@ export function* deadInstances(stateDirectory: string): Generator<Instance> {
 }
 
 function describe(stateDirectory: string, name: string): Omit<Instance, typeof Symbol.dispose> {
-  return { name, directory: join(stateDirectory, 'instances', name), cgroupPath: `/caisson/${name}` };
+  const directory = join(stateDirectory, 'instances', name);
+  return { name, directory, lockFile: join(directory, LOCK_FILE), cgroupPath: `/caisson/${name}` };
 }
 
 function listInstances(stateDirectory: string): string[] {

@@ -32,17 +32,26 @@ export async function mountWorkspace(
   const unmount = async () => {
     // A caller may still read a file of it; the memory is given back when the last one is closed.
     await mounts.unmount(path);
-    rmdirSync(seen);
+    removeIfThere(seen);
   };
   try {
     await mounts.mountTmpfs(path, options);
   } catch (error) {
     // Whether it was made in the end is not known: both are tried, and only the directory must go.
     await unmount().catch(() => {
-      rmdirSync(seen);
+      removeIfThere(seen);
     });
     throw error;
   }
   let gone: Promise<void> | undefined;
   return { [Symbol.asyncDispose]: async () => (gone ??= unmount()) };
+}
+
+/** Where the namespace has ended, so has all that was in it. */
+function removeIfThere(directory: string): void {
+  try {
+    rmdirSync(directory);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  }
 }

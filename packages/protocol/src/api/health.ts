@@ -42,6 +42,9 @@ export const healthDetailed = health
         broken: z.int().meta({ description: 'Kernels that were killed because reading them failed' }),
       })
       .meta({ description: 'What sandboxes made of the event loop that reads them, since the start' }),
+    problems: z
+      .array(z.string())
+      .meta({ description: 'Why no sandboxes can be made any more; empty while they can' }),
     executions: z.object({ running: z.int(), queued: z.int(), limit: z.int(), queue_limit: z.int() }),
     event_loop_delay: z
       .object({

@@ -93,6 +93,8 @@ export interface DataPlaneHealth {
   /** Those that are lent. */
   readonly sandboxes: number;
   readonly pools: readonly PoolHealth[];
+  /** Why it makes no sandboxes any more; empty while it does. */
+  readonly problems: readonly string[];
   readonly reads: ReadHealth;
 }
 

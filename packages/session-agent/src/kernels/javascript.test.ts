@@ -91,6 +91,16 @@ suite('javascript', () => {
     assert.equal((await session.run(code, { sessionId: null })).stdout, 'late\n');
   });
 
+  test('a result that is shown right before the process ends is not lost', async () => {
+    await using session = new TestSession('javascript');
+    const length = 2 ** 19;
+    const { outcome, events } = await session.run(`display("x".repeat(${length})); process.exit(3)`);
+    assert.deepEqual([outcome.reason, outcome.exitCode], ['exit_code', 3]);
+    const [shown] = events;
+    const { bundle } = shown as unknown as { bundle: Record<string, unknown> };
+    assert.ok(bundle['application/json'] === 'x'.repeat(length));
+  });
+
   test('children do not see the control channel', async () => {
     await using session = new TestSession('javascript');
     const find = '["/proc/self/fd", "-lname", "socket:*"]';

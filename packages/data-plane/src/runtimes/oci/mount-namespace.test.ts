@@ -13,8 +13,10 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { closing } from './container.ts';
 import { MountNamespace } from './mount-namespace.ts';
 import type { InheritedFd } from './mount-namespace.ts';
+import { O_PATH } from './o-path.ts';
 
 const scratch = () => {
   const directory = mkdtempSync(join(tmpdir(), 'mounts of a test '));
@@ -103,6 +105,18 @@ test('a program has the files that it was given and nothing else, and none of it
   assert.match(lines.at(-1) ?? '', /SigIgn:\s+0000000[01][08]0000000$/);
 });
 
+test('a pipe that nobody reads any more does not stop the namespace', async () => {
+  using place = scratch();
+  await using namespace = await MountNamespace.create(place.live, { unmount: [], bind: [] });
+  const fifo = join(place.directory, 'pipe');
+  await namespace.makeFifos([fifo]);
+  using output = outputFile(place.directory);
+  using path = closing(openSync(fifo, O_PATH));
+  const files = [...output.files, { fd: path.fd, flags: constants.O_WRONLY }];
+  await assert.rejects(namespace.start(['true'], files), /No such device or address/);
+  assert.equal(await (await namespace.start(['true'], output.files)).exited, 0);
+});
+
 test('a program tells how it ended', async () => {
   using place = scratch();
   await using namespace = await MountNamespace.create(place.live, { unmount: [], bind: [] });
@@ -121,5 +135,7 @@ test('what runs in a namespace that has ended is told so', async () => {
   using output = outputFile(place.directory);
   const { exited } = await namespace.start(['sleep', '0.5'], output.files);
   await Promise.all([assert.rejects(exited, /has ended/), namespace[Symbol.asyncDispose]()]);
-  await assert.rejects(namespace.unmount(place.directory), /has ended/);
+  await namespace.ended;
+  await assert.rejects(namespace.mountTmpfs(place.directory, []), /has ended: .*SIGKILL/);
+  await namespace.unmount(place.directory);
 });

@@ -63,6 +63,16 @@ export class MountNamespace implements AsyncDisposable {
     return new MountNamespace(directory, helper, root);
   }
 
+  /** Resolves when it has ended, for whatever reason. */
+  get ended(): Promise<void> {
+    return this.#helper.ended;
+  }
+
+  /** Why it has ended; `undefined` while it is there. */
+  get failure(): Error | undefined {
+    return this.#helper.failure;
+  }
+
   /** Where the absolute `path` of the namespace is seen from this process. */
   resolve(path: string): string {
     return `/proc/self/fd/${this.#rootFd}${path}`;
@@ -73,8 +83,10 @@ export class MountNamespace implements AsyncDisposable {
     await this.#ask({ mount: path, options });
   }
 
-  /** Takes a mount away: at once for whoever looks for it, wholly when its last open file is closed. */
+  /** Takes a mount away: at once for whoever looks for it, wholly when its last open file is closed. @throws as `mountTmpfs` */
   async unmount(path: string): Promise<void> {
+    // Its mounts have ended with it.
+    if (this.failure !== undefined) return;
     await this.#ask({ unmount: path });
   }
 

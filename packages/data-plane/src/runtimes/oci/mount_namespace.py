@@ -20,6 +20,7 @@ Its code is negative where a signal ended it.
 """
 
 import ctypes
+import fcntl
 import json
 import os
 import select
@@ -93,6 +94,17 @@ def check(result, path):
         raise OSError(number, os.strerror(number), path)
 
 
+def open_above(lowest, path, flags):
+    """A descriptor of `lowest` at least. Never waits: a pipe whose other end has died with the server would wait for ever."""
+    descriptor = os.open(path, flags | os.O_NONBLOCK)
+    try:
+        if not flags & os.O_NONBLOCK:
+            os.set_blocking(descriptor, True)
+        return fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, lowest)
+    finally:
+        os.close(descriptor)
+
+
 class NamespaceHelper:
     def __init__(self):
         self._poll = select.epoll()
@@ -145,7 +157,11 @@ class NamespaceHelper:
             options = ','.join(option for option in message['options'] if option not in FLAGS)
             mount('caisson-workspace', message['mount'], 'tmpfs', flags, options)
         elif 'unmount' in message:
-            unmount(message['unmount'], MNT_DETACH)
+            try:
+                unmount(message['unmount'], MNT_DETACH)
+            except FileNotFoundError:
+                # Somebody has removed the directory, and the mount with it.
+                pass
         else:
             for path in message['fifos']:
                 os.mkfifo(path, 0o600)
@@ -153,10 +169,17 @@ class NamespaceHelper:
 
     def _start(self, number, program):
         argv, files = program['argv'], program['files']
-        actions = [(os.POSIX_SPAWN_OPEN, at, path, flags, 0) for at, (path, flags) in enumerate(files)]
-        pid = os.posix_spawnp(
-            argv[0], argv, os.environ, file_actions=actions, setsid=True, setsigdef=DEFAULT_SIGNALS
-        )
+        opened = []
+        try:
+            for path, flags in files:
+                opened.append(open_above(len(files), path, flags))
+            actions = [(os.POSIX_SPAWN_DUP2, descriptor, at) for at, descriptor in enumerate(opened)]
+            pid = os.posix_spawnp(
+                argv[0], argv, os.environ, file_actions=actions, setsid=True, setsigdef=DEFAULT_SIGNALS
+            )
+        finally:
+            for descriptor in opened:
+                os.close(descriptor)
         descriptor = os.pidfd_open(pid)
         self._programs[descriptor] = (number, pid)
         self._poll.register(descriptor, select.EPOLLIN)

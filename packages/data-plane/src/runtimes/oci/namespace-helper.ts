@@ -24,16 +24,20 @@ interface StartedProgram {
 
 /** The process that runs `mount_namespace.py`: what is asked of it, and what it answers. */
 export class NamespaceHelper implements AsyncDisposable {
+  /** Resolves when it has ended, for whatever reason. */
+  readonly ended: Promise<void>;
   readonly #process: ReturnType<typeof spawn>;
   readonly #asked = new Map<number, PromiseWithResolvers<undefined>>();
   readonly #running = new Map<number, PromiseWithResolvers<number>>();
   readonly #ready = Promise.withResolvers<undefined>();
+  readonly #endedSignal = Promise.withResolvers<undefined>();
   #complaint = '';
   #ended: Error | undefined;
   #count = 0;
 
   private constructor(child: ReturnType<typeof spawn>) {
     this.#process = child;
+    this.ended = this.#endedSignal.promise;
     const { stdin, stdout, stderr } = child;
     if (stdin === null || stdout === null || stderr === null) throw new TypeError('the helper has no pipes');
     stdin.on('error', () => undefined);
@@ -80,6 +84,11 @@ export class NamespaceHelper implements AsyncDisposable {
   get pid(): number {
     if (this.#process.pid === undefined) throw new Error('the helper has no pid');
     return this.#process.pid;
+  }
+
+  /** Why it has ended; `undefined` while it lives. */
+  get failure(): Error | undefined {
+    return this.#ended;
   }
 
   /** A number for the next question. */
@@ -139,10 +148,17 @@ export class NamespaceHelper implements AsyncDisposable {
   }
 
   #end(): void {
-    this.#ended = new Error(`the mount namespace has ended: ${this.#complaint.trim()}`);
-    this.#ready.reject(new Error(`no private mount namespace can be made: ${this.#complaint.trim()}`));
+    this.#ended = new Error(`the mount namespace has ended: ${this.#howItEnded()}`);
+    this.#endedSignal.resolve(undefined);
+    this.#ready.reject(new Error(`no private mount namespace can be made: ${this.#howItEnded()}`));
     this.#ready.promise.catch(() => undefined);
     for (const { reject } of [...this.#asked.values(), ...this.#running.values()]) reject(this.#ended);
     this.#running.clear();
+  }
+
+  #howItEnded(): string {
+    const { exitCode, signalCode } = this.#process;
+    const ending = signalCode === null ? `exit code ${exitCode}` : `signal ${signalCode}`;
+    return [`its helper ended with ${ending}`, this.#complaint.trim()].filter(Boolean).join(': ');
   }
 }

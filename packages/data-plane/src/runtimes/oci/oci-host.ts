@@ -12,7 +12,9 @@ import { setCpuWeight } from '../../limits/cpu-weight.ts';
 import { delegateControllers } from '../../limits/delegate-controllers.ts';
 import { IdRanges } from '../../limits/id-ranges.ts';
 import { beginInstance } from '../../sandboxes/instance.ts';
+import type { SharedHost } from '../../sandboxes/host-watch.ts';
 import { removeLeftovers } from '../../sandboxes/leftovers.ts';
+import { rememberPaths } from '../../sandboxes/remember-paths.ts';
 import { makeHostUsrRoot } from '../../templates/host-usr.ts';
 import type { Instance } from '../../sandboxes/instance.ts';
 import type { ReadOnlyMount, RootFileSystem } from '../../templates/root-file-system.ts';
@@ -29,7 +31,7 @@ const OCI_RUNTIMES = ['crun', 'runc'] as const;
 const CLEAN_TIMEOUT_MS = 60_000;
 
 /** What every container of an OCI runtime is made with. */
-export interface OciHost {
+export interface OciHost extends SharedHost {
   readonly instance: Instance;
   readonly layout: CgroupLayout;
   readonly mountNamespace: MountNamespace;
@@ -113,7 +115,18 @@ export async function prepareOciHost(options: {
   const pipes = new ProcessPipes(join(live, 'pipes'), mountNamespace);
   const seccomp = loadSeccomp();
   const release = cleanup.move();
+  const directories = ['root', 'mounts', 'runtimes', 'live'].map((name) => join(instance.directory, name));
+  const { directory, lockFile } = instance;
+  const missingPath = rememberPaths([directory, lockFile, ...directories, join(stateDirectory, 'ids')]);
   return {
+    problem: () => {
+      const missing = missingPath();
+      return missing === undefined
+        ? mountNamespace.failure?.message
+        : `${missing} was removed, or something else is in its place`;
+    },
+    ended: mountNamespace.ended,
+    killAll: async (signal) => cgroup.kill(signal),
     ...{ instance, layout, mountNamespace, idRanges, pipes, root, mounts: staged, seccomp },
     loopShare,
     runtimes: Object.fromEntries(runtimes.map(({ name, target }) => [name, target])),

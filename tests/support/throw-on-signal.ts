@@ -1,0 +1,9 @@
+// Given to a server by `node --import`, so that it meets errors that nobody catches: an exception on SIGUSR2, a rejection on
+// SIGPWR.
+const rejections: Promise<never>[] = [];
+process.on('SIGUSR2', () => {
+  throw new Error('thrown by a test');
+});
+process.on('SIGPWR', () => {
+  rejections.push(Promise.reject(new Error('rejected by a test')));
+});
