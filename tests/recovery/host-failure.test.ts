@@ -3,20 +3,13 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { instanceOf, leftoversOf, processesOf } from '../support/leftovers.ts';
+import { helperPid, instanceOf, leftoversOf, processesOf } from '../support/leftovers.ts';
 import { makeServerHome, Server, until } from '../support/server.ts';
 
 const SLEEP = 'import subprocess\nsubprocess.run(["sleep", "600"])';
 const HOST_FAILURE = 71;
 const INTERNAL_ERROR = 70;
 const THROW_ON_SIGNAL = fileURLToPath(new URL('../support/throw-on-signal.ts', import.meta.url));
-
-/** Of the process that holds the mount namespace. */
-function helperPid(stateDirectory: string, instance: string): number {
-  const line = processesOf(stateDirectory, instance).find((each) => each.includes('mount_namespace.py'));
-  assert.ok(line);
-  return Number(line.split(' ')[0]);
-}
 
 const FAILURES = [
   {

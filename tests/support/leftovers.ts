@@ -54,3 +54,10 @@ export function instanceOf(stateDirectory: string): string {
     throw new Error(`not one instance: ${[name, ...others].join(', ')}`);
   return name;
 }
+
+/** Pid of the process that holds the mount namespace of the instance. */
+export function helperPid(stateDirectory: string, instance: string): number {
+  const line = processesOf(stateDirectory, instance).find((each) => each.includes('mount_namespace.py'));
+  if (line === undefined) throw new Error('no process holds the mount namespace');
+  return Number(line.split(' ')[0]);
+}
