@@ -3,6 +3,7 @@ import { isAbsolute } from 'node:path';
 import { z } from 'zod';
 
 const MIB = 2 ** 20;
+const DAY_MS = 24 * 3600 * 1000;
 
 /**
  * Executions wait far more than they compute (for their sandbox to start, for files, for `sleep`), and each has a CPU
@@ -37,6 +38,14 @@ export const controlPlaneConfig = z
     maxSessionLifetimeMs: count(24 * 3600 * 1000),
     sweepIntervalMs: count(1000),
     idempotencyKeyAgeMs: count(24 * 3600 * 1000),
+    /** How long executions and sessions are kept after their end. */
+    retentionMs: count(7 * DAY_MS),
+    /** How much output of executions a tenant may have on record, in bytes; beyond it the oldest goes first. */
+    maxOutputBytesPerTenant: count(2 ** 30),
+    /** How long events of the audit trail are kept. */
+    auditRetentionMs: count(365 * DAY_MS),
+    /** How often is looked for what is kept no longer. */
+    retentionIntervalMs: count(10_000),
     /** How long the data plane may take beyond an execution's own deadline before it is given up. */
     placementGraceMs: count(60_000),
     createSandboxTimeoutMs: count(60_000),

@@ -19,8 +19,10 @@ import { recover } from './orchestrator/recovery.ts';
 import { jobQuota } from './orchestrator/sandbox-quotas.ts';
 import { Sessions } from './orchestrator/sessions.ts';
 import { startTicking } from './orchestrator/ticking.ts';
+import { startRetention } from './retention/start-retention.ts';
 import { pooledIds } from './pooled-ids.ts';
 import { openStore } from './store/database.ts';
+import { OutputLedger } from './store/output-ledger.ts';
 import { executionRepository } from './store/executions.ts';
 import { auditRepository } from './store/audit.ts';
 import { idempotencyRepository } from './store/idempotency.ts';
@@ -48,7 +50,6 @@ export interface ControlPlane {
   readonly newKeyFile: string | undefined;
 }
 
-const SWEEP_KEYS_MS = 60_000;
 const METRICS_TIMEOUT_MS = 5_000;
 
 /** Opens the database, puts right what an earlier process left, and builds the server. */
@@ -58,7 +59,8 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
   await using undo = new AsyncDisposableStack();
   const onStorageChange = storageReporter(logger);
   const { db, writer, storage } = undo.use(await openStore(config.dataDir, { onChange: onStorageChange }));
-  const executionStore = executionRepository(db, writer);
+  const ledger = new OutputLedger();
+  const executionStore = executionRepository(db, writer, ledger);
   const sessionStore = sessionRepository(db, writer);
   const tenants = tenantRepository(db, writer);
   const metrics = createMetrics();
@@ -151,7 +153,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
     }),
   );
   undo.use(startTicking('session sweep', config.sweepIntervalMs, () => sessions.sweep(), logger));
-  undo.use(startTicking('idempotency key sweep', SWEEP_KEYS_MS, () => idempotency.sweep(), logger));
+  undo.use(startRetention({ config, db, writer, ledger, clock, logger }));
   const resources = undo.move();
 
   let closing: Promise<void> | undefined;

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { auditList, executionResult, newApiKeyId, newTenantId, session, SYSTEM } from '@caisson/protocol';
 import type { AuditEvent } from '@caisson/protocol';
+import type { z } from 'zod';
 import { hashApiKey, newApiKey } from '../auth/api-key.ts';
 import { openDatabase } from '../store/database.ts';
 import { tenantRepository } from '../store/tenants.ts';
@@ -21,9 +22,9 @@ async function trail(server: Started, query = '', key = server.key) {
   return auditList.parse(await answer.json());
 }
 
-function verify(items: readonly AuditEvent[]) {
+function verify(items: readonly AuditEvent[], checkpoint: z.output<typeof auditList>['checkpoint'] = null) {
   const { status, stdout, stderr } = spawnSync('/usr/bin/python3', [EXAMPLE], {
-    input: JSON.stringify({ items }),
+    input: JSON.stringify({ items, checkpoint }),
     encoding: 'utf8',
     timeout: 30_000,
   });
@@ -162,4 +163,32 @@ test('a tenant sees its own events alone, page by page, and no other cursor than
   ]) {
     assert.equal((await server.call('GET', `/api/v1/audit?cursor=${cursor}`)).status, 422, cursor);
   }
+});
+
+test('a trail that was trimmed can be checked from where it begins', async () => {
+  let now = Date.now();
+  const config = { auditRetentionMs: 1000, retentionIntervalMs: 1 };
+  await using server = await start({ config, clock: { nowMs: () => now } });
+  for (const code of ['a', 'b', 'c']) await run(server, '/api/v1/jobs', code);
+  assert.equal((await trail(server)).checkpoint, null);
+  now += 10_000;
+  await until(async () => (await trail(server)).checkpoint !== null);
+  const trimmed = await trail(server);
+  const { items, checkpoint } = trimmed;
+  assert.equal(checkpoint?.sequence, 5);
+  assert.deepEqual(
+    items.map(({ sequence, action, principal, details }) => [sequence, action, principal, details]),
+    [[6, 'audit.trimmed', SYSTEM, checkpoint]],
+  );
+  const whole = `whole up to 6: ${items[0]?.hash}`;
+  assert.deepEqual(verify(items, checkpoint), { status: 0, told: whole });
+  const other = { ...checkpoint, hash: '0'.repeat(64) };
+  assert.deepEqual(verify(items, other), { status: 1, told: '6: the one before was replaced' });
+  const job = await run(server, '/api/v1/jobs', 'd');
+  const [newest] = (await trail(server)).items;
+  assert.equal(newest?.subject, job.execution_id);
+  assert.match(
+    verify([newest], checkpoint).told,
+    /^the event that tells of the removal up to 5 is not among these/,
+  );
 });

@@ -21,8 +21,10 @@ export function auditRoute(api: Api, { audit }: Services): void {
     handler: async (request) => {
       const { limit, cursor } = request.query;
       const filter = { limit: limit + 1, before: numberOfCursor(cursor) };
-      const records = await audit.list(request.principal.tenantId, filter);
-      return pageOf(records, limit, ({ sequence }) => String(sequence), auditEventOf);
+      const { tenantId } = request.principal;
+      const records = await audit.list(tenantId, filter);
+      const page = pageOf(records, limit, ({ sequence }) => String(sequence), auditEventOf);
+      return { ...page, checkpoint: (await audit.checkpoint(tenantId)) ?? null };
     },
   });
 }

@@ -25,8 +25,8 @@ export interface ChainBreak {
 }
 
 /**
- * Where `records` of one tenant, oldest first, are not what was once written one after another behind `end`; `undefined` if
- * they are. That the newest are missing, or that all from some place on were written anew, shows only against a hash kept elsewhere.
+ * Where `records` of one tenant, oldest first, are not what was once written one after another behind `end`, which is a
+ * checkpoint where older ones were removed for their age; `undefined` if they are. That the newest are missing, or that all from some place on were written anew, shows only against a hash kept elsewhere.
  */
 export function findBreak(records: Iterable<AuditRecord>, end = CHAIN_START): ChainBreak | undefined {
   let last = end;
@@ -38,6 +38,15 @@ export function findBreak(records: Iterable<AuditRecord>, end = CHAIN_START): Ch
     last = record;
   }
   return undefined;
+}
+
+/** Whether the trail itself tells that its events up to `checkpoint` were removed, and not just the checkpoint beside it. */
+export function tellsOf(records: Iterable<AuditRecord>, { sequence, hash: last }: ChainEnd): boolean {
+  for (const { action, details } of records) {
+    if (action === 'audit.trimmed' && details['sequence'] === sequence && details['hash'] === last)
+      return true;
+  }
+  return false;
 }
 
 /** SHA-256 of the canonical JSON (RFC 8785), which `docs/audit.md` tells others how to compute. */

@@ -1,10 +1,10 @@
 import { SYSTEM } from '@caisson/protocol';
-import type { AuditAction, SessionId, WorkspacePath } from '@caisson/protocol';
+import type { AuditAction, SessionId, TenantId, WorkspacePath } from '@caisson/protocol';
 import type { ExecutionRecord } from '../orchestrator/execution-record.ts';
 import { rfc3339 } from '../orchestrator/execution-view.ts';
 import type { SessionRecord } from '../orchestrator/session-record.ts';
 import type { NewApiKey, NewTenant, Principal } from '../store/tenants.ts';
-import type { Actor, NewAuditRecord } from './audit-record.ts';
+import type { Actor, ChainEnd, NewAuditRecord } from './audit-record.ts';
 
 export type SessionAction = Extract<AuditAction, `session.${string}`>;
 export type FileAction = Extract<AuditAction, `file.${string}`>;
@@ -56,6 +56,12 @@ export function sessionChanged(record: SessionRecord, action: SessionAction, by:
       template_id: record.templateId,
     },
   };
+}
+
+/** The oldest events of a tenant were removed, up to `last`: what is left goes on from its hash. */
+export function trailTrimmed(tenantId: TenantId, last: ChainEnd, at: number): NewAuditRecord {
+  const details = { hash: last.hash, sequence: last.sequence };
+  return { at, tenantId, principal: SYSTEM, action: 'audit.trimmed', subject: tenantId, details };
 }
 
 /** A caller's change to a file of a workspace; what the code does there is not recorded. */

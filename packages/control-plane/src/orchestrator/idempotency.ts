@@ -58,11 +58,6 @@ export class Idempotency {
     }
   }
 
-  /** Forgets keys that are too old. */
-  async sweep(): Promise<void> {
-    await this.#store.deleteOlderThan(this.#clock.nowMs() - this.#maxAgeMs);
-  }
-
   async #makeOnce<Id extends string>(
     tenantId: TenantId,
     endpoint: string,

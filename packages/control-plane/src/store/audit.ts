@@ -1,6 +1,6 @@
 import type { Kysely } from 'kysely';
 import type { TenantId } from '@caisson/protocol';
-import type { AuditRecord, NewAuditRecord } from '../audit/audit-record.ts';
+import type { AuditRecord, ChainEnd, NewAuditRecord } from '../audit/audit-record.ts';
 import { fromAuditRow } from './audit-rows.ts';
 import type { Tables } from './tables.ts';
 import type { Writer } from './writer.ts';
@@ -17,15 +17,32 @@ export interface AuditRepository {
   append(record: NewAuditRecord): Promise<void>;
   /** Newest first. */
   list(tenantId: TenantId, filter: AuditFilter): Promise<AuditRecord[]>;
+  /** The newest event of the tenant that was removed for its age. */
+  checkpoint(tenantId: TenantId): Promise<ChainEnd | undefined>;
 }
 
 export function auditRepository(db: Kysely<Tables>, writer: Writer): AuditRepository {
   return {
     append: (record) => writer.writeAnyway([], [record]),
     async list(tenantId, { limit, before }) {
-      let query = db.selectFrom('audit_events').selectAll().where('tenant_id', '=', tenantId);
+      const begin = (await readCheckpoint(db, tenantId))?.sequence ?? 0;
+      // Those that are just being removed are no longer told.
+      let query = db
+        .selectFrom('audit_events')
+        .selectAll()
+        .where('tenant_id', '=', tenantId)
+        .where('sequence', '>', begin);
       if (before !== undefined) query = query.where('sequence', '<', before);
       return (await query.orderBy('sequence', 'desc').limit(limit).execute()).map(fromAuditRow);
     },
+    checkpoint: (tenantId) => readCheckpoint(db, tenantId),
   };
+}
+
+export async function readCheckpoint(db: Kysely<Tables>, tenantId: TenantId): Promise<ChainEnd | undefined> {
+  return db
+    .selectFrom('audit_checkpoints')
+    .select(['sequence', 'hash'])
+    .where('tenant_id', '=', tenantId)
+    .executeTakeFirst();
 }

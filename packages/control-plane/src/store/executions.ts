@@ -15,6 +15,7 @@ import {
 import type { ExecutionRow } from './execution-rows.ts';
 import { encodePages, MAX_INLINE_BYTES, MAX_INLINE_CHARACTERS } from './output-pages.ts';
 import type { OutputPage } from './output-pages.ts';
+import { OutputLedger } from './output-ledger.ts';
 import { outputOfRow, outputStatements } from './outputs.ts';
 import type { StoredOutput } from './outputs.ts';
 import { prepareQuery } from './prepared-query.ts';
@@ -68,6 +69,7 @@ export interface ExecutionRepository {
 export function executionRepository(
   db: Kysely<Tables>,
   writer: Writer = transactionWriter(db),
+  ledger = new OutputLedger(),
 ): ExecutionRepository {
   const outputs = outputStatements(db);
   const insert = prepareQuery<Omit<Selectable<ExecutionsTable>, 'output_expired'>>((value) =>
@@ -119,7 +121,9 @@ export function executionRepository(
         items: small,
         bytesElsewhere: small === null ? bytes : 0,
       };
-      const statements = [update(toExecutionRow(record, inRow))];
+      const row = toExecutionRow(record, inRow);
+      ledger.add(record.tenantId, row.output_bytes ?? 0);
+      const statements = [update(row)];
       if (small === null) statements.push(...pages.map((page) => outputs.insert(record.id, page)));
       return writer.writeAnyway(statements, [executionFinished(record, by)]);
     },

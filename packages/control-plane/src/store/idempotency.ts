@@ -25,7 +25,6 @@ export interface IdempotencyRepository {
   ): Promise<Pick<IdempotencyRecord, 'fingerprint' | 'resourceId'> | undefined>;
   /** Writes a record, over an outdated one of the same key. */
   put(record: IdempotencyRecord): Promise<void>;
-  deleteOlderThan(time: number): Promise<void>;
 }
 
 export function idempotencyRepository(
@@ -51,9 +50,6 @@ export function idempotencyRepository(
         .onConflict((conflict) => conflict.columns(['tenant_id', 'endpoint', 'key']).doUpdateSet(made))
         .compile();
       return writer.writeAnyway([insert]);
-    },
-    async deleteOlderThan(time) {
-      await db.deleteFrom('idempotency_keys').where('created_at', '<=', time).execute();
     },
   };
 }

@@ -10,6 +10,7 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0003-api-key-roles': { up: apiKeyRoles },
   '0004-storage-probe': { up: storageProbe },
   '0005-output-pages': { up: outputPages },
+  '0006-audit-checkpoints': { up: auditCheckpoints },
 };
 
 async function initial(db: Kysely<unknown>): Promise<void> {
@@ -166,5 +167,14 @@ async function outputPages(db: Kysely<unknown>): Promise<void> {
     .on('executions')
     .columns(['tenant_id', 'id', 'output_bytes'])
     .where(sql.ref('output_bytes'), '>', sql.lit(0))
+    .execute();
+}
+
+async function auditCheckpoints(db: Kysely<unknown>): Promise<void> {
+  await (db as Kysely<Tables>).schema
+    .createTable('audit_checkpoints')
+    .addColumn('tenant_id', 'text', (column) => column.primaryKey())
+    .addColumn('sequence', 'integer', (column) => column.notNull())
+    .addColumn('hash', 'text', (column) => column.notNull())
     .execute();
 }

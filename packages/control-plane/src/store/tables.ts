@@ -28,6 +28,7 @@ export interface Tables {
   execution_output_pages: ExecutionOutputPagesTable;
   idempotency_keys: IdempotencyKeysTable;
   audit_events: AuditEventsTable;
+  audit_checkpoints: AuditCheckpointsTable;
   storage_probe: StorageProbeTable;
 }
 
@@ -127,7 +128,7 @@ interface IdempotencyKeysTable {
   created_at: number;
 }
 
-/** Rows are added, and never changed or removed; see `audit/chain.ts`. */
+/** Rows are added and never changed; the oldest are removed up to a checkpoint. See `audit/chain.ts`. */
 export interface AuditEventsTable {
   sequence: number;
   at: number;
@@ -144,4 +145,11 @@ export interface AuditEventsTable {
 interface StorageProbeTable {
   id: number;
   filler: Uint8Array;
+}
+
+/** The newest event of a tenant that was removed for its age: where its trail begins. */
+interface AuditCheckpointsTable {
+  tenant_id: TenantId;
+  sequence: number;
+  hash: string;
 }

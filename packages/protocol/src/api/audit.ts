@@ -13,6 +13,7 @@ export const AUDIT_ACTIONS = [
   'session.terminated',
   'file.written',
   'file.deleted',
+  'audit.trimmed',
 ] as const;
 export type AuditAction = (typeof AUDIT_ACTIONS)[number];
 
@@ -42,4 +43,19 @@ export const auditEvent = z
   .meta({ id: 'AuditEvent' });
 export type AuditEvent = z.output<typeof auditEvent>;
 
-export const auditList = page(auditEvent).meta({ id: 'AuditList' });
+export const auditCheckpoint = z
+  .object({
+    sequence: z.int().min(1).meta({ description: 'The newest event that was removed for its age' }),
+    hash: sha256.meta({
+      description: 'Its `hash`: the `previous_hash` of the oldest event that is still there',
+    }),
+  })
+  .meta({ id: 'AuditCheckpoint' });
+
+export const auditList = page(auditEvent)
+  .extend({
+    checkpoint: auditCheckpoint
+      .nullable()
+      .meta({ description: 'Where the trail begins; `null` where it has all its events' }),
+  })
+  .meta({ id: 'AuditList' });

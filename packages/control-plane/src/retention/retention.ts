@@ -1,0 +1,160 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { ExecutionId, SessionId, TenantId } from '@caisson/protocol';
+import type { Clock } from '../clock.ts';
+import type { ControlPlaneConfig } from '../config.ts';
+import type { OutputLedger } from '../store/output-ledger.ts';
+import type { AgedRow, OutputSize, RetentionStore } from '../store/retention.ts';
+import type { TrailRetention } from './trail-retention.ts';
+
+/** What is removed in one transaction: as much as a large execution has, some milliseconds of work. */
+const BYTES_AT_ONCE = 4 * 2 ** 20;
+const ROWS_AT_ONCE = 100;
+
+/** The part of the bound that is free after a removal. */
+const HEADROOM = 0.1;
+
+export interface RetentionDependencies {
+  readonly config: Pick<
+    ControlPlaneConfig,
+    'retentionMs' | 'maxOutputBytesPerTenant' | 'idempotencyKeyAgeMs'
+  >;
+  readonly store: RetentionStore;
+  readonly ledger: OutputLedger;
+  readonly trail: TrailRetention;
+  readonly clock: Clock;
+}
+
+/**
+ * Removes what is kept no longer, in small steps between which others have their turn: executions, sessions and idempotency
+ * keys by age, output also where a tenant has too much of it, and events of the audit trail by an age of their own.
+ */
+export class Retention {
+  readonly #dependencies: RetentionDependencies;
+
+  constructor(dependencies: RetentionDependencies) {
+    this.#dependencies = dependencies;
+  }
+
+  /** Until nothing is left to remove, or `signal`. Rejects with what a step rejects with; the next call goes on. */
+  async sweep(signal: AbortSignal): Promise<void> {
+    const { clock, config, store, trail } = this.#dependencies;
+    const now = clock.nowMs();
+    const cutoff = now - config.retentionMs;
+    await forEachAged(
+      (after?: ExecutionId) => store.executions(after),
+      cutoff,
+      signal,
+      async (ids) => {
+        for (const id of ids) if (!signal.aborted) await store.removeExecution(id);
+      },
+    );
+    await forEachAged(
+      (after?: SessionId) => store.sessions(after),
+      cutoff,
+      signal,
+      (ids) => store.removeSessions(ids),
+    );
+    while (!signal.aborted && (await store.removeIdempotencyKeys(now - config.idempotencyKeyAgeMs))) {
+      await nextTurn();
+    }
+    for await (const tenantId of this.#tenants(signal)) {
+      await this.#boundOutput(tenantId, signal);
+      await trail.trim(tenantId, signal);
+      await nextTurn();
+    }
+  }
+
+  async *#tenants(signal: AbortSignal): AsyncGenerator<TenantId> {
+    let last: TenantId | undefined;
+    do {
+      const ids = await this.#dependencies.store.tenants(last);
+      yield* ids;
+      last = ids.at(-1);
+    } while (last !== undefined && !signal.aborted);
+  }
+
+  /** Removes the oldest output of a tenant that has more than it may. */
+  async #boundOutput(tenantId: TenantId, signal: AbortSignal): Promise<void> {
+    const { config, ledger, store } = this.#dependencies;
+    if (ledger.bytesOf(tenantId) <= config.maxOutputBytesPerTenant) return;
+    const endCount = ledger.beginCount(tenantId);
+    let sumBytes = 0;
+    let last: OutputSize | undefined;
+    do {
+      const sum = await store.sumOfOutputs(tenantId, last?.id);
+      if (sum !== undefined && sumBytes + sum.bytes > config.maxOutputBytesPerTenant) {
+        endCount(await this.#removeExcess(tenantId, sumBytes, last?.id, signal));
+        return;
+      }
+      sumBytes += sum?.bytes ?? 0;
+      last = sum;
+      await nextTurn();
+    } while (last !== undefined && !signal.aborted);
+    endCount(sumBytes);
+  }
+
+  /** Removes a little more than it must, so that it need not count again at once. Returns how many bytes it left. */
+  async #removeExcess(
+    tenantId: TenantId,
+    keptBytes: number,
+    after: ExecutionId | undefined,
+    signal: AbortSignal,
+  ): Promise<number> {
+    const { config, store } = this.#dependencies;
+    const boundBytes = config.maxOutputBytesPerTenant * (1 - HEADROOM);
+    let sumBytes = keptBytes;
+    let isFull = false;
+    let before = after;
+    while (!signal.aborted) {
+      const sizes = await store.outputs(tenantId, before);
+      if (sizes.length === 0) break;
+      const excess = sizes.filter(({ bytes }) => {
+        isFull ||= sumBytes + bytes > boundBytes;
+        if (!isFull) sumBytes += bytes;
+        return isFull;
+      });
+      await this.#removeOutputs(excess, signal);
+      before = sizes.at(-1)?.id;
+      await nextTurn();
+    }
+    return sumBytes;
+  }
+
+  async #removeOutputs(outputs: readonly OutputSize[], signal: AbortSignal): Promise<void> {
+    for (const ids of stepsOf(outputs)) {
+      if (signal.aborted) return;
+      await this.#dependencies.store.removeOutputs(ids);
+    }
+  }
+}
+
+/** Hands those that ended before `cutoff` to `remove`; rows come oldest first, so that it can stop at the first young one. */
+async function forEachAged<Id>(
+  read: (after: Id | undefined) => Promise<AgedRow<Id>[]>,
+  cutoff: number,
+  signal: AbortSignal,
+  remove: (ids: Id[]) => Promise<void>,
+): Promise<void> {
+  let last: AgedRow<Id> | undefined;
+  do {
+    const rows = await read(last?.id);
+    const aged = rows.filter(({ endedAt }) => endedAt !== null && endedAt <= cutoff);
+    if (aged.length > 0) await remove(aged.map(({ id }) => id));
+    last = rows.at(-1);
+    await nextTurn();
+  } while (last !== undefined && last.createdAt <= cutoff && !signal.aborted);
+}
+
+function* stepsOf(sizes: readonly OutputSize[]): Generator<ExecutionId[]> {
+  let ids: ExecutionId[] = [];
+  let sum = 0;
+  for (const { id, bytes } of sizes) {
+    ids.push(id);
+    sum += bytes;
+    if (sum < BYTES_AT_ONCE && ids.length < ROWS_AT_ONCE) continue;
+    yield ids;
+    ids = [];
+    sum = 0;
+  }
+  if (ids.length > 0) yield ids;
+}

@@ -1,0 +1,62 @@
+import type { TenantId } from '@caisson/protocol';
+import type { Kysely } from 'kysely';
+import type { ChainEnd } from '../audit/audit-record.ts';
+import { trailTrimmed } from '../audit/records.ts';
+import { readCheckpoint } from './audit.ts';
+import type { Tables } from './tables.ts';
+import type { Writer } from './writer.ts';
+
+export interface AgedEvent extends ChainEnd {
+  /** Milliseconds since 1970. */
+  readonly at: number;
+}
+
+/** What retention reads and removes of the audit trail. Each call reads or writes a bounded number of rows. */
+export interface TrailRetentionStore {
+  checkpoint(tenantId: TenantId): Promise<ChainEnd | undefined>;
+  /** Events of a tenant behind the one with the sequence `after`, oldest first. */
+  events(tenantId: TenantId, after: number): Promise<AgedEvent[]>;
+  /** Says, in the trail itself too, that the trail begins behind `last`. The events are still there. */
+  setCheckpoint(tenantId: TenantId, last: ChainEnd, at: number): Promise<void>;
+  /** Removes some of the events up to `sequence`; tells whether there were any. */
+  removeEvents(tenantId: TenantId, sequence: number): Promise<boolean>;
+}
+
+const EVENTS_AT_ONCE = 200;
+
+export function trailRetentionStore(db: Kysely<Tables>, writer: Writer): TrailRetentionStore {
+  return {
+    checkpoint: (tenantId) => readCheckpoint(db, tenantId),
+    async events(tenantId, after) {
+      return db
+        .selectFrom('audit_events')
+        .select(['sequence', 'hash', 'at'])
+        .where('tenant_id', '=', tenantId)
+        .where('sequence', '>', after)
+        .orderBy('sequence')
+        .limit(EVENTS_AT_ONCE)
+        .execute();
+    },
+    setCheckpoint(tenantId, { sequence, hash }, at) {
+      const set = db
+        .insertInto('audit_checkpoints')
+        .values({ tenant_id: tenantId, sequence, hash })
+        .onConflict((conflict) => conflict.column('tenant_id').doUpdateSet({ sequence, hash }))
+        .compile();
+      return writer.writeAnyway([set], [trailTrimmed(tenantId, { sequence, hash }, at)]);
+    },
+    async removeEvents(tenantId, sequence) {
+      const events = db.selectFrom('audit_events').where('tenant_id', '=', tenantId);
+      const oldest = await events.select('sequence').orderBy('sequence').limit(1).executeTakeFirst();
+      if (oldest === undefined || oldest.sequence > sequence) return false;
+      const last = Math.min(sequence, oldest.sequence + EVENTS_AT_ONCE - 1);
+      const remove = db
+        .deleteFrom('audit_events')
+        .where('tenant_id', '=', tenantId)
+        .where('sequence', '<=', last)
+        .compile();
+      await writer.writeAnyway([remove]);
+      return true;
+    },
+  };
+}
