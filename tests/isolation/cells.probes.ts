@@ -118,7 +118,7 @@ print(fields['CapEff'], fields['CapPrm'], fields['CapAmb'], fields['NoNewPrivs']
     name: 'neither the cgroup file system nor the sockets of the server can be named',
     code: `
 mounts = open('/proc/self/mountinfo').read()
-print('cgroup' in mounts, os.listdir('/run'), end=' ')
+print(' - cgroup' in mounts, os.listdir('/run'), end=' ')
 attempt(lambda: socket.socket(socket.AF_UNIX).connect('/run/cells.sock'))`,
     prints: /^False \[\] ENOENT$/,
   },

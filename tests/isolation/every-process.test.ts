@@ -158,6 +158,6 @@ function assertConfined(report: string): void {
   assert.ok(cgroups.length > 0);
   for (const line of cgroups) assert.match(line, /^\d+:[^:]*:\/$/, line);
   assert.match(report, /Max core file size\s+0\s+0\s/);
-  assert.match(report, /Max open files\s+4096\s+4096\s/);
+  assert.match(report, /Max open files\s+1024\s+1024\s/);
   assert.match(report, /Max locked memory\s+65536\s+65536\s/);
 }

@@ -1,6 +1,6 @@
-import { chmodSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { randomInt } from 'node:crypto';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import type { RuntimeName } from '@caisson/protocol';
 import { SANDBOX_FILES } from '@caisson/session-agent';
 import type { Logger } from 'pino';
@@ -9,6 +9,7 @@ import { readCgroupLayout } from '../../limits/cgroup-layout.ts';
 import type { CgroupLayout } from '../../limits/cgroup-layout.ts';
 import { setCpuWeight } from '../../limits/cpu-weight.ts';
 import { delegateControllers } from '../../limits/delegate-controllers.ts';
+import { standBelowSandboxes } from '../../limits/oom-score.ts';
 import { IdRanges } from '../../limits/id-ranges.ts';
 import { beginInstance } from '../../sandboxes/instance.ts';
 import { removeLeftovers } from '../../sandboxes/leftovers.ts';
@@ -18,6 +19,7 @@ import type { ReadOnlyMount, RootFileSystem } from '../../templates/root-file-sy
 import { findProgram } from './find-program.ts';
 import { MountNamespace } from './mount-namespace.ts';
 import { OutputPipes } from './output-pipes.ts';
+import { stageMounts, withFiles } from './staged-mounts.ts';
 import { loadSeccomp } from './seccomp.ts';
 import type { SeccompConfig } from './seccomp.ts';
 
@@ -35,8 +37,13 @@ export interface OciHost {
   readonly idRanges: IdRanges;
   readonly pipes: OutputPipes;
   readonly root: RootFileSystem;
+  /** The mounts of the root and all others that every container has, as paths of the mount namespace. */
   readonly mounts: readonly ReadOnlyMount[];
+  /** The same. */
+  readonly emptyDirectory: string;
   readonly seccomp: SeccompConfig;
+  /** What of this process could not be made as it should be, each as what to do about it. */
+  readonly problems: readonly string[];
   /** Path of each runtime in the mount namespace. */
   readonly runtimes: Readonly<Partial<Record<RuntimeName, string>>>;
 }
@@ -71,6 +78,8 @@ export async function prepareOciHost(options: {
   if (layout === undefined || init === undefined) throw new Error(missingForOci().join('; '));
   await using cleanup = new AsyncDisposableStack();
   const { stateDirectory, logger } = options;
+  // Before anything is started, which inherits it.
+  const { problem } = cleanup.use(standBelowSandboxes());
   mkdirSync(stateDirectory, { recursive: true });
   // Root of a sandbox's user namespace, which is nobody here, has to pass through to what is mounted from below.
   chmodSync(stateDirectory, 0o711);
@@ -87,15 +96,13 @@ export async function prepareOciHost(options: {
   // Before a runtime tries: where it cannot, it leaves cgroups behind that nothing can be done with.
   delegateControllers(layout, cgroup.path);
   setCpuWeight(layout, instance.cgroupPath);
-  const mounts = [
+  const etc = join(instance.directory, 'etc');
+  mkdirSync(etc, { mode: 0o755 });
+  const root = withFiles(makeHostUsrRoot(etc), [
     ...SANDBOX_FILES.map(({ hostPath, sandboxPath }) => ({ source: hostPath, destination: sandboxPath })),
     { source: init, destination: INIT_PATH },
-  ];
-  const rootDirectory = join(instance.directory, 'root');
-  mkdirSync(rootDirectory, { mode: 0o755 });
-  const root = makeHostUsrRoot(rootDirectory);
-  makeMountPoints(rootDirectory, mounts);
-  const staged = stageMounts(join(instance.directory, 'mounts'), mounts);
+  ]);
+  const staged = stageMounts(join(instance.directory, 'mounts'), root.mounts);
   const runtimes = stageRuntimes(join(instance.directory, 'runtimes'));
   const live = join(instance.directory, 'live');
   mkdirSync(live, { mode: 0o711 });
@@ -103,33 +110,19 @@ export async function prepareOciHost(options: {
     await MountNamespace.create(live, {
       // crun refuses a host with both versions of cgroups if v2 holds a controller, so it is kept from seeing v2.
       unmount: layout.version === 'hybrid' && layout.unified !== undefined ? [layout.unified] : [],
-      bind: [...staged.map(({ original, source }) => ({ source: original, target: source })), ...runtimes],
+      bind: [...staged.binds, ...runtimes],
     }),
   );
   const pipes = new OutputPipes(join(live, 'pipes'), mountNamespace);
   const seccomp = loadSeccomp();
   const release = cleanup.move();
   return {
-    ...{ instance, layout, mountNamespace, idRanges, pipes, root, mounts: staged, seccomp },
+    ...{ instance, layout, mountNamespace, idRanges, pipes, root, seccomp },
+    ...{ mounts: staged.mounts, emptyDirectory: staged.emptyDirectory },
+    problems: problem === undefined ? [] : [problem],
     runtimes: Object.fromEntries(runtimes.map(({ name, target }) => [name, target])),
     [Symbol.asyncDispose]: async () => release.disposeAsync(),
   };
-}
-
-/**
- * The same mounts from sources that root of a sandbox's user namespace can reach: the originals may lie below a
- * directory that only the host's root may enter, such as /root.
- */
-function stageMounts(
-  directory: string,
-  mounts: readonly ReadOnlyMount[],
-): (ReadOnlyMount & { original: string })[] {
-  mkdirSync(directory, { mode: 0o711 });
-  return mounts.map(({ source, destination }, index) => {
-    const target = join(directory, String(index));
-    makeMountPoint(target, source);
-    return { source: target, destination, original: source };
-  });
 }
 
 /**
@@ -144,18 +137,7 @@ function stageRuntimes(
     const source = findProgram(name);
     if (source === undefined) return [];
     const target = join(directory, name);
-    makeMountPoint(target, source);
+    writeFileSync(target, '');
     return [{ name, source, target }];
   });
-}
-
-/** The root is read-only, so what is mounted on it needs its place beforehand. */
-function makeMountPoints(rootDirectory: string, mounts: readonly ReadOnlyMount[]): void {
-  for (const { source, destination } of mounts) makeMountPoint(join(rootDirectory, destination), source);
-}
-
-function makeMountPoint(path: string, source: string): void {
-  mkdirSync(dirname(path), { recursive: true });
-  if (statSync(source).isDirectory()) mkdirSync(path);
-  else writeFileSync(path, '');
 }

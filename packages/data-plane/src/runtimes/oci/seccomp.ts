@@ -49,10 +49,12 @@ export function cellSeccomp(seccomp: SeccompConfig): SeccompConfig {
   };
 }
 
-/** The allow-list of `seccomp-rules.json`, for this host's architecture. */
+/** The allow-lists of `seccomp-rules.json` and `socket-options.json`, for this host's architecture. */
 export function loadSeccomp(): SeccompConfig {
-  const path = new URL('seccomp-rules.json', import.meta.url);
-  const rules = JSON.parse(readFileSync(path, 'utf8')) as SeccompRule[];
+  const rules = [
+    ...readJson<SeccompRule[]>('seccomp-rules.json'),
+    ...readJson<SocketOptions[]>('socket-options.json').flatMap(socketOptionRules),
+  ];
   const architecture = ARCHITECTURES[process.arch];
   if (architecture === undefined)
     throw new Error(`there is no seccomp list for the architecture ${process.arch}`);
@@ -62,4 +64,32 @@ export function loadSeccomp(): SeccompConfig {
     architectures: [architecture],
     syscalls: rules,
   };
+}
+
+/** Options of one level that are treated alike. */
+interface SocketOptions {
+  readonly why: string;
+  readonly level: number;
+  readonly options: readonly number[];
+  /** The call succeeds and changes nothing, as where the kernel holds a value that it does not take to its limits. */
+  readonly ignored?: true;
+}
+
+function socketOptionRules({ level, options, ignored }: SocketOptions): SeccompRule[] {
+  const action =
+    ignored === true
+      ? ({ action: 'SCMP_ACT_ERRNO', errnoRet: 0 } as const)
+      : ({ action: 'SCMP_ACT_ALLOW' } as const);
+  return options.map((option) => ({
+    names: ['setsockopt'],
+    ...action,
+    args: [
+      { index: 1, value: level, op: 'SCMP_CMP_EQ' },
+      { index: 2, value: option, op: 'SCMP_CMP_EQ' },
+    ],
+  }));
+}
+
+function readJson<T>(name: string): T {
+  return JSON.parse(readFileSync(new URL(name, import.meta.url), 'utf8')) as T;
 }
