@@ -1,5 +1,6 @@
 import { closeSync, constants, openSync } from 'node:fs';
 import { connect } from 'node:net';
+import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { Holder } from './holder.ts';
 import { O_PATH } from './o-path.ts';
@@ -70,6 +71,11 @@ export class MountNamespace implements AsyncDisposable {
     const directoryFd = openSync(`/proc/self/fd/${root}${directory}`, O_PATH | constants.O_DIRECTORY);
     cleanup.move();
     return new MountNamespace(directory, holder, root, directoryFd);
+  }
+
+  /** Where `netlink_gate.py` takes what an OCI runtime hands over of its containers' seccomp lists. */
+  get gatePath(): string {
+    return join(this.directory, 'netlink-gate.sock');
   }
 
   /** Where the absolute `path` of the namespace is seen from this process. */

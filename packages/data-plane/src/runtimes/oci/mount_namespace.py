@@ -11,6 +11,7 @@ Standard input, lines of JSON, each with an `id` of the asker's choice; when it 
   {"user_namespace": path, "owner": user, "ids": [first, count], "limits": {name of a file of /proc/sys/user: value, ...}}
 Standard output, lines of JSON
   {"ready": true} once; {"id": ...} when it is done, with "error" where it is not; {"id": ..., "exited": code} for a program
+netlink-gate.sock in the directory: see netlink_gate.py.
 programs.sock in the directory: a connection says one {"id": ..., "start": program} and becomes a descriptor of the program.
 
 A program is {"argv": [...], "files": [[path, flags], ...]}: it finds the files open from descriptor 0 on, behind them the
@@ -32,6 +33,7 @@ MS_REMOUNT = 32
 MS_BIND = 4096
 MNT_DETACH = 2
 CLONE_NEWUSER = 0x10000000
+PR_SET_PDEATHSIG = 1
 PR_SET_SECUREBITS = 28
 SECBIT_NO_SETUID_FIXUP = 1 << 2
 FLAGS = {'nosuid': 2, 'nodev': 4}
@@ -62,9 +64,34 @@ def main(directory, count, *paths):
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     listener.bind('programs.sock')
     listener.listen(BACKLOG)
+    start_gate(listener)
     os.chdir('/')
     os.umask(0o022)
     Holder(listener).run()
+
+
+def start_gate(listener):
+    """In a process of its own, so that nobody who floods the gate keeps this one from its work."""
+    gate = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    gate.bind('netlink-gate.sock')
+    gate.listen(BACKLOG)
+    parent = os.getpid()
+    if os.fork() == 0:
+        try:
+            check(_libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0), 'end of the parent')
+            if os.getppid() == parent:
+                listener.close()
+                # Its pipes are the parent's alone: whoever waits for their end waits for that of the parent.
+                null = os.open('/dev/null', os.O_RDWR)
+                for descriptor in (0, 1):
+                    os.dup2(null, descriptor)
+                sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+                from netlink_gate import Gate
+
+                Gate(gate).run()
+        finally:
+            os._exit(1)
+    gate.close()
 
 
 def mount(source, target, kind, flags, options):

@@ -114,7 +114,7 @@ export async function prepareOciHost(options: {
     }),
   );
   const pipes = new OutputPipes(join(live, 'pipes'), mountNamespace);
-  const seccomp = loadSeccomp();
+  const seccomp = loadSeccomp(mountNamespace.gatePath);
   const release = cleanup.move();
   return {
     ...{ instance, layout, mountNamespace, idRanges, pipes, root, seccomp },

@@ -6,9 +6,12 @@ export interface SeccompConfig {
   readonly defaultErrnoRet: number;
   readonly architectures: readonly string[];
   readonly syscalls: readonly SeccompRule[];
+  /** Socket that the runtime hands over by what is asked. */
+  readonly listenerPath?: string;
 }
 
-type SeccompAction = 'SCMP_ACT_ALLOW' | 'SCMP_ACT_ERRNO';
+/** NOTIFY asks whoever listens at `listenerPath`. */
+type SeccompAction = 'SCMP_ACT_ALLOW' | 'SCMP_ACT_ERRNO' | 'SCMP_ACT_NOTIFY';
 
 interface SeccompRule {
   readonly names: readonly string[];
@@ -45,15 +48,19 @@ export function cellSeccomp(seccomp: SeccompConfig): SeccompConfig {
   return {
     ...seccomp,
     defaultAction: 'SCMP_ACT_ALLOW',
+    // Its cells inherit the fork server's listener.
     syscalls: [{ names: FORK_SERVER_CALLS, action: 'SCMP_ACT_ERRNO', errnoRet: EPERM }],
   };
 }
 
-/** The allow-lists of `seccomp-rules.json` and `socket-options.json`, for this host's architecture. */
-export function loadSeccomp(): SeccompConfig {
+/**
+ * The allow-lists of `seccomp-rules.json` and `socket-options.json`, for this host's architecture.
+ * @param listenerPath where `netlink_gate.py` listens, as a path of the mount namespace
+ */
+export function loadSeccomp(listenerPath: string): SeccompConfig {
   const rules = [
-    ...readJson<SeccompRule[]>('seccomp-rules.json'),
-    ...readJson<SocketOptions[]>('socket-options.json').flatMap(socketOptionRules),
+    ...(readJson('seccomp-rules.json') as SeccompRule[]),
+    ...(readJson('socket-options.json') as SocketOptions[]).flatMap(socketOptionRules),
   ];
   const architecture = ARCHITECTURES[process.arch];
   if (architecture === undefined)
@@ -63,6 +70,7 @@ export function loadSeccomp(): SeccompConfig {
     defaultErrnoRet: EPERM,
     architectures: [architecture],
     syscalls: rules,
+    listenerPath,
   };
 }
 
@@ -90,6 +98,6 @@ function socketOptionRules({ level, options, ignored }: SocketOptions): SeccompR
   }));
 }
 
-function readJson<T>(name: string): T {
-  return JSON.parse(readFileSync(new URL(name, import.meta.url), 'utf8')) as T;
+function readJson(name: string): unknown {
+  return JSON.parse(readFileSync(new URL(name, import.meta.url), 'utf8'));
 }
