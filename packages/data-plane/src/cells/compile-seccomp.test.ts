@@ -101,6 +101,9 @@ test('a call by the table of another architecture ends the process', async () =>
 });
 
 test('a list that libseccomp does not take is an error', async () => {
-  const broken = { ...loadSeccomp('/run/gate.sock'), syscalls: [{ names: ['read'], action: 'SCMP_ACT_NONE' }] };
+  const broken = {
+    ...loadSeccomp('/run/gate.sock'),
+    syscalls: [{ names: ['read'], action: 'SCMP_ACT_NONE' }],
+  };
   await assert.rejects(compileSeccomp(broken, signal), /could not be compiled: KeyError/);
 });
