@@ -45,7 +45,7 @@ for (const runtime of ['crun', 'runc'] as const) {
         assert.deepEqual(JSON.parse(host), HOST);
         for (const otherScope of ISOLATION_SCOPES) {
           const request = sandboxRequest({ isolationScope: otherScope });
-          const other = await runJob(dataPlane, takeSome, { request });
+          const other = await runJob(dataPlane, takeSome, { request, timeoutMs: 120_000 });
           assert.deepEqual(JSON.parse(other.stdout), OTHERS, otherScope);
         }
         const [line = ''] = (await held.end()).split('\n');

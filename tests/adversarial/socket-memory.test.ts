@@ -73,7 +73,8 @@ threads = [threading.Thread(target=ask) for _ in range(4)]
 for thread in threads: thread.start()
 for thread in threads: thread.join()
 print(wrong)`;
-        const ran = await runJob(dataPlane, code, { request: sandboxRequest({ isolationScope, tenantId }) });
+        const request = sandboxRequest({ isolationScope, tenantId });
+        const ran = await runJob(dataPlane, code, { request, timeoutMs: 120_000 });
         assert.equal(ran.stdout, "[(1, 'lo')]\n[]\n", ran.stderr);
       });
     }

@@ -59,7 +59,7 @@ for (const runtime of ['crun', 'runc'] as const) {
           const request = sandboxRequest({ isolationScope: otherScope, tenantId: newTenantId() });
           const code =
             'import json, subprocess, sys, wave\nsubprocess.run(["/usr/bin/true"])\nprint(wave.__file__)';
-          const { stdout } = await runJob(dataPlane, code, { request });
+          const { stdout } = await runJob(dataPlane, code, { request, timeoutMs: 120_000 });
           readFileSync(stdout.trim());
         }
         const output = await watching.end();
