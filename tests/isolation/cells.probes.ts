@@ -1,3 +1,5 @@
+import { LOWEST_OOM_SCORE_ADJ, MASKED_PROC } from './host-facts.ts';
+
 /** What code in a cell tries, and what must come of it: each prints one line. */
 export interface Probe {
   readonly name: string;
@@ -118,7 +120,7 @@ print(fields['CapEff'], fields['CapPrm'], fields['CapAmb'], fields['NoNewPrivs']
     name: 'neither the cgroup file system nor the sockets of the server can be named',
     code: `
 mounts = open('/proc/self/mountinfo').read()
-print('cgroup' in mounts, os.listdir('/run'), end=' ')
+print(' - cgroup' in mounts, os.listdir('/run'), end=' ')
 attempt(lambda: socket.socket(socket.AF_UNIX).connect('/run/cells.sock'))`,
     prints: /^False \[\] ENOENT$/,
   },
@@ -173,15 +175,21 @@ attempt(lambda: os.mknod('/tmp/disk', 0o60666, os.makedev(8, 0)))`,
     prints: /^\[\] EPERM$/,
   },
   {
-    name: 'masked files of /proc are empty',
+    name: 'masked files and directories of /proc are empty',
+    code: `${MASKED_PROC}print('done')`,
+    prints: /^done$/,
+  },
+  {
+    name: 'no mount tells of a path of the host',
     code: `
-def text(path):
-    try:
-        return open(path, 'rb').read(10)
-    except OSError:
-        return b''
-print(b''.join(text('/proc/' + name) for name in ('kcore', 'keys', 'kallsyms', 'modules', 'interrupts', 'cmdline', 'timer_list')))`,
-    prints: /^b''$/,
+mounts = open('/proc/self/mountinfo').read()
+print([path for path in (${JSON.stringify(process.cwd())}, '/run/caisson', '/instances/') if path in mounts])`,
+    prints: /^\[\]$/,
+  },
+  {
+    name: 'its oom_score_adj can be lowered to 0 and no further',
+    code: LOWEST_OOM_SCORE_ADJ,
+    prints: /^0$/,
   },
   {
     name: 'threads, subprocesses, terminals, semaphores and its own loopback work',

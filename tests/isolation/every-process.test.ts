@@ -8,13 +8,13 @@ import { outputOf, runJob, runStep, sandboxRequest, startDataPlane } from '../su
 const REPORT_BY_SHELL = [
   'grep -E "^(Uid|Gid|Groups|CapInh|CapPrm|CapEff|CapBnd|CapAmb|NoNewPrivs|Seccomp|Seccomp_filters):" /proc/self/status',
   'cat /proc/self/cgroup',
-  'grep -E "^Max (open files|file size|core file size|locked memory)" /proc/self/limits',
+  'grep -E "^Max (open files|file size|core file size|locked memory|pending signals|msgqueue size)" /proc/self/limits',
 ].join('; ');
 const REPORT_BY_PYTHON = `
 import re
 print("".join(line for line in open("/proc/self/status") if re.match("(Uid|Gid|Groups|Cap.*|NoNewPrivs|Seccomp.*):", line)), end="")
 print(open("/proc/self/cgroup").read(), end="")
-print("".join(line for line in open("/proc/self/limits") if re.match("Max (open files|file size|core file size|locked memory)", line)), end="")
+print("".join(line for line in open("/proc/self/limits") if re.match("Max (open files|file size|core file size|locked memory|pending signals|msgqueue size)", line)), end="")
 `;
 const REPORT_BY_NODE = `
 const { readFileSync } = require('node:fs');
@@ -22,7 +22,7 @@ const lines = (path, pattern) => readFileSync(path, 'utf8').split('\\n').filter(
 console.log([
   ...lines('/proc/self/status', /^(Uid|Gid|Groups|Cap\\w+|NoNewPrivs|Seccomp\\w*):/),
   ...lines('/proc/self/cgroup', /./),
-  ...lines('/proc/self/limits', /^Max (open files|file size|core file size|locked memory)/),
+  ...lines('/proc/self/limits', /^Max (open files|file size|core file size|locked memory|pending signals|msgqueue size)/),
 ].join('\\n'));
 `;
 
@@ -158,6 +158,8 @@ function assertConfined(report: string): void {
   assert.ok(cgroups.length > 0);
   for (const line of cgroups) assert.match(line, /^\d+:[^:]*:\/$/, line);
   assert.match(report, /Max core file size\s+0\s+0\s/);
-  assert.match(report, /Max open files\s+4096\s+4096\s/);
+  assert.match(report, /Max open files\s+1024\s+1024\s/);
+  assert.match(report, /Max pending signals\s+128\s+128\s/);
+  assert.match(report, /Max msgqueue size\s+0\s+0\s/);
   assert.match(report, /Max locked memory\s+65536\s+65536\s/);
 }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync, statSync } from 'node:fs';
 import { after, before, suite, test } from 'node:test';
 import type { DataPlane, LentSandbox } from '@caisson/protocol';
+import { LOWEST_OOM_SCORE_ADJ, MASKED_PROC } from './host-facts.ts';
 import { outputOf, runStep, sandboxRequest, startDataPlane } from '../support/sandbox.ts';
 
 const shell = { language: 'shell' } as const;
@@ -10,10 +11,11 @@ for (const runtime of ['crun', 'runc'] as const) {
   suite(`the walls of a ${runtime} sandbox`, () => {
     const cleanup = new AsyncDisposableStack();
     let dataPlane: DataPlane;
+    let stateDirectory: string;
     let sandbox: LentSandbox;
 
     before(async () => {
-      ({ dataPlane } = cleanup.use(await startDataPlane(runtime)));
+      ({ dataPlane, stateDirectory } = cleanup.use(await startDataPlane(runtime)));
       sandbox = await dataPlane.createSandbox(sandboxRequest(), AbortSignal.timeout(30_000));
     });
     after(async () => cleanup.disposeAsync());
@@ -56,13 +58,24 @@ for (const runtime of ['crun', 'runc'] as const) {
       }
     });
 
-    test('masked files of /proc are empty', async () => {
-      const output = await outputOf(
-        sandbox,
-        'cat /proc/cmdline /proc/keys /proc/kallsyms /proc/modules /proc/interrupts /proc/kcore 2>/dev/null; true',
-        shell,
+    test('masked files and directories of /proc are empty', async () => {
+      assert.equal(await outputOf(sandbox, MASKED_PROC), '');
+    });
+
+    test('no mount tells of a path of the host', async () => {
+      const mounts = await outputOf(sandbox, 'print(open("/proc/self/mountinfo").read())');
+      for (const path of [stateDirectory, process.cwd()]) assert.ok(!mounts.includes(path), mounts);
+    });
+
+    test('no score makes the kernel end the server before the sandbox', async () => {
+      const lowest = Number(await outputOf(sandbox, LOWEST_OOM_SCORE_ADJ));
+      const own = Number(readFileSync('/proc/self/oom_score_adj', 'utf8'));
+      const { runtimes } = await dataPlane.health(AbortSignal.timeout(5_000));
+      const told = runtimes.some(({ problems }) =>
+        problems.some((problem) => problem.includes('oom_score_adj')),
       );
-      assert.equal(output, '');
+      // A host may forbid the server to lower its own.
+      assert.ok(told ? lowest >= own : lowest > own, `${lowest} in the sandbox, ${own} of the server`);
     });
 
     test("the host's processes cannot be seen, and its devices not be changed", async () => {

@@ -8,6 +8,7 @@ import type { HostLoad } from './pool/host-load.ts';
 import { DEFAULT_WARM_POOL } from './pool/pool-options.ts';
 import type { WarmPoolOptions } from './pool/pool-options.ts';
 import { WarmPool } from './pool/warm-pool.ts';
+import { hostProblems } from './runtimes/oci/host-problems.ts';
 import { missingForOci, prepareOciHost } from './runtimes/oci/oci-host.ts';
 import { OciRuntime } from './runtimes/oci/oci-runtime.ts';
 import type { OciHost } from './runtimes/oci/oci-host.ts';
@@ -48,6 +49,8 @@ export async function createDataPlane(options: {
   const probes = await probeAll(considered, choice, AbortSignal.timeout(60_000));
   const chosen = runtimes.find(({ name }) => probes.some((probe) => probe.chosen && probe.name === name));
   if (chosen === undefined) throw new RuntimeUnavailableError(probes.flatMap(({ problems }) => problems));
+  const problems = hostProblems(chosen.name, host);
+  for (const problem of problems) logger.warn({ problem }, 'the walls of sandboxes are weaker on this host');
   const cells = await prepareCells(chosen.name, host, logger, AbortSignal.timeout(60_000));
   const pool = cleanup.use(
     new WarmPool({
@@ -60,9 +63,7 @@ export async function createDataPlane(options: {
   const release = cleanup.move();
   return new LocalDataPlane({
     ...{ runtime: chosen, pool, host },
-    runtimes: probes.map((probe) =>
-      probe.chosen && 'problem' in cells ? { ...probe, problems: [...probe.problems, cells.problem] } : probe,
-    ),
+    runtimes: withProblems(probes, ['problem' in cells ? [cells.problem] : [], problems].flat()),
     loopShare,
     runners: 'runners' in cells ? cells.runners : undefined,
     logger,
@@ -86,7 +87,16 @@ export async function probeRuntimes(options: {
   }
   const loopShare = new LoopShare(monotonicClock, () => undefined);
   await using host = await prepareOciHost({ stateDirectory, logger, loopShare });
-  return await probeAll(ociRuntimes(host), 'auto', signal);
+  const probes = await probeAll(ociRuntimes(host), 'auto', signal);
+  const chosen = probes.find((probe) => probe.chosen);
+  return chosen === undefined ? probes : withProblems(probes, hostProblems(chosen.name, host));
+}
+
+/** `problems` of the host are told with the runtime that is used. */
+function withProblems(probes: readonly RuntimeHealth[], problems: readonly string[]): RuntimeHealth[] {
+  return probes.map((probe) =>
+    probe.chosen ? { ...probe, problems: [...probe.problems, ...problems] } : probe,
+  );
 }
 
 /** In order of preference: crun starts a container in about a third of runc's time. */

@@ -66,7 +66,7 @@ async function addTenant({ db, writer }: Opened, name: string): Promise<TenantId
   const id = newTenantId();
   await tenantRepository(db, writer).addTenant(
     { id, name, createdAt: 1000 * DAY_MS },
-    { id: newApiKeyId(), tenantId: id, name: 'key', hash: name, createdAt: 1000 * DAY_MS },
+    { id: newApiKeyId(), tenantId: id, name: 'key', role: 'member', hash: name, createdAt: 1000 * DAY_MS },
   );
   return id;
 }

@@ -8,6 +8,7 @@ import { CPU_PERIOD_US, cpuQuotaUs } from '../limits/cpu-quota.ts';
 import { delegateControllers } from '../limits/delegate-controllers.ts';
 import { cgroupMemoryBytes } from '../limits/memory-file-systems.ts';
 import { OpenCgroup } from '../limits/open-cgroup.ts';
+import { limitSocketMemory } from '../limits/socket-memory.ts';
 
 const CONTROLLERS = ['memory', 'pids', 'cpu', 'cpuacct'];
 
@@ -36,6 +37,7 @@ export class Slots implements Disposable {
     this.#all = Array.from({ length: count }, (_, index) => {
       const cgroup = new Cgroup(layout, join(parent.path, `cell-${index}`));
       cgroup.make(CONTROLLERS);
+      limitSocketMemory(cgroup);
       return { index, cgroup, counters: new OpenCgroup(cgroup) };
     });
     this.#free = [...this.#all];

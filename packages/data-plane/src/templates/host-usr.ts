@@ -1,17 +1,19 @@
-import { cpSync, existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RootFileSystem } from './root-file-system.ts';
 
-/** Mount points and empty directories that programs expect. */
+/** Mount points and empty directories that programs expect, the outer ones first. */
 const DIRECTORIES = [
   'usr',
   'etc',
+  'opt',
   'opt/caisson',
   'proc',
   'dev',
   'sys',
   'run',
   'tmp',
+  'var',
   'var/tmp',
   'workspace',
   'root',
@@ -55,17 +57,24 @@ const PYTHON_DIRECTORY = /^python3(\.\d+)?$/;
 
 /**
  * A root made of the host's `/usr` and an `/etc` made for the purpose.
- * @param directory an empty directory that the skeleton is written to
+ * @param etcDirectory an empty directory that `/etc` is written to
  */
-export function makeHostUsrRoot(directory: string): RootFileSystem {
-  for (const name of DIRECTORIES) mkdirSync(join(directory, name), { recursive: true, mode: 0o755 });
-  for (const name of USR_LINKS)
-    if (existsSync(`/usr/${name}`)) symlinkSync(`usr/${name}`, join(directory, name));
-  for (const [name, text] of Object.entries(ETC_FILES)) writeFileSync(join(directory, 'etc', name), text);
+export function makeHostUsrRoot(etcDirectory: string): RootFileSystem {
+  for (const [name, text] of Object.entries(ETC_FILES)) writeFileSync(join(etcDirectory, name), text);
   const copies = [...ETC_COPIES, ...readdirSync('/etc').filter((name) => PYTHON_DIRECTORY.test(name))];
   for (const name of copies) {
     if (!existsSync(`/etc/${name}`)) continue;
-    cpSync(`/etc/${name}`, join(directory, 'etc', name), { recursive: true, verbatimSymlinks: true });
+    cpSync(`/etc/${name}`, join(etcDirectory, name), { recursive: true, verbatimSymlinks: true });
   }
-  return { directory, mounts: [{ source: '/usr', destination: '/usr' }] };
+  return {
+    directories: DIRECTORIES,
+    links: USR_LINKS.filter((name) => existsSync(`/usr/${name}`)).map((name) => ({
+      path: name,
+      target: `usr/${name}`,
+    })),
+    mounts: [
+      { source: '/usr', destination: '/usr' },
+      { source: etcDirectory, destination: '/etc' },
+    ],
+  };
 }

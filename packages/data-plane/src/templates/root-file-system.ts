@@ -1,12 +1,25 @@
+import { mkdirSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
+
 /** What a sandbox sees as `/`, below the mounts that every sandbox gets (`/proc`, `/dev`, `/tmp`, `/workspace`). */
 export interface RootFileSystem {
-  /** Directory on the host; it is only ever read, by many sandboxes at once. */
-  readonly directory: string;
-  /** Read-only mounts on top of it. */
+  /** Empty directories, and places for mounts, relative to the root; the outer ones first. */
+  readonly directories: readonly string[];
+  /** Symbolic links, relative to the root. */
+  readonly links: readonly { readonly path: string; readonly target: string }[];
+  /** Directories of the host, or made for the purpose, that every sandbox sees read-only. */
   readonly mounts: readonly ReadOnlyMount[];
 }
 
 export interface ReadOnlyMount {
+  /** A directory. */
   readonly source: string;
   readonly destination: string;
+}
+
+/** Writes the directories and links of a root to `directory`, which does not exist yet. Each sandbox has one to itself. */
+export function makeRoot(root: RootFileSystem, directory: string): void {
+  mkdirSync(directory, { mode: 0o755 });
+  for (const name of root.directories) mkdirSync(join(directory, name), { mode: 0o755 });
+  for (const { path, target } of root.links) symlinkSync(target, join(directory, path));
 }

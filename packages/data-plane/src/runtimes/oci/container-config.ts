@@ -2,44 +2,81 @@ import type { Resources } from '@caisson/protocol';
 import { CPU_PERIOD_US, cpuQuotaUs } from '../../limits/cpu-quota.ts';
 import type { IdRange } from '../../limits/id-ranges.ts';
 import { cgroupMemoryBytes, SHM_BYTES, TMP_BYTES, tmpfsLimits } from '../../limits/memory-file-systems.ts';
-import type { ReadOnlyMount, RootFileSystem } from '../../templates/root-file-system.ts';
+import type { ReadOnlyMount } from '../../templates/root-file-system.ts';
 import { SANDBOX_HOSTNAME, SANDBOX_USER } from '../../templates/host-usr.ts';
 import type { ProcessConfig } from './process-config.ts';
 import type { SeccompConfig } from './seccomp.ts';
 
-/** Files of the kernel's that tell of the host or could change it; the runtimes' defaults, and some more. */
+/** The runtimes' defaults, and what else tells of the host's devices, of its load or of what other tenants do. */
 export const MASKED_PATHS = [
   '/proc/acpi',
   '/proc/asound',
+  '/proc/buddyinfo',
+  '/proc/bus',
+  '/proc/cgroups',
   '/proc/cmdline',
   '/proc/config.gz',
+  '/proc/diskstats',
+  '/proc/fs',
   '/proc/interrupts',
+  '/proc/irq',
   '/proc/kallsyms',
   '/proc/kcore',
   '/proc/keys',
   '/proc/key-users',
   '/proc/kmsg',
   '/proc/latency_stats',
+  '/proc/locks',
   '/proc/modules',
+  '/proc/pagetypeinfo',
+  '/proc/partitions',
+  '/proc/pressure',
   '/proc/sched_debug',
   '/proc/schedstat',
   '/proc/scsi',
+  '/proc/slabinfo',
   '/proc/softirqs',
   '/proc/swaps',
+  '/proc/sys/fs',
+  '/proc/sys/kernel/pty',
+  '/proc/sys/kernel/random/boot_id',
   '/proc/sysrq-trigger',
   '/proc/timer_list',
   '/proc/timer_stats',
   '/proc/vmallocinfo',
+  '/proc/vmstat',
+  '/proc/zoneinfo',
 ];
-export const READ_ONLY_PATHS = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys'];
+export const READ_ONLY_PATHS = ['/proc/sys'];
+
+/** Terminals are counted for the whole host: these are all that one sandbox, or one cell, gets. */
+export const TERMINALS = 16;
+export const DEVPTS_OPTIONS = ['newinstance', 'ptmxmode=0666', 'mode=0620', `max=${TERMINALS}`];
+
+/**
+ * Settings of a network namespace, by their paths below `/proc/sys`. What a connection holds before it is accepted, and what is left
+ * of it when it is closed, no cgroup counts.
+ */
+export const NETWORK_SETTINGS: readonly (readonly [path: string, value: string])[] = [
+  // Least, initial and largest buffer in bytes.
+  ['net/ipv4/tcp_rmem', '4096 16384 1048576'],
+  ['net/ipv4/tcp_wmem', '4096 16384 1048576'],
+  ['net/ipv4/tcp_max_tw_buckets', '1024'],
+];
+
+const NEW_NAMESPACES = ['pid', 'network', 'ipc', 'uts', 'mount', 'cgroup'];
 
 /** What every container of this data plane has in common. */
 interface Shared {
   readonly process: ProcessConfig;
-  readonly root: RootFileSystem;
-  /** Read-only mounts besides those of the root. */
+  /** Host path of the root, which no other container has. */
+  readonly root: string;
   readonly mounts: readonly ReadOnlyMount[];
+  /** Host path of an empty directory. */
+  readonly emptyDirectory: string;
   readonly idRange: IdRange;
+  /** Path of a user namespace with the ids of `idRange`. */
+  readonly userNamespace: string;
   readonly cgroupPath: string;
   readonly seccomp: SeccompConfig;
 }
@@ -105,13 +142,13 @@ function containerConfig(
     readonly readonlyPaths: readonly string[];
   },
 ): object {
-  const { idRange } = shared;
+  const { idRange, userNamespace } = shared;
   const ids = [{ containerID: 0, hostID: idRange.firstHostId, size: idRange.size }];
   const { mounts, ...linux } = own;
   return {
     ociVersion: '1.0.2',
     process: shared.process,
-    root: { path: shared.root.directory, readonly: true },
+    root: { path: shared.root, readonly: true },
     hostname: SANDBOX_HOSTNAME,
     mounts: [
       { destination: '/proc', type: 'proc', source: 'proc', options: ['nosuid', 'noexec', 'nodev'] },
@@ -120,17 +157,18 @@ function containerConfig(
         destination: '/dev/pts',
         type: 'devpts',
         source: 'devpts',
-        options: ['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620'],
+        options: ['nosuid', 'noexec', ...DEVPTS_OPTIONS],
       },
-      ...[...shared.root.mounts, ...shared.mounts].map(readOnlyBind),
+      ...shared.mounts.map((mount) => readOnlyCopy(mount, shared.emptyDirectory)),
       ...mounts,
     ],
     linux: {
-      namespaces: ['user', 'pid', 'network', 'ipc', 'uts', 'mount', 'cgroup'].map((type) => ({ type })),
+      namespaces: [{ type: 'user', path: userNamespace }, ...NEW_NAMESPACES.map((type) => ({ type }))],
       uidMappings: ids,
       gidMappings: ids,
       cgroupsPath: shared.cgroupPath,
       seccomp: shared.seccomp,
+      sysctl: Object.fromEntries(NETWORK_SETTINGS.map(([path, value]) => [path.replaceAll('/', '.'), value])),
       rootfsPropagation: 'private',
       ...linux,
     },
@@ -151,11 +189,16 @@ function tmpfs(destination: string, options: readonly string[]): object {
   return { destination, type: 'tmpfs', source: 'tmpfs', options };
 }
 
-function readOnlyBind(mount: ReadOnlyMount): object {
+/**
+ * A directory of the host as a file system of the container's own. A bind mount would share its inodes: inotify(7) on them would
+ * tell of every file that another sandbox, or the host, opens there.
+ */
+function readOnlyCopy({ source, destination }: ReadOnlyMount, emptyDirectory: string): object {
   return {
-    destination: mount.destination,
-    type: 'bind',
-    source: mount.source,
-    options: ['bind', 'ro', 'nosuid', 'nodev', 'private'],
+    destination,
+    type: 'overlay',
+    source: 'overlay',
+    // Without a directory to write to, the kernel wants two.
+    options: ['ro', 'nosuid', 'nodev', `lowerdir=${source}:${emptyDirectory}`],
   };
 }

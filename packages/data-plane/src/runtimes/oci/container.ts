@@ -3,7 +3,11 @@ import { join } from 'node:path';
 import type { RuntimeName } from '@caisson/protocol';
 import { Cgroup } from '../../limits/cgroup.ts';
 import type { IdRange } from '../../limits/id-ranges.ts';
+import { hasSysResource } from '../../limits/sys-resource.ts';
+import { limitSocketMemory } from '../../limits/socket-memory.ts';
+import { makeRoot } from '../../templates/root-file-system.ts';
 import type { InheritedFd, MountNamespace } from './mount-namespace.ts';
+import type { NamespaceLimits } from './namespace-limits.ts';
 import type { OciHost } from './oci-host.ts';
 
 const CREATE_TIMEOUT_MS = 20_000;
@@ -22,6 +26,10 @@ export interface Container {
 export interface ContainerPlace {
   /** A directory of its own, as a path of the mount namespace. */
   readonly directory: string;
+  /** Its root, in that directory. */
+  readonly root: string;
+  /** Path of its user namespace, which is there until it has started. */
+  readonly userNamespace: string;
   readonly idRange: IdRange;
   /** All that is made for it lies in this cgroup or below. */
   readonly cgroup: Cgroup;
@@ -42,12 +50,12 @@ export interface ContainerPlan {
  * @param plan called once the container has a place
  */
 export async function startContainer(
-  request: { runtime: RuntimeName; host: OciHost; id: string },
+  request: { runtime: RuntimeName; host: OciHost; id: string; namespaceLimits: NamespaceLimits },
   cleanup: AsyncDisposableStack,
   plan: (place: ContainerPlace) => Promise<ContainerPlan>,
   signal: AbortSignal,
 ): Promise<Container & ContainerPlace> {
-  const { runtime, host, id } = request;
+  const { runtime, host, id, namespaceLimits } = request;
   const deadline = AbortSignal.any([signal, AbortSignal.timeout(CREATE_TIMEOUT_MS)]);
   const { mountNamespace } = host;
   const runtimeRoot = join(mountNamespace.directory, runtime);
@@ -57,9 +65,17 @@ export async function startContainer(
   cleanup.defer(() => {
     rmSync(seen, { recursive: true, force: true });
   });
+  const root = join(directory, 'root');
+  makeRoot(host.root, mountNamespace.resolve(root));
   const idRange = cleanup.use(host.idRanges.take());
+  const userNamespace = join(directory, 'user-namespace');
+  await using namespace = await mountNamespace.makeUserNamespace(userNamespace, {
+    owner: needsNamespaceOfRoot(runtime) ? 0 : idRange.firstHostId,
+    ids: idRange,
+    limits: namespaceLimits,
+  });
   const cgroup = new Cgroup(host.layout, `${host.instance.cgroupPath}/${id}`);
-  const place = { directory, idRange, cgroup };
+  const place = { directory, root, idRange, userNamespace, cgroup };
   const { config, stdio, descriptors = [] } = await plan(place);
   cleanup.defer(async () => {
     // The container's state goes by hand, not by the runtime's `delete`, which a wedged container can make wait.
@@ -80,9 +96,19 @@ export async function startContainer(
     [...stdio, ...descriptors],
     () => readIfThere(join(seen, 'log')).slice(-2000),
   );
+  await namespace[Symbol.asyncDispose]();
+  limitSocketMemory(cgroup);
   // Not earlier: a runtime that is killed midway leaves a container half made, which takes long to clear away.
   deadline.throwIfAborted();
   return { ...place, command, firstPid: Number(readFileSync(join(seen, 'pid'), 'utf8')) };
+}
+
+/**
+ * Whether only a namespace of root's will do for `runtime`: runc sets the limits of a process from outside, which takes a capability
+ * that this host's root may lack, or the namespace to be its own.
+ */
+export function needsNamespaceOfRoot(runtime: RuntimeName): boolean {
+  return runtime === 'runc' && !hasSysResource();
 }
 
 /** Runs the OCI runtime to its own end. @throws Error with what it complained of if it fails or does not end in time */

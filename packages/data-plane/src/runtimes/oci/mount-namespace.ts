@@ -1,4 +1,5 @@
 import { closeSync, constants, openSync } from 'node:fs';
+import { join } from 'node:path';
 import { NamespaceHelper } from './namespace-helper.ts';
 import { O_PATH } from './o-path.ts';
 
@@ -25,7 +26,13 @@ export interface InheritedFd {
 type Question =
   | { readonly mount: string; readonly options: readonly string[] }
   | { readonly unmount: string }
-  | { readonly fifos: readonly string[] };
+  | { readonly fifos: readonly string[] }
+  | {
+      readonly user_namespace: string;
+      readonly owner: number;
+      readonly ids: readonly [number, number];
+      readonly limits: object;
+    };
 
 /** A program of the host that runs in the namespace. */
 export interface Program {
@@ -73,6 +80,11 @@ export class MountNamespace implements AsyncDisposable {
     return this.#helper.failure;
   }
 
+  /** Where `netlink_gate.py` takes what an OCI runtime hands over of its containers' seccomp lists. */
+  get gatePath(): string {
+    return join(this.directory, 'netlink-gate.sock');
+  }
+
   /** Where the absolute `path` of the namespace is seen from this process. */
   resolve(path: string): string {
     return `/proc/self/fd/${this.#rootFd}${path}`;
@@ -93,6 +105,26 @@ export class MountNamespace implements AsyncDisposable {
   /** Makes a FIFO at each path, for root alone. */
   async makeFifos(paths: readonly string[]): Promise<void> {
     await this.#ask({ fifos: paths });
+  }
+
+  /**
+   * Makes a user namespace and keeps it at `path`, where nothing is yet; disposing lets go of it, once or twice.
+   * @param namespace.owner host id of the user that it belongs to, and with it all that the kernel counts by the user who made a
+   * namespace: were it root's, one sandbox could use up what root itself may have
+   * @param namespace.limits files of `/proc/sys/user`, of which this kernel may lack some, and their values in the namespace
+   */
+  async makeUserNamespace(
+    path: string,
+    namespace: {
+      readonly owner: number;
+      readonly ids: { readonly firstHostId: number; readonly size: number };
+      readonly limits: Readonly<Record<string, number>>;
+    },
+  ): Promise<AsyncDisposable> {
+    const { owner, ids, limits } = namespace;
+    await this.#ask({ user_namespace: path, owner, ids: [ids.firstHostId, ids.size], limits });
+    let gone: Promise<void> | undefined;
+    return { [Symbol.asyncDispose]: async () => (gone ??= this.unmount(path)) };
   }
 
   /**

@@ -10,7 +10,14 @@ import { Slots } from '../../cells/slots.ts';
 import { SANDBOX_USER } from '../../templates/host-usr.ts';
 import { closing, startContainer } from './container.ts';
 import type { Container, ContainerPlace } from './container.ts';
-import { MASKED_PATHS, READ_ONLY_PATHS, runnerConfig } from './container-config.ts';
+import {
+  DEVPTS_OPTIONS,
+  MASKED_PATHS,
+  NETWORK_SETTINGS,
+  READ_ONLY_PATHS,
+  runnerConfig,
+} from './container-config.ts';
+import { RUNNER_NAMESPACE_LIMITS, SLOT_COUNT } from './namespace-limits.ts';
 import { INIT_PATH } from './oci-host.ts';
 import type { OciHost } from './oci-host.ts';
 import { O_PATH } from './o-path.ts';
@@ -18,8 +25,6 @@ import { readingEnd } from './process-pipes.ts';
 import { BASE_ENVIRONMENT, forkServerConfig } from './process-config.ts';
 import { forkServerSeccomp } from './seccomp.ts';
 
-/** Cells of one runner at the same time, ready ones included. */
-const SLOT_COUNT = 32;
 /** Of the server alone, with all that it has imported and the page tables of its children. */
 const SERVER_LIMITS = { memoryBytes: 1024 * 2 ** 20, pids: 4 * SLOT_COUNT };
 const START_TIMEOUT_MS = 30_000;
@@ -88,7 +93,7 @@ export class OciForkServers implements ForkServers {
     let readers: { stdout: Socket; complaint: () => string } | undefined;
     let slots: Slots | undefined;
     const container = await startContainer(
-      { runtime: this.#runtime, host, id: newSandboxId() },
+      { runtime: this.#runtime, host, id: newSandboxId(), namespaceLimits: RUNNER_NAMESPACE_LIMITS },
       cleanup,
       async (place) => {
         const owner = { uid: place.idRange.firstHostId, gid: place.idRange.firstHostId };
@@ -129,6 +134,8 @@ export class OciForkServers implements ForkServers {
       init: INIT_PATH,
       masked_paths: MASKED_PATHS,
       read_only_paths: READ_ONLY_PATHS,
+      network_settings: NETWORK_SETTINGS,
+      devpts_options: DEVPTS_OPTIONS.join(','),
       user: { uid: SANDBOX_USER.uid, gid: SANDBOX_USER.gid },
       seccomp: this.#seccompProgram.toString('base64'),
       environment: BASE_ENVIRONMENT,
@@ -139,7 +146,7 @@ export class OciForkServers implements ForkServers {
       ...host,
       process: forkServerConfig(argv, SERVER_ENVIRONMENT),
       seccomp: forkServerSeccomp(host.seccomp),
-      idRange: place.idRange,
+      ...{ root: place.root, idRange: place.idRange, userNamespace: place.userNamespace },
       // Beside its cells, which count and limit themselves.
       cgroupPath: `${place.cgroup.path}/server`,
       limits: SERVER_LIMITS,

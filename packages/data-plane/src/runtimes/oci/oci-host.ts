@@ -1,6 +1,6 @@
-import { chmodSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { randomInt } from 'node:crypto';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import type { RuntimeName } from '@caisson/protocol';
 import { SANDBOX_FILES } from '@caisson/session-agent';
 import type { LoopShare } from '@caisson/session-agent';
@@ -10,6 +10,7 @@ import { cgroupDirectory, readCgroupLayout } from '../../limits/cgroup-layout.ts
 import type { CgroupLayout } from '../../limits/cgroup-layout.ts';
 import { setCpuWeight } from '../../limits/cpu-weight.ts';
 import { delegateControllers } from '../../limits/delegate-controllers.ts';
+import { standBelowSandboxes } from '../../limits/oom-score.ts';
 import { IdRanges } from '../../limits/id-ranges.ts';
 import { beginInstance } from '../../sandboxes/instance.ts';
 import type { SharedHost } from '../../sandboxes/host-watch.ts';
@@ -21,6 +22,7 @@ import type { ReadOnlyMount, RootFileSystem } from '../../templates/root-file-sy
 import { findProgram } from './find-program.ts';
 import { MountNamespace } from './mount-namespace.ts';
 import { ProcessPipes } from './process-pipes.ts';
+import { stageMounts, withFiles } from './staged-mounts.ts';
 import { loadSeccomp } from './seccomp.ts';
 import type { SeccompConfig } from './seccomp.ts';
 
@@ -38,9 +40,14 @@ export interface OciHost extends SharedHost {
   readonly idRanges: IdRanges;
   readonly pipes: ProcessPipes;
   readonly root: RootFileSystem;
+  /** The mounts of the root and all others that every container has, as paths of the mount namespace. */
   readonly mounts: readonly ReadOnlyMount[];
+  /** The same. */
+  readonly emptyDirectory: string;
   readonly seccomp: SeccompConfig;
   readonly loopShare: LoopShare;
+  /** What of this process could not be made as it should be, each as what to do about it. */
+  readonly warnings: readonly string[];
   /** Path of each runtime in the mount namespace. */
   readonly runtimes: Readonly<Partial<Record<RuntimeName, string>>>;
 }
@@ -76,6 +83,8 @@ export async function prepareOciHost(options: {
   if (layout === undefined || init === undefined) throw new Error(missingForOci().join('; '));
   await using cleanup = new AsyncDisposableStack();
   const { stateDirectory, logger, loopShare } = options;
+  // Before anything is started, which inherits it.
+  const { problem: warning } = cleanup.use(standBelowSandboxes());
   mkdirSync(stateDirectory, { recursive: true });
   // Root of a sandbox's user namespace, which is nobody here, has to pass through to what is mounted from below.
   chmodSync(stateDirectory, 0o711);
@@ -92,15 +101,13 @@ export async function prepareOciHost(options: {
   // Before a runtime tries: where it cannot, it leaves cgroups behind that nothing can be done with.
   delegateControllers(layout, cgroup.path);
   setCpuWeight(layout, instance.cgroupPath);
-  const mounts = [
+  const etc = join(instance.directory, 'etc');
+  mkdirSync(etc, { mode: 0o755 });
+  const root = withFiles(makeHostUsrRoot(etc), [
     ...SANDBOX_FILES.map(({ hostPath, sandboxPath }) => ({ source: hostPath, destination: sandboxPath })),
     { source: init, destination: INIT_PATH },
-  ];
-  const rootDirectory = join(instance.directory, 'root');
-  mkdirSync(rootDirectory, { mode: 0o755 });
-  const root = makeHostUsrRoot(rootDirectory);
-  makeMountPoints(rootDirectory, mounts);
-  const staged = stageMounts(join(instance.directory, 'mounts'), mounts);
+  ]);
+  const staged = stageMounts(join(instance.directory, 'mounts'), root.mounts);
   const runtimes = stageRuntimes(join(instance.directory, 'runtimes'));
   const live = join(instance.directory, 'live');
   mkdirSync(live, { mode: 0o711 });
@@ -108,14 +115,14 @@ export async function prepareOciHost(options: {
     await MountNamespace.create(live, {
       // crun refuses a host with both versions of cgroups if v2 holds a controller, so it is kept from seeing v2.
       unmount: layout.version === 'hybrid' && layout.unified !== undefined ? [layout.unified] : [],
-      bind: [...staged.map(({ original, source }) => ({ source: original, target: source })), ...runtimes],
+      bind: [...staged.binds, ...runtimes],
       cgroup: guardedCgroup(layout, cgroup.path),
     }),
   );
   const pipes = new ProcessPipes(join(live, 'pipes'), mountNamespace);
-  const seccomp = loadSeccomp();
+  const seccomp = loadSeccomp(mountNamespace.gatePath);
   const release = cleanup.move();
-  const directories = ['root', 'mounts', 'runtimes', 'live'].map((name) => join(instance.directory, name));
+  const directories = ['etc', 'mounts', 'runtimes', 'live'].map((name) => join(instance.directory, name));
   const { directory, lockFile } = instance;
   const missingPath = rememberPaths([directory, lockFile, ...directories, join(stateDirectory, 'ids')]);
   return {
@@ -127,8 +134,9 @@ export async function prepareOciHost(options: {
     },
     ended: mountNamespace.ended,
     killAll: async (signal) => cgroup.kill(signal),
-    ...{ instance, layout, mountNamespace, idRanges, pipes, root, mounts: staged, seccomp },
-    loopShare,
+    ...{ instance, layout, mountNamespace, idRanges, pipes, root, seccomp, loopShare },
+    ...{ mounts: staged.mounts, emptyDirectory: staged.emptyDirectory },
+    warnings: warning === undefined ? [] : [warning],
     runtimes: Object.fromEntries(runtimes.map(({ name, target }) => [name, target])),
     [Symbol.asyncDispose]: async () => release.disposeAsync(),
   };
@@ -139,22 +147,6 @@ function guardedCgroup(layout: CgroupLayout, path: string): { pids: string; free
   const pids = cgroupDirectory(layout, 'pids', path);
   if (pids === undefined) throw new Error('this host has no cgroup controller pids: enable it in the kernel');
   return { pids, freezer: cgroupDirectory(layout, 'freezer', path) ?? pids };
-}
-
-/**
- * The same mounts from sources that root of a sandbox's user namespace can reach: the originals may lie below a
- * directory that only the host's root may enter, such as /root.
- */
-function stageMounts(
-  directory: string,
-  mounts: readonly ReadOnlyMount[],
-): (ReadOnlyMount & { original: string })[] {
-  mkdirSync(directory, { mode: 0o711 });
-  return mounts.map(({ source, destination }, index) => {
-    const target = join(directory, String(index));
-    makeMountPoint(target, source);
-    return { source: target, destination, original: source };
-  });
 }
 
 /**
@@ -169,18 +161,7 @@ function stageRuntimes(
     const source = findProgram(name);
     if (source === undefined) return [];
     const target = join(directory, name);
-    makeMountPoint(target, source);
+    writeFileSync(target, '');
     return [{ name, source, target }];
   });
-}
-
-/** The root is read-only, so what is mounted on it needs its place beforehand. */
-function makeMountPoints(rootDirectory: string, mounts: readonly ReadOnlyMount[]): void {
-  for (const { source, destination } of mounts) makeMountPoint(join(rootDirectory, destination), source);
-}
-
-function makeMountPoint(path: string, source: string): void {
-  mkdirSync(dirname(path), { recursive: true });
-  if (statSync(source).isDirectory()) mkdirSync(path);
-  else writeFileSync(path, '');
 }

@@ -8,6 +8,7 @@ import { mountWorkspace } from '../../workspaces/workspace.ts';
 import type { Sandbox, SandboxSpec } from '../runtime.ts';
 import { closing, startContainer } from './container.ts';
 import { sandboxConfig, sandboxOwner } from './container-config.ts';
+import { SANDBOX_NAMESPACE_LIMITS } from './namespace-limits.ts';
 import { INIT_PATH } from './oci-host.ts';
 import type { OciHost } from './oci-host.ts';
 import { OciSpawner } from './oci-spawner.ts';
@@ -25,7 +26,7 @@ export async function createOciSandbox(
   const { resources, env } = spec;
   using stdio = closing(await host.pipes.takeEmpty());
   const container = await startContainer(
-    { runtime, host, id: spec.id },
+    { runtime, host, id: spec.id, namespaceLimits: SANDBOX_NAMESPACE_LIMITS },
     cleanup,
     async (place) => {
       const workspace = join(place.directory, 'workspace');
@@ -35,10 +36,10 @@ export async function createOciSandbox(
         await mountWorkspace(host.mountNamespace, { path: workspace, sizeBytes: diskBytes, owner }),
       );
       const init = processConfig({ argv: [INIT_PATH, '-P'], env, cwd: '/', resources, oomScoreAdj: 0 });
-      const { idRange, cgroup } = place;
+      const { idRange, cgroup, root, userNamespace } = place;
       const config = sandboxConfig({
         ...host,
-        ...{ process: init, workspace, idRange, cgroupPath: cgroup.path, resources },
+        ...{ process: init, root, workspace, idRange, userNamespace, cgroupPath: cgroup.path, resources },
       });
       const none = readingEnd(stdio.fd);
       return { config, stdio: [none, none, none] };

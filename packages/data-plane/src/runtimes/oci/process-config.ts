@@ -12,8 +12,8 @@ export interface ProcessConfig {
   readonly capabilities: Readonly<Record<CapabilitySet, readonly string[]>>;
   readonly rlimits: readonly { readonly type: string; readonly soft: number; readonly hard: number }[];
   readonly noNewPrivileges: boolean;
-  /** Left as it is inherited where it is not given. */
-  readonly oomScoreAdj?: number;
+  /** Higher is killed earlier when memory runs out; see proc_pid_oom_score_adj(5). */
+  readonly oomScoreAdj: number;
 }
 
 type CapabilitySet = 'bounding' | 'effective' | 'inheritable' | 'permitted' | 'ambient';
@@ -29,7 +29,8 @@ export const BASE_ENVIRONMENT: Readonly<Record<string, string>> = {
   XDG_CONFIG_HOME: '/tmp/.config',
 };
 
-const OPEN_FILES = 4096;
+/** Files are counted for the whole host, so this times the number of processes is what one sandbox can take of them. */
+export const OPEN_FILES = 1024;
 
 /**
  * How one process of a sandbox runs: the same user, capabilities (none), no_new_privs and limits for the first
@@ -40,7 +41,6 @@ export function processConfig(request: {
   readonly env: Readonly<Record<string, string>>;
   readonly cwd: string;
   readonly resources: Resources;
-  /** Higher is killed earlier when memory runs out; see proc_pid_oom_score_adj(5). */
   readonly oomScoreAdj: number;
 }): ProcessConfig {
   return {
@@ -70,8 +70,12 @@ export function forkServerConfig(
     capabilities: capabilities(FORK_SERVER_CAPABILITIES),
     rlimits: RLIMITS,
     noNewPrivileges: true,
+    oomScoreAdj: FORK_SERVER_OOM_SCORE_ADJ,
   };
 }
+
+/** Like the first process of a sandbox: its end would be the end of all in it. */
+const FORK_SERVER_OOM_SCORE_ADJ = 0;
 
 /** All hold in the runner's own user namespace only. */
 const FORK_SERVER_CAPABILITIES = [
@@ -93,8 +97,10 @@ const RLIMITS = [
   limit('RLIMIT_NOFILE', OPEN_FILES),
   limit('RLIMIT_CORE', 0),
   limit('RLIMIT_MEMLOCK', 65_536),
-  limit('RLIMIT_MSGQUEUE', 65_536),
-  limit('RLIMIT_SIGPENDING', 1024),
+  // POSIX message queues are refused.
+  limit('RLIMIT_MSGQUEUE', 0),
+  // Queued signals and timers.
+  limit('RLIMIT_SIGPENDING', 128),
 ];
 
 function limit(type: string, value: number): ProcessConfig['rlimits'][number] {

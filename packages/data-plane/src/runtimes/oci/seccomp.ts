@@ -6,9 +6,12 @@ export interface SeccompConfig {
   readonly defaultErrnoRet: number;
   readonly architectures: readonly string[];
   readonly syscalls: readonly SeccompRule[];
+  /** Socket that the runtime hands over by what is asked. */
+  readonly listenerPath?: string;
 }
 
-type SeccompAction = 'SCMP_ACT_ALLOW' | 'SCMP_ACT_ERRNO';
+/** NOTIFY asks whoever listens at `listenerPath`. */
+type SeccompAction = 'SCMP_ACT_ALLOW' | 'SCMP_ACT_ERRNO' | 'SCMP_ACT_NOTIFY';
 
 interface SeccompRule {
   readonly names: readonly string[];
@@ -45,14 +48,20 @@ export function cellSeccomp(seccomp: SeccompConfig): SeccompConfig {
   return {
     ...seccomp,
     defaultAction: 'SCMP_ACT_ALLOW',
+    // Its cells inherit the fork server's listener.
     syscalls: [{ names: FORK_SERVER_CALLS, action: 'SCMP_ACT_ERRNO', errnoRet: EPERM }],
   };
 }
 
-/** The allow-list of `seccomp-rules.json`, for this host's architecture. */
-export function loadSeccomp(): SeccompConfig {
-  const path = new URL('seccomp-rules.json', import.meta.url);
-  const rules = JSON.parse(readFileSync(path, 'utf8')) as SeccompRule[];
+/**
+ * The allow-lists of `seccomp-rules.json` and `socket-options.json`, for this host's architecture.
+ * @param listenerPath where `netlink_gate.py` listens, as a path of the mount namespace
+ */
+export function loadSeccomp(listenerPath: string): SeccompConfig {
+  const rules = [
+    ...(readJson('seccomp-rules.json') as SeccompRule[]),
+    ...(readJson('socket-options.json') as SocketOptions[]).flatMap(socketOptionRules),
+  ];
   const architecture = ARCHITECTURES[process.arch];
   if (architecture === undefined)
     throw new Error(`there is no seccomp list for the architecture ${process.arch}`);
@@ -61,5 +70,34 @@ export function loadSeccomp(): SeccompConfig {
     defaultErrnoRet: EPERM,
     architectures: [architecture],
     syscalls: rules,
+    listenerPath,
   };
+}
+
+/** Options of one level that are treated alike. */
+interface SocketOptions {
+  readonly why: string;
+  readonly level: number;
+  readonly options: readonly number[];
+  /** The call succeeds and changes nothing, as where the kernel holds a value that it does not take to its limits. */
+  readonly ignored?: true;
+}
+
+function socketOptionRules({ level, options, ignored }: SocketOptions): SeccompRule[] {
+  const action =
+    ignored === true
+      ? ({ action: 'SCMP_ACT_ERRNO', errnoRet: 0 } as const)
+      : ({ action: 'SCMP_ACT_ALLOW' } as const);
+  return options.map((option) => ({
+    names: ['setsockopt'],
+    ...action,
+    args: [
+      { index: 1, value: level, op: 'SCMP_CMP_EQ' },
+      { index: 2, value: option, op: 'SCMP_CMP_EQ' },
+    ],
+  }));
+}
+
+function readJson(name: string): unknown {
+  return JSON.parse(readFileSync(new URL(name, import.meta.url), 'utf8'));
 }

@@ -1,8 +1,8 @@
 """The fork server of a runner. It never reads what a job sends or touches, and holds no secrets.
 
 Its one argument is JSON: `preload` (names of modules), `slots` (how many descriptors of cgroups each slot has, from 3 on),
-`init` (path of the program that is process 1 of a cell), `masked_paths`, `read_only_paths`, `user`, `seccomp` (base64) and
-`environment` (of all cells).
+`init` (path of the program that is process 1 of a cell), `masked_paths`, `read_only_paths`, `network_settings` (pairs of a path
+below /proc/sys and a value), `devpts_options`, `user`, `seccomp` (base64) and `environment` (of all cells).
 
 cells.sock    one connection is one cell, see `cell.py`.
 control.sock  one connection, of the data plane; lines of JSON. In: {"type":"kill"|"interrupt","cell":number}.

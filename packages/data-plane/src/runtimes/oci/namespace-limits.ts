@@ -1,0 +1,28 @@
+/** What may be made in a user namespace, by the files of `/proc/sys/user`. */
+export type NamespaceLimits = Readonly<Record<string, number>>;
+
+/** Nobody may use it; that it could be is an accident of some kernels. */
+const NO_FANOTIFY = { max_fanotify_groups: 0, max_fanotify_marks: 0 };
+
+/** The namespaces that the runtime makes and no more, and as many of the rest as tools that watch files need. */
+export const SANDBOX_NAMESPACE_LIMITS: NamespaceLimits = {
+  ...NO_FANOTIFY,
+  max_inotify_instances: 32,
+  max_inotify_watches: 8192,
+  max_user_namespaces: 0,
+  max_time_namespaces: 0,
+  ...Object.fromEntries(
+    ['cgroup', 'ipc', 'mnt', 'net', 'pid', 'uts'].map((kind) => [`max_${kind}_namespaces`, 1]),
+  ),
+};
+
+/** What each cell may make: the kernel counts by the user that made a namespace, and each cell has one of its own. */
+const PER_CELL = { max_inotify_instances: 4, max_inotify_watches: 4096 };
+
+export const RUNNER_NAMESPACE_LIMITS: NamespaceLimits = { ...NO_FANOTIFY, ...PER_CELL };
+
+/** Cells of one runner at the same time, ready ones included. */
+export const SLOT_COUNT = 32;
+
+/** The most that is counted for the user of one sandbox or runner. */
+export const INOTIFY_INSTANCES = SLOT_COUNT * PER_CELL.max_inotify_instances;

@@ -1,0 +1,103 @@
+"""Decides whether code in a sandbox may make one more netlink socket.
+
+What waits in such a socket is counted by no cgroup, so their number is kept small: the seccomp list of every container lets the kernel
+ask here for each (seccomp_unotify(2)). By its socket an OCI runtime hands over, for each process that it starts, the descriptor by
+which the kernel asks about that process and all that comes of it.
+"""
+
+import array
+import ctypes
+import errno
+import fcntl
+import os
+import resource
+import select
+import socket
+import struct
+import time
+
+# With what one holds at most, 0.4 MB, a few MB for each network namespace: a sandbox or a cell has one.
+MOST_SOCKETS = 16
+# Each sandbox is answered once in that time, so none can keep this process, or a processor, busy.
+ROUND_SECONDS = 0.002
+# Lower than what sandboxes run at.
+NICENESS = 5
+MAX_MESSAGE = 65536
+NETLINK_ROUTE = '0'
+# `struct seccomp_notif` is 80 bytes: the id, the thread, flags, and the call. `struct seccomp_notif_resp`: id, value, error, flags.
+NOTIFICATION_BYTES = 80
+RESPONSE = struct.Struct('QqiI')
+RECEIVE = 0xC0502100
+SEND = 0xC0182101
+CONTINUE = 1
+
+
+class Gate:
+    """`listener`: a socket that listens for OCI runtimes."""
+
+    def __init__(self, listener):
+        self._listener = listener
+        self._poll = select.epoll()
+
+    def run(self):
+        os.nice(NICENESS)
+        # One descriptor for each process that a runtime has started.
+        most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+        self._listener.setblocking(False)
+        self._poll.register(self._listener.fileno(), select.EPOLLIN)
+        while True:
+            for descriptor, events in self._poll.poll():
+                if descriptor == self._listener.fileno():
+                    self._accept()
+                elif events & select.EPOLLIN:
+                    answer(descriptor)
+                else:
+                    # Nobody is left who could ask.
+                    self._poll.unregister(descriptor)
+                    os.close(descriptor)
+            time.sleep(ROUND_SECONDS)
+
+    def _accept(self):
+        while True:
+            try:
+                connection = self._listener.accept()[0]
+            except OSError:
+                # None is waiting, or there is no descriptor left: then the next round tries again.
+                return
+            with connection:
+                # Of the host's own root: nobody else can enter the directory. What it says of the container is of no use here.
+                connection.settimeout(1)
+                try:
+                    ancillary = connection.recvmsg(MAX_MESSAGE, socket.CMSG_SPACE(16 * 4))[1]
+                except OSError:
+                    continue
+            for descriptor in descriptors_in(ancillary):
+                self._poll.register(descriptor, select.EPOLLIN)
+
+
+def descriptors_in(ancillary):
+    found = array.array('i')
+    for level, kind, data in ancillary:
+        if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+            found.frombytes(data[: len(data) - len(data) % found.itemsize])
+    return found
+
+
+def answer(descriptor):
+    """Never raises: a caller that has ended meanwhile is nobody's concern."""
+    notification = ctypes.create_string_buffer(NOTIFICATION_BYTES)
+    try:
+        fcntl.ioctl(descriptor, RECEIVE, notification)
+        identifier, thread = struct.unpack_from('QI', notification)
+        few = count_sockets(thread) < MOST_SOCKETS
+        error, flags = (0, CONTINUE) if few else (-errno.EMFILE, 0)
+        fcntl.ioctl(descriptor, SEND, RESPONSE.pack(identifier, 0, error, flags))
+    except OSError:
+        pass
+
+
+def count_sockets(thread):
+    """In the network namespace of the thread, the kernel's own included."""
+    with open(f'/proc/{thread}/net/netlink') as table:
+        return sum(line.split()[1] == NETLINK_ROUTE for line in table)

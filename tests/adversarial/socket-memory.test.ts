@@ -1,0 +1,112 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { after, before, suite, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { ISOLATION_SCOPES, newTenantId } from '@caisson/protocol';
+import type { DataPlane, IsolationScope } from '@caisson/protocol';
+import { holdJob } from '../support/held-job.ts';
+import { runJob, sandboxRequest, startDataPlane } from '../support/sandbox.ts';
+
+const MIB = 2 ** 20;
+const CODE = readFileSync(new URL('fill_sockets.py', import.meta.url), 'utf8');
+const RESOURCES = { cpuMillicores: 2000, memoryBytes: 64 * MIB, diskBytes: 8 * MIB, pids: 64 };
+/** Its memory, its disk, /tmp and /dev/shm. */
+const LIMIT_BYTES = (64 + 8 + 64 + 64) * MIB;
+/** What it may hold beside: 16 MiB in sockets where cgroup v1 counts, netlink, connections that are not accepted. */
+const ALLOWANCE_BYTES = 200 * MIB;
+const SLACK_BYTES = 64 * MIB;
+/** Others use the host, too: what only they took in one round is not taken in all. */
+const ROUNDS = 3;
+
+const ALL_KINDS = [
+  'TCP, accepted',
+  'TCP, not accepted',
+  'UDP, received',
+  'UDP, held back',
+  'UDP, errors',
+  'Unix streams',
+  'Unix datagrams',
+  'netlink',
+  'pipes',
+  'queues of System V',
+  'filters',
+];
+
+/** What keeps it within is the same for both, but for what the runtime itself has to do. */
+const KINDS = { crun: ALL_KINDS, runc: ['TCP, accepted', 'UDP, held back', 'netlink'] };
+
+for (const runtime of ['crun', 'runc'] as const) {
+  suite(`what a sandbox of ${runtime} takes of the kernel's memory stays within its limit`, () => {
+    const cleanup = new AsyncDisposableStack();
+    const tenantId = newTenantId();
+    let dataPlane: DataPlane;
+
+    before(async () => {
+      ({ dataPlane } = cleanup.use(await startDataPlane(runtime)));
+    });
+    after(async () => cleanup.disposeAsync());
+
+    for (const isolationScope of ISOLATION_SCOPES) {
+      for (const kind of KINDS[runtime]) {
+        test(`${kind}, in a ${isolationScope}`, async () => {
+          const taken: number[] = [];
+          for (let round = 0; round < ROUNDS && !taken.some(isWithin); round++) {
+            taken.push(await takeAll(dataPlane, kind, isolationScope));
+          }
+          assert.ok(
+            taken.some(isWithin),
+            `took ${taken.map((bytes) => Math.round(bytes / MIB)).join(', ')} MiB`,
+          );
+        });
+      }
+
+      test(`the interfaces can be asked for, in a ${isolationScope}`, async () => {
+        const code = `
+import socket, threading
+print(socket.if_nameindex())
+wrong = []
+def ask():
+    for _ in range(20):
+        try: socket.if_nameindex()
+        except OSError as error: wrong.append(error)
+threads = [threading.Thread(target=ask) for _ in range(4)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+print(wrong)`;
+        const request = sandboxRequest({ isolationScope, tenantId });
+        const ran = await runJob(dataPlane, code, { request, timeoutMs: 120_000 });
+        assert.equal(ran.stdout, "[(1, 'lo')]\n[]\n", ran.stderr);
+      });
+    }
+  });
+}
+
+/** How much less memory the host had, in bytes, when the code held all it could get, or was ended for it. */
+async function takeAll(dataPlane: DataPlane, kind: string, isolationScope: IsolationScope): Promise<number> {
+  const before = availableBytes();
+  let least = before;
+  const look = () => (least = Math.min(least, availableBytes()));
+  const watch = setInterval(look, 20);
+  try {
+    const request = { isolationScope, resources: RESOURCES };
+    await using held = await holdJob(dataPlane, `KIND = ${JSON.stringify(kind)}\n${CODE}`, request, look);
+    await held.end();
+  } finally {
+    clearInterval(watch);
+  }
+  await untilGivenBack(before);
+  return before - least;
+}
+
+/** What a sandbox held is given back some time after its end; were it not waited for, the next round would see less taken. */
+async function untilGivenBack(before: number): Promise<void> {
+  for (let round = 0; round < 500 && availableBytes() < before - SLACK_BYTES; round++) await delay(20);
+}
+
+function isWithin(bytes: number): boolean {
+  return bytes <= LIMIT_BYTES + ALLOWANCE_BYTES;
+}
+
+function availableBytes(): number {
+  return Number(/^MemAvailable: *(\d+) kB$/m.exec(readFileSync('/proc/meminfo', 'utf8'))?.[1]) * 1024;
+}
