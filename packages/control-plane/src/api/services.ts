@@ -11,6 +11,8 @@ import type { Idempotency } from '../orchestrator/idempotency.ts';
 import type { Sessions } from '../orchestrator/sessions.ts';
 import type { AuditRepository } from '../store/audit.ts';
 import type { Answering } from './answers.ts';
+import type { FileOperations } from './file-operations.ts';
+import type { FileTransfers } from './file-transfers.ts';
 
 /** What the routes stand on. */
 export interface Services {
@@ -22,6 +24,8 @@ export interface Services {
   readonly dispatcher: Dispatcher;
   readonly idempotency: Idempotency;
   readonly audit: AuditRepository;
+  readonly fileOperations: FileOperations;
+  readonly fileTransfers: FileTransfers;
   readonly authenticate: Authenticate;
   readonly metrics: Metrics;
   readonly loopDelay: RecentLoopDelay;
