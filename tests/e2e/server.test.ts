@@ -66,6 +66,42 @@ suite('the server over real sandboxes', () => {
     }
   });
 
+  test('a file whose name is not UTF-8 is listed, read and deleted by the path that it is listed with', async () => {
+    const { session_id: sessionId } = await createSession();
+    const code = `
+import os
+names = [b'\\xff\\xfe', b'caf\\xe9.txt', 'caf\\u00e9.txt'.encode(), '\\uef80'.encode(), b'\\x80']
+os.mkdir(b'/workspace/\\xf0')
+for name in names:
+    with open(b'/workspace/\\xf0/' + name, 'w') as file: file.write(name.hex())
+print(' '.join(sorted(name.hex() for name in names)))`;
+    const written = (await execute(sessionId, { code })).stdout.trim().split(' ');
+    const files = `/api/v1/sessions/${sessionId}/files`;
+    interface List {
+      items: { path: string }[];
+      next_cursor: string | null;
+    }
+    const [directory] = (await server.call<List>('GET', files)).body.items;
+    const read: string[] = [];
+    const query = `path=${encodeURIComponent(directory?.path ?? '')}&limit=2`;
+    let next: string | null = query;
+    while (next !== null) {
+      const page: List = (await server.call<List>('GET', `${files}?${next}`)).body;
+      for (const { path } of page.items) {
+        const url = `${files}/${encodeURIComponent(path)}`;
+        const answer = await server.call<string>('GET', url);
+        assert.match(answer.headers.get('content-disposition') ?? '', /^attachment; filename="[\w.\- ]+"; /);
+        assert.equal((await server.call('HEAD', url)).status, 200);
+        read.push(answer.body);
+        assert.equal((await server.call('DELETE', url)).status, 204);
+      }
+      next = page.next_cursor === null ? null : `${query}&cursor=${page.next_cursor}`;
+    }
+    assert.deepEqual(read, written);
+    const left = await execute(sessionId, { code: `print(os.listdir(b'/workspace/\\xf0'))` });
+    assert.equal(left.stdout, '[]\n');
+  });
+
   test('files go in, are seen by the code, and come out again, as bytes', async () => {
     const { session_id: sessionId } = await createSession({ resources: { disk: '64Mi' } });
     const bytes = randomBytes(8 * 1024 * 1024);

@@ -51,9 +51,16 @@ export const controlPlaneConfig = z
     createSandboxTimeoutMs: count(60_000),
     /** How long a request's JSON body may take to arrive, and how long a file's may pause. */
     bodyTimeoutMs: count(30_000),
+    /** How long a directory may take to be listed, or a file or directory to be deleted, waiting included. */
+    fileOperationTimeoutMs: count(30_000),
+    maxFileOperationsPerSession: count(2),
+    maxFileOperationsPerTenant: count(4),
+    maxWaitingFileOperationsPerTenant: count(100),
+    /** Uploads and downloads at once; each may hold half a MiB of buffers. */
+    maxFileTransfersPerTenant: count(32),
     /** How often a silent event stream gets a comment, so that proxies keep it open. */
     heartbeatMs: count(15_000),
-    /** How long a reader of events may take nothing before it is dropped. */
+    /** How long a reader of events or of a file may take nothing before it is dropped. */
     stalledReaderMs: count(60_000),
   })
   .transform((config) => {

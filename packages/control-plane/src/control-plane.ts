@@ -3,6 +3,8 @@ import { sql } from 'kysely';
 import type { Logger } from 'pino';
 import packageJson from '../package.json' with { type: 'json' };
 import { serverCloser } from './api/close-server.ts';
+import { FileOperations } from './api/file-operations.ts';
+import { FileTransfers } from './api/file-transfers.ts';
 import { buildServer } from './api/server.ts';
 import type { Services } from './api/services.ts';
 import { authenticator } from './auth/authenticate.ts';
@@ -122,6 +124,12 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
     idempotency,
     audit: auditRepository(db, writer),
     storage,
+    fileOperations: new FileOperations({
+      perSession: config.maxFileOperationsPerSession,
+      perTenant: config.maxFileOperationsPerTenant,
+      waitingPerTenant: config.maxWaitingFileOperationsPerTenant,
+    }),
+    fileTransfers: new FileTransfers(config.maxFileTransfersPerTenant),
     authenticate: authenticator(tenants, clock),
     metrics,
     loopDelay: undo.use(new RecentLoopDelay(clock)),

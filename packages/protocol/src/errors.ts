@@ -23,6 +23,9 @@ export interface ErrorContexts {
   file_busy: { path: string };
   path_outside_workspace: { path: string };
   workspace_full: { path: string };
+  file_operation_unfinished: { path: string; action: 'list' | 'read' | 'delete'; seconds: number };
+  file_operations_limit_reached: { limit: number; retryAfterSeconds: number };
+  file_transfers_limit_reached: { limit: number; retryAfterSeconds: number };
   template_not_found: { id: string; known: readonly string[] };
   language_not_in_template: { language: string; template: string; known: readonly string[] };
   isolation_unavailable: { isolation: string; available: readonly string[] };
@@ -175,6 +178,28 @@ export const ERROR_KINDS: { readonly [Code in ErrorCode]: ErrorKind<ErrorContext
     title: 'The workspace is full',
     detail: ({ path }) => `path: no space is left in the workspace for "${path}"`,
     suggestion: () => 'Delete files, or create the session with a larger resources.disk.',
+  },
+  file_operation_unfinished: {
+    status: 409,
+    title: 'The file operation was not finished in time',
+    detail: ({ path, action, seconds }) =>
+      `path: to ${action} "${path}" takes longer than ${seconds} seconds`,
+    suggestion: ({ action }) =>
+      action === 'delete'
+        ? 'Part of it is deleted. Send the request again: it goes on where it ended.'
+        : 'Try again when there are fewer entries in it, or fewer file operations at once.',
+  },
+  file_operations_limit_reached: {
+    status: 429,
+    title: 'There are too many file operations',
+    detail: ({ limit }) => `files: ${limit} file operations are waiting already`,
+    suggestion: ({ retryAfterSeconds }) => `Try again in ${retryAfterSeconds} seconds.`,
+  },
+  file_transfers_limit_reached: {
+    status: 429,
+    title: 'There are too many uploads and downloads',
+    detail: ({ limit }) => `files: ${limit} uploads and downloads are under way already`,
+    suggestion: ({ retryAfterSeconds }) => `Try again in ${retryAfterSeconds} seconds, when some have ended.`,
   },
   template_not_found: {
     status: 422,

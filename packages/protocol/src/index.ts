@@ -19,6 +19,7 @@ export {
   type ExecutionState,
   type ExecutionStatus,
 } from './execution-state.ts';
+export * from './file-names.ts';
 export * from './ids.ts';
 export * from './isolation.ts';
 export * from './json.ts';

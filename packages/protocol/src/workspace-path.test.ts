@@ -13,6 +13,8 @@ test('paths below the workspace are normalised', () => {
     ['a/...', 'a/...'],
     ['dir/', 'dir'],
     ['ü/日本', 'ü/日本'],
+    ['caf\uefe9/\uefff', 'caf\uefe9/\uefff'],
+    ['\uefff'.repeat(255), '\uefff'.repeat(255)],
   ];
   for (const [text, path] of cases) assert.deepEqual(parseWorkspacePath(text), { path }, text);
 });
@@ -27,6 +29,8 @@ test('paths that lead elsewhere are refused with the reason', () => {
     ['a\0b', /null byte/],
     ['\ud800', /Unicode/],
     ['x'.repeat(256), /255 bytes/],
+    ['\uefff'.repeat(256), /255 bytes/],
+    ['caf\uefc3\uefa9', /single bytes/],
     ['abc/'.repeat(1100), /4000 bytes/],
   ];
   for (const [text, problem] of cases) {

@@ -1,7 +1,11 @@
 import { z } from 'zod';
+import { bytesOfName, isCanonicalName } from './file-names.ts';
 import type { Branded } from './ids.ts';
 
-/** A path below `/workspace`: relative, no `.` or `..`, no empty component. `''` is `/workspace` itself. */
+/**
+ * A path below `/workspace`: relative, no `.` or `..`, no empty component. `''` is `/workspace` itself. Names that are
+ * not UTF-8 are in it as `nameOfBytes` tells them; `bytesOfName` gives what the kernel is asked for.
+ */
 export type WorkspacePath = Branded<string, 'workspacePath'>;
 
 export const WORKSPACE_DIRECTORY = '/workspace';
@@ -13,15 +17,21 @@ const MAX_COMPONENT_BYTES = 255;
 export function parseWorkspacePath(text: string): { path: WorkspacePath } | { problem: string } {
   if (text.includes('\0')) return { problem: 'must not contain a null byte' };
   if (!text.isWellFormed()) return { problem: 'must be valid Unicode' };
+  if (!isCanonicalName(text)) {
+    return {
+      problem: 'must not spell a character as single bytes (U+EF80 to U+EFFF) that can be written as itself',
+    };
+  }
   const below = withoutRoot(text);
   if (below === undefined) return { problem: `must be relative, or begin with ${WORKSPACE_DIRECTORY}/` };
   const components = below.split('/').filter((component) => component !== '' && component !== '.');
   if (components.includes('..')) return { problem: 'must not contain ".."' };
-  if (components.some((component) => Buffer.byteLength(component) > MAX_COMPONENT_BYTES)) {
+  if (components.some((component) => bytesOfName(component).length > MAX_COMPONENT_BYTES)) {
     return { problem: `must not have a name longer than ${MAX_COMPONENT_BYTES} bytes` };
   }
   const path = components.join('/');
-  if (Buffer.byteLength(path) > MAX_PATH_BYTES) return { problem: `must be at most ${MAX_PATH_BYTES} bytes` };
+  if (bytesOfName(path).length > MAX_PATH_BYTES)
+    return { problem: `must be at most ${MAX_PATH_BYTES} bytes` };
   return { path: path as WorkspacePath };
 }
 
@@ -39,4 +49,8 @@ export const workspacePath = z
     context.issues.push({ code: 'custom', input: text, message: parsed.problem });
     return z.NEVER;
   })
-  .meta({ description: 'A path in the workspace: relative to /workspace, or beginning with /workspace/' });
+  .meta({
+    description:
+      'A path in the workspace: relative to /workspace, or beginning with /workspace/. Where a name is not UTF-8, each ' +
+      'byte 0x80 to 0xFF that is part of no character stands as U+EF80 to U+EFFF, as in the `path` of a listed entry',
+  });

@@ -1,7 +1,15 @@
-import { fileEntry, fileList, fileListQuery, isCaissonError, workspacePath } from '@caisson/protocol';
-import type { FileEntry, Files, SessionId, TenantId, WorkspacePath } from '@caisson/protocol';
-import type { FastifyReply } from 'fastify';
-import { Readable } from 'node:stream';
+import {
+  CaissonError,
+  fileEntry,
+  fileList,
+  fileListQuery,
+  isCaissonError,
+  WORKSPACE_DIRECTORY,
+  workspacePath,
+} from '@caisson/protocol';
+import type { ErrorCode, FileEntry, Files, SessionId, TenantId, WorkspacePath } from '@caisson/protocol';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { finished, Readable } from 'node:stream';
 import { z } from 'zod';
 import { fileChanged } from '../audit/records.ts';
 import type { FileAction, FileDetails } from '../audit/records.ts';
@@ -17,8 +25,6 @@ import { sessionParams } from './sessions.ts';
 const tags = ['files'];
 const url = '/sessions/:session_id/files/*';
 const params = sessionParams.extend({ '*': workspacePath });
-/** For what does not depend on the size of a file. */
-const SHORT_MS = 30_000;
 
 export async function fileRoutes(api: Api, services: Services): Promise<void> {
   listRoute(api, services);
@@ -57,9 +63,38 @@ export function recordFile(
   return storage.orLater(() => audit.append(record));
 }
 
-/** Ends when the caller goes away, or after thirty seconds. */
-function shortly(reply: FastifyReply): AbortSignal {
-  return AbortSignal.any([callerSignal(reply), AbortSignal.timeout(SHORT_MS)]);
+interface Operation {
+  readonly caller: Principal;
+  readonly sessionId: SessionId;
+  readonly action: 'list' | 'read' | 'delete';
+  readonly path: WorkspacePath;
+}
+
+/**
+ * Calls `act` when it is the session's turn, with a signal that ends it in time, or when `gone` aborts.
+ * @throws CaissonError `file_operation_unfinished`, `file_operations_limit_reached`, and what `withFiles` throws
+ */
+async function operate<Result>(
+  services: Services,
+  { caller: { tenantId }, sessionId, action, path }: Operation,
+  gone: AbortSignal,
+  act: (files: Files, signal: AbortSignal) => Promise<Result>,
+): Promise<Result> {
+  const { config, fileOperations } = services;
+  const deadline = AbortSignal.timeout(config.fileOperationTimeoutMs);
+  const signal = AbortSignal.any([gone, deadline]);
+  try {
+    return await withFiles(services, tenantId, sessionId, async (files) => {
+      using turn = new DisposableStack();
+      turn.use(await fileOperations.enter(tenantId, sessionId, signal));
+      return await act(files, signal);
+    });
+  } catch (error) {
+    if (!deadline.aborted || error !== deadline.reason) throw error;
+    const seconds = config.fileOperationTimeoutMs / 1000;
+    const shown = path === '' ? WORKSPACE_DIRECTORY : path;
+    throw new CaissonError('file_operation_unfinished', { path: shown, action, seconds }, { cause: error });
+  }
 }
 
 function listRoute(api: Api, services: Services): void {
@@ -76,8 +111,10 @@ function listRoute(api: Api, services: Services): void {
     handler: (request, reply) => {
       const { path, limit, cursor } = request.query;
       const page = { after: keyOfCursor(cursor) ?? '', limit: limit + 1 };
-      return withFiles(services, request.principal.tenantId, request.params.session_id, async (files) => {
-        const entries = await files.list(path, page, shortly(reply));
+      const { session_id: sessionId } = request.params;
+      const operation = { caller: request.principal, sessionId, action: 'list', path } as const;
+      return operate(services, operation, callerSignal(reply), async (files, signal) => {
+        const entries = await files.list(path, page, signal);
         return pageOf(entries, limit, ({ name }) => name, fileEntryOf);
       });
     },
@@ -97,6 +134,14 @@ function headersOf(entry: FileEntry): Record<string, string> {
   };
 }
 
+/** Hangs up on a reader that takes nothing for `ms`, which would keep the file open. */
+function dropStalledReader(request: FastifyRequest, reply: FastifyReply, ms: number): void {
+  reply.raw.setTimeout(ms, () => {
+    request.log.info('a download was dropped, for its reader took nothing');
+    reply.raw.destroy();
+  });
+}
+
 function downloadRoutes(api: Api, services: Services): void {
   const bytes = { 'application/octet-stream': { schema: z.string().meta({ format: 'binary' }) } };
   api.route({
@@ -109,11 +154,17 @@ function downloadRoutes(api: Api, services: Services): void {
       response: { 200: { description: 'The bytes of the file', content: bytes }, ...problems },
     },
     handler: async (request, reply) => {
-      const { tenantId } = request.principal;
+      const { principal: caller } = request;
       const { session_id: sessionId, '*': path } = request.params;
-      const { entry, body } = await withFiles(services, tenantId, sessionId, (files) =>
-        files.read(path, callerSignal(reply)),
-      );
+      const transfer = services.fileTransfers.begin(caller.tenantId);
+      finished(reply.raw, () => {
+        transfer[Symbol.dispose]();
+      });
+      const gone = callerSignal(reply);
+      // The reading lasts longer than the operation, whose deadline is for its turn alone.
+      const operation = { caller, sessionId, action: 'read', path } as const;
+      const { entry, body } = await operate(services, operation, gone, (files) => files.read(path, gone));
+      dropStalledReader(request, reply, services.config.stalledReaderMs);
       return reply
         .code(200)
         .headers(headersOf(entry))
@@ -130,10 +181,10 @@ function downloadRoutes(api: Api, services: Services): void {
       response: { 200: z.undefined().describe('The headers of the download'), ...problems },
     },
     handler: async (request, reply) => {
-      const { tenantId } = request.principal;
       const { session_id: sessionId, '*': path } = request.params;
-      const entry = await withFiles(services, tenantId, sessionId, (files) =>
-        files.stat(path, shortly(reply)),
+      const operation = { caller: request.principal, sessionId, action: 'read', path } as const;
+      const entry = await operate(services, operation, callerSignal(reply), (files, signal) =>
+        files.stat(path, signal),
       );
       return reply.code(200).headers(headersOf(entry)).send(undefined);
     },
@@ -150,15 +201,18 @@ function writeRoute(api: Api, services: Services): void {
       params,
       response: { 200: fileEntry.describe('Written over'), 201: fileEntry.describe('Made'), ...problems },
     },
-    handler: (request, reply) => {
+    handler: async (request, reply) => {
       const { session_id: sessionId, '*': path } = request.params;
       const body = request.body instanceof Readable ? request.body : Readable.from([]);
       const { principal: caller } = request;
       services.storage.assertWorking();
-      return withFiles(services, caller.tenantId, sessionId, async (files) => {
-        const known = await exists(files, path, shortly(reply));
+      using transfer = new DisposableStack();
+      transfer.use(services.fileTransfers.begin(caller.tenantId));
+      return await withFiles(services, caller.tenantId, sessionId, async (files) => {
+        const gone = callerSignal(reply);
+        const known = await exists(files, path, gone);
         const limited = withIdleLimit(chunksOf(body), services.config.bodyTimeoutMs);
-        const entry = await files.write(path, limited, callerSignal(reply));
+        const entry = await files.write(path, limited, gone);
         await recordFile(services, caller, sessionId, 'file.written', { path, size_bytes: entry.sizeBytes });
         return reply.code(known ? 200 : 201).send(fileEntryOf(entry));
       });
@@ -176,6 +230,15 @@ async function exists(files: Files, path: WorkspacePath, signal: AbortSignal): P
   }
 }
 
+/** What is found out before anything of it is deleted. */
+const DELETED_NOTHING: readonly ErrorCode[] = [
+  'file_not_found',
+  'not_a_directory',
+  'is_a_directory',
+  'path_outside_workspace',
+  'sandbox_lost',
+];
+
 function deleteRoute(api: Api, services: Services): void {
   api.route({
     method: 'DELETE',
@@ -190,7 +253,20 @@ function deleteRoute(api: Api, services: Services): void {
       const { principal: caller } = request;
       const { session_id: sessionId, '*': path } = request.params;
       services.storage.assertWorking();
-      await withFiles(services, caller.tenantId, sessionId, (files) => files.delete(path, shortly(reply)));
+      const operation = { caller, sessionId, action: 'delete', path } as const;
+      let begun = false as boolean;
+      try {
+        await operate(services, operation, callerSignal(reply), (files, signal) => {
+          begun = true;
+          return files.delete(path, signal);
+        });
+      } catch (error) {
+        // Some of a directory may be gone, also where the caller went away meanwhile.
+        if (begun && !DELETED_NOTHING.some((code) => isCaissonError(error, code))) {
+          await recordFile(services, caller, sessionId, 'file.deleted', { path, reason: 'unfinished' });
+        }
+        throw error;
+      }
       await recordFile(services, caller, sessionId, 'file.deleted', { path });
       return reply.code(204).send();
     },

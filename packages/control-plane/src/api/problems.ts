@@ -68,6 +68,10 @@ function asCaissonError(error: unknown, request: FastifyRequest): CaissonError {
     case undefined:
     default:
   }
+  // There is nobody left to answer, and nothing that an operator should look into.
+  if (error instanceof Error && error.name === 'AbortError' && request.raw.socket.destroyed) {
+    return field('request', 'was given up by the caller');
+  }
   if (statusCode >= 400 && statusCode < 500) return field('request', 'is not valid');
   return new CaissonError('internal', { requestId: request.id }, { cause: error });
 }

@@ -12,6 +12,8 @@ import type { Sessions } from '../orchestrator/sessions.ts';
 import type { AuditRepository } from '../store/audit.ts';
 import type { StorageHealth } from '../store/storage-health.ts';
 import type { Answering } from './answers.ts';
+import type { FileOperations } from './file-operations.ts';
+import type { FileTransfers } from './file-transfers.ts';
 
 /** What the routes stand on. */
 export interface Services {
@@ -25,6 +27,8 @@ export interface Services {
   readonly audit: AuditRepository;
   /** Whether the database can be written. */
   readonly storage: StorageHealth;
+  readonly fileOperations: FileOperations;
+  readonly fileTransfers: FileTransfers;
   readonly authenticate: Authenticate;
   readonly metrics: Metrics;
   readonly loopDelay: RecentLoopDelay;

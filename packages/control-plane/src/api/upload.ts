@@ -1,6 +1,6 @@
 import multipart from '@fastify/multipart';
 import { CaissonError, parseWorkspacePath, uploadedFiles } from '@caisson/protocol';
-import type { FileEntry, WorkspacePath } from '@caisson/protocol';
+import type { FileEntry, SessionId, WorkspacePath } from '@caisson/protocol';
 import type { FastifyRequest } from 'fastify';
 import { problems } from './answers.ts';
 import { callerSignal } from './caller.ts';
@@ -16,7 +16,6 @@ const MAX_FIELDS = 10;
 const MAX_FIELD_BYTES = 4096;
 
 export async function uploadRoute(api: Api, services: Services): Promise<void> {
-  const { config } = services;
   await api.register(async (form) => {
     form.removeAllContentTypeParsers();
     form.addContentTypeParser('*', (request: FastifyRequest) => {
@@ -52,25 +51,33 @@ export async function uploadRoute(api: Api, services: Services): Promise<void> {
           const contentType = request.headers['content-type'] ?? '';
           throw new CaissonError('unsupported_media_type', { contentType, expected: 'multipart/form-data' });
         }
-        const { principal: caller } = request;
-        const { session_id: sessionId } = request.params;
         services.storage.assertWorking();
-        const entries = await withFiles(services, caller.tenantId, sessionId, (files) => {
-          const signal = callerSignal(reply);
-          return writeForm(request, config.bodyTimeoutMs, async (path, chunks) => {
-            const entry = await files.write(path, withIdleLimit(chunks, config.bodyTimeoutMs), signal);
-            await recordFile(services, caller, sessionId, 'file.written', {
-              path,
-              size_bytes: entry.sizeBytes,
-            });
-            return entry;
-          });
-        });
+        const entries = await receiveForm(services, request, request.params.session_id, callerSignal(reply));
         if (entries.length === 0) throw invalid('body', 'must have at least one file');
         return reply.code(201).send({ files: entries.map(fileEntryOf) });
       },
     });
   });
+}
+
+/** Writes the files of the form into the session's workspace. */
+async function receiveForm(
+  services: Services,
+  request: FastifyRequest,
+  sessionId: SessionId,
+  gone: AbortSignal,
+): Promise<FileEntry[]> {
+  const { principal: caller } = request;
+  const { bodyTimeoutMs } = services.config;
+  using transfer = new DisposableStack();
+  transfer.use(services.fileTransfers.begin(caller.tenantId));
+  return await withFiles(services, caller.tenantId, sessionId, (files) =>
+    writeForm(request, bodyTimeoutMs, async (path, chunks) => {
+      const entry = await files.write(path, withIdleLimit(chunks, bodyTimeoutMs), gone);
+      await recordFile(services, caller, sessionId, 'file.written', { path, size_bytes: entry.sizeBytes });
+      return entry;
+    }),
+  );
 }
 
 type WriteFile = (path: WorkspacePath, chunks: AsyncIterable<Buffer>) => Promise<FileEntry>;

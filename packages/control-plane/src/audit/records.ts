@@ -9,7 +9,12 @@ import type { Actor, ChainEnd, NewAuditRecord } from './audit-record.ts';
 export type SessionAction = Extract<AuditAction, `session.${string}`>;
 export type FileAction = Extract<AuditAction, `file.${string}`>;
 
-export type FileDetails = { readonly path: WorkspacePath; readonly size_bytes?: number };
+export type FileDetails = {
+  readonly path: WorkspacePath;
+  /** Why not all of it was deleted. */
+  readonly reason?: 'unfinished';
+  readonly size_bytes?: number;
+};
 
 export function tenantCreated({ id, name, createdAt }: NewTenant): NewAuditRecord {
   const details = { name };

@@ -161,12 +161,19 @@ class FakeFiles implements Files {
   readonly contents = new Map<string, Buffer>();
   /** Bytes that a file gains after its size was read, as when the code writes to it meanwhile. */
   growth = Buffer.alloc(0);
+  /** What a listing or a deletion waits for first, as where a directory is very large. */
+  before: (signal: AbortSignal) => Promise<void> = () => Promise.resolve();
 
   stat(path: WorkspacePath): Promise<FileEntry> {
     return Promise.resolve().then(() => this.#entry(path));
   }
 
-  list(path: WorkspacePath, page: { after: string; limit: number }): Promise<FileEntry[]> {
+  async list(
+    path: WorkspacePath,
+    page: { after: string; limit: number },
+    signal: AbortSignal,
+  ): Promise<FileEntry[]> {
+    await this.before(signal);
     const prefix = path === '' ? '' : `${path}/`;
     const entries = [...this.contents.keys()]
       .filter((name) => name.startsWith(prefix) && !name.slice(prefix.length).includes('/'))
@@ -174,7 +181,7 @@ class FakeFiles implements Files {
       .sort()
       .slice(0, page.limit)
       .map((name) => this.#entry(name));
-    return Promise.resolve(entries);
+    return entries;
   }
 
   read(path: WorkspacePath): Promise<{ entry: FileEntry; body: Readable }> {
@@ -191,11 +198,10 @@ class FakeFiles implements Files {
     return this.#entry(path);
   }
 
-  delete(path: WorkspacePath): Promise<void> {
-    return Promise.resolve().then(() => {
-      this.#entry(path);
-      this.contents.delete(path);
-    });
+  async delete(path: WorkspacePath, signal: AbortSignal): Promise<void> {
+    await this.before(signal);
+    this.#entry(path);
+    this.contents.delete(path);
   }
 
   #entry(path: string): FileEntry {

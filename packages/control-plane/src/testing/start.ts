@@ -2,6 +2,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pino from 'pino';
+import type { Logger } from 'pino';
 import type { Clock } from '../clock.ts';
 import { controlPlaneConfig } from '../config.ts';
 import type { ControlPlaneConfigInput } from '../config.ts';
@@ -32,6 +33,7 @@ export interface StartOptions {
   readonly dataDir?: string;
   readonly clock?: Clock;
   readonly plane?: FakeDataPlane;
+  readonly logger?: Logger;
   /** The key to call with where the directory has one already, and so no admin key is made. */
   readonly keyFallback?: string;
 }
@@ -45,7 +47,7 @@ export async function start(options: StartOptions = {}): Promise<Started> {
   const control = await createControlPlane({
     config: controlPlaneConfig.parse({ dataDir, shutdownGraceMs: 50, ...options.config }),
     dataPlane: plane,
-    logger: pino({ level: 'silent' }),
+    logger: options.logger ?? pino({ level: 'silent' }),
     ...(options.clock && { clock: options.clock }),
   });
   undo.defer(() => control.close());

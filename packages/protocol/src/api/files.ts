@@ -4,7 +4,12 @@ import { page, pageQuery, timestamp } from './common.ts';
 
 export const fileEntry = z
   .object({
-    path: z.string().meta({ description: 'Relative to /workspace', example: 'data/table.csv' }),
+    path: z.string().meta({
+      description:
+        'Relative to /workspace; reaches exactly this entry. Where a name is not UTF-8, each byte 0x80 to 0xFF that is ' +
+        'part of no character stands as U+EF80 to U+EFFF',
+      example: 'data/table.csv',
+    }),
     name: z.string(),
     type: z.enum(['file', 'directory', 'link', 'other']),
     size_bytes: z.int(),

@@ -96,7 +96,7 @@ export interface FileEntry {
 export interface Files {
   /** The entry at `path`; a link in the last place is followed. */
   stat(path: WorkspacePath, signal: AbortSignal): Promise<FileEntry>;
-  /** The entries of a directory in the order of their names, after `after`, `limit` at most. */
+  /** The entries of a directory in the order of their names' bytes, after the name `after`, `limit` at most. */
   list(
     path: WorkspacePath,
     page: { after: string; limit: number },

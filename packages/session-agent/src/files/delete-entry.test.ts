@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { at, AT_ONCE, makeWorkspace, openDescriptors, run } from './workspace.testing.ts';
+import { at, AT_ONCE, makeWorkspace, openDescriptors, run, turnsOf } from './workspace.testing.ts';
 
 test('files and links are deleted, what a link leads to is not', async () => {
   using workspace = makeWorkspace();
@@ -46,6 +46,39 @@ test('what is not there, and the workspace itself, cannot be deleted', async () 
   await assert.rejects(workspace.files.delete(at('none'), AT_ONCE), { code: 'file_not_found' });
   await assert.rejects(workspace.files.delete(at('none/child'), AT_ONCE), { code: 'file_not_found' });
   await assert.rejects(workspace.files.delete(at(''), AT_ONCE), { code: 'is_a_directory' });
+});
+
+test('others have their turn while a large directory is deleted', async () => {
+  using workspace = makeWorkspace();
+  const { files, root } = workspace;
+  run('bash', ['-c', 'mkdir d && cd d && seq -f "file-%06g" 5000 | xargs touch'], { cwd: root });
+  const turns = await turnsOf((signal) => files.delete(at('d'), signal));
+  assert.ok(turns >= 5000 / 4, `${turns} turns`);
+  assert.deepEqual(readdirSync(root), []);
+});
+
+test('a deletion that was cut off goes on where it ended', async () => {
+  using workspace = makeWorkspace();
+  const { files, root } = workspace;
+  mkdirSync(join(root, 'deep'));
+  const dig = `for (let i = 0; i < 1000; i++) { fs.mkdirSync('d'); process.chdir('d'); }`;
+  run(process.execPath, ['-e', dig], { cwd: join(root, 'deep') });
+  let calls = 0;
+  for (let gone = false; !gone; calls++) {
+    let checks = 0;
+    const signal = Object.assign(new AbortController().signal, {
+      throwIfAborted: () => {
+        if (++checks > 1000) throw new Error('cut off');
+      },
+    });
+    gone = await files.delete(at('deep'), signal).then(
+      () => true,
+      () => false,
+    );
+    assert.ok(calls < 20, 'it makes no headway');
+  }
+  assert.ok(calls > 1, 'it was never cut off');
+  assert.deepEqual(readdirSync(root), []);
 });
 
 test('an abort ends a deletion half way and leaves no descriptor open', async () => {

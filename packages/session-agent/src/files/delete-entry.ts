@@ -30,41 +30,56 @@ async function emptyAt(parent: FileHandle, name: FileName, budget: Budget): Prom
   await using directory = await pinIfDirectory(parent, name);
   if (directory === undefined) return;
   const top = directory;
-  for await (const child of namesIn(top)) {
-    if ((await removeIfThere(top, child, budget)) !== 'full') continue;
-    await using subdirectory = await pinIfDirectory(top, child);
+  for await (const child of entriesIn(top)) {
+    if ((await removeIfThere(top, child.name, budget, child.type)) !== 'full') continue;
+    await using subdirectory = await pinIfDirectory(top, child.name);
     if (subdirectory === undefined) continue;
-    for await (const grandchild of namesIn(subdirectory)) {
-      if ((await removeIfThere(subdirectory, grandchild, budget)) !== 'full') continue;
+    for await (const { name: grandchild, type } of entriesIn(subdirectory)) {
+      if ((await removeIfThere(subdirectory, grandchild, budget, type)) !== 'full') continue;
       await moveUp(subdirectory, grandchild, top, budget);
     }
-    await removeIfThere(top, child, budget);
+    await removeIfThere(top, child.name, budget, 'directory');
   }
 }
 
 type Removal = 'gone' | 'full';
 
+/** What an entry was when its directory was read, which only says what to try first. */
+type EntryType = 'directory' | 'other';
+
 /** Removes one entry; `full` is a directory with something in it. */
-async function remove(parent: FileHandle, name: FileName, budget: Budget): Promise<Removal> {
+async function remove(
+  parent: FileHandle,
+  name: FileName,
+  budget: Budget,
+  type: EntryType = 'other',
+): Promise<Removal> {
   budget.spendCall();
+  const path = pathAt(parent, name);
   try {
-    await unlink(pathAt(parent, name));
+    await (type === 'directory' ? rmdir(path) : unlink(path));
   } catch (error) {
-    if (!isSystemError(error, 'EISDIR')) throw error;
+    if (type === 'directory' && isSystemError(error, 'ENOTEMPTY')) return 'full';
+    if (!isSystemError(error, 'EISDIR', 'ENOTDIR')) throw error;
     try {
-      await rmdir(pathAt(parent, name));
-    } catch (rmdirError) {
-      if (isSystemError(rmdirError, 'ENOTEMPTY', 'ENOTDIR')) return 'full';
-      throw rmdirError;
+      await (type === 'directory' ? unlink(path) : rmdir(path));
+    } catch (secondError) {
+      if (isSystemError(secondError, 'ENOTEMPTY', 'ENOTDIR', 'EISDIR')) return 'full';
+      throw secondError;
     }
   }
   budget.countRemoval();
   return 'gone';
 }
 
-async function removeIfThere(parent: FileHandle, name: FileName, budget: Budget): Promise<Removal> {
+async function removeIfThere(
+  parent: FileHandle,
+  name: FileName,
+  budget: Budget,
+  type: EntryType = 'other',
+): Promise<Removal> {
   try {
-    return await remove(parent, name, budget);
+    return await remove(parent, name, budget, type);
   } catch (error) {
     if (isSystemError(error, 'ENOENT')) return 'gone';
     throw error;
@@ -90,9 +105,11 @@ async function pinIfDirectory(parent: FileHandle, name: FileName): Promise<FileH
   }
 }
 
-async function* namesIn(directory: FileHandle): AsyncGenerator<FileName> {
-  const options = { encoding: 'buffer' as BufferEncoding, bufferSize: READ_AHEAD_ENTRIES };
-  for await (const entry of await opendir(pathOf(directory), options)) yield entry.name as unknown as Buffer;
+async function* entriesIn(directory: FileHandle): AsyncGenerator<{ name: FileName; type: EntryType }> {
+  const options = { encoding: 'latin1', bufferSize: READ_AHEAD_ENTRIES } as const;
+  for await (const entry of await opendir(pathOf(directory), options)) {
+    yield { name: Buffer.from(entry.name, 'latin1'), type: entry.isDirectory() ? 'directory' : 'other' };
+  }
 }
 
 /** What one deletion may cost, and the names that it gives. */

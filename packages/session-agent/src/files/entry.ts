@@ -2,6 +2,8 @@ import type { Stats } from 'node:fs';
 import type { FileEntry, WorkspacePath } from '@caisson/protocol';
 
 const PERMISSION_BITS = 0o7777;
+const EARLIEST_MS = Date.parse('0000-01-01T00:00:00.000Z');
+const LATEST_MS = Date.parse('9999-12-31T23:59:59.999Z');
 
 /** The entry that `stats` tells of. */
 export function entryOf(path: WorkspacePath, stats: Stats): FileEntry {
@@ -11,8 +13,13 @@ export function entryOf(path: WorkspacePath, stats: Stats): FileEntry {
     type: typeOf(stats),
     sizeBytes: stats.size,
     mode: stats.mode & PERMISSION_BITS,
-    modifiedAt: stats.mtime,
+    modifiedAt: dateOf(stats),
   };
+}
+
+/** Whoever owns a file can give it any time, also one that RFC 3339 cannot tell: the nearest that it can. */
+function dateOf({ mtimeMs }: Stats): Date {
+  return new Date(Math.min(Math.max(mtimeMs, EARLIEST_MS), LATEST_MS));
 }
 
 function typeOf(stats: Stats): FileEntry['type'] {

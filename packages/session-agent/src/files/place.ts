@@ -1,5 +1,5 @@
 import type { FileHandle } from 'node:fs/promises';
-import type { WorkspacePath } from '@caisson/protocol';
+import { bytesOfName, type WorkspacePath } from '@caisson/protocol';
 import type { FileName } from './descriptor.ts';
 import { systemError } from './file-errors.ts';
 import { walk, type Start } from './walk.ts';
@@ -19,7 +19,7 @@ export async function findPlace(start: Start, path: WorkspacePath, signal: Abort
   const cut = path.lastIndexOf('/');
   const parentPath = path.slice(0, Math.max(cut, 0)) as WorkspacePath;
   const parent = await walkToDirectory(start, parentPath, signal);
-  const name = Buffer.from(path.slice(cut + 1));
+  const name = bytesOfName(path.slice(cut + 1));
   return { parent, name, [Symbol.asyncDispose]: async () => parent.close() };
 }
 

@@ -64,3 +64,26 @@ export async function runBeside(code: string, args: readonly string[]): Promise<
     },
   };
 }
+
+/** In how many different turns of the event loop `act` looks at its signal: between two of them others have theirs. */
+export async function turnsOf(act: (signal: AbortSignal) => Promise<unknown>): Promise<number> {
+  let turn = 0;
+  let running = true;
+  const count = () => {
+    turn++;
+    if (running) setImmediate(count);
+  };
+  setImmediate(count);
+  const seen = new Set<number>();
+  const signal = Object.assign(new AbortController().signal, {
+    throwIfAborted: () => {
+      seen.add(turn);
+    },
+  });
+  try {
+    await act(signal);
+  } finally {
+    running = false;
+  }
+  return seen.size;
+}

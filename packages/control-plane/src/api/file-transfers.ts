@@ -1,0 +1,39 @@
+import { CaissonError } from '@caisson/protocol';
+import type { TenantId } from '@caisson/protocol';
+
+const RETRY_AFTER_SECONDS = 5;
+
+/**
+ * Counts the uploads and downloads of each tenant. They last as long as the caller's network wants, and each holds
+ * descriptors and buffers meanwhile.
+ */
+export class FileTransfers {
+  readonly #limitPerTenant: number;
+  readonly #running = new Map<TenantId, number>();
+
+  constructor(limitPerTenant: number) {
+    this.#limitPerTenant = limitPerTenant;
+  }
+
+  /** Begins one, which lasts until what is returned is disposed of. @throws CaissonError `file_transfers_limit_reached` */
+  begin(tenantId: TenantId): Disposable {
+    const running = this.#running.get(tenantId) ?? 0;
+    if (running >= this.#limitPerTenant) {
+      throw new CaissonError('file_transfers_limit_reached', {
+        limit: this.#limitPerTenant,
+        retryAfterSeconds: RETRY_AFTER_SECONDS,
+      });
+    }
+    this.#running.set(tenantId, running + 1);
+    let over = false;
+    return {
+      [Symbol.dispose]: () => {
+        if (over) return;
+        over = true;
+        const left = (this.#running.get(tenantId) ?? 0) - 1;
+        if (left > 0) this.#running.set(tenantId, left);
+        else this.#running.delete(tenantId);
+      },
+    };
+  }
+}
