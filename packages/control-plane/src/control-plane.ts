@@ -82,6 +82,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
     running: () => dispatcher.running,
     sessions: () => sessions.liveCount,
     pools: async () => (await dataPlane.health(AbortSignal.timeout(METRICS_TIMEOUT_MS))).pools,
+    capacity: async () => (await dataPlane.health(AbortSignal.timeout(METRICS_TIMEOUT_MS))).capacity,
   });
   const adminKey = await makeFirstKey(tenants, config.dataDir, clock);
   const services: Services = {

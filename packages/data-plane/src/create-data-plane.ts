@@ -4,6 +4,11 @@ import type { Logger } from 'pino';
 import { LocalDataPlane } from './local-data-plane.ts';
 import { readHostLoad } from './pool/host-load.ts';
 import type { HostLoad } from './pool/host-load.ts';
+import { HostNode } from './node/host-node.ts';
+import { runnerPromise } from './node/promises.ts';
+import { NOTHING } from './node/amounts.ts';
+import { nodeOptions } from './node/node-options.ts';
+import type { NodeOptionsInput } from './node/node-options.ts';
 import { DEFAULT_WARM_POOL } from './pool/pool-options.ts';
 import type { WarmPoolOptions } from './pool/pool-options.ts';
 import { WarmPool } from './pool/warm-pool.ts';
@@ -11,6 +16,7 @@ import { missingForOci, prepareOciHost } from './runtimes/oci/oci-host.ts';
 import { OciRuntime } from './runtimes/oci/oci-runtime.ts';
 import type { OciHost } from './runtimes/oci/oci-host.ts';
 import { BUILT_IN_TEMPLATES } from './templates/templates.ts';
+import { SERVER_LIMITS } from './runtimes/oci/oci-fork-servers.ts';
 import { prepareCells } from './runtimes/oci/prepare-cells.ts';
 import { probeAll } from './runtimes/select-runtime.ts';
 import type { RuntimeChoice } from './runtimes/select-runtime.ts';
@@ -24,53 +30,62 @@ const DEFAULT_STATE_DIRECTORY = '/run/caisson';
  * @param options.warmPool of which the rest is `DEFAULT_WARM_POOL`; nothing is made ahead before `warmUp` is called
  * @param options.runtime `auto` takes the first that works of crun and runc
  * @param options.readLoad how much of the host is in use, which decides how many sandboxes are kept ready
+ * The other options say how much of this machine sandboxes may take, see `nodeOptions`.
  * @throws RuntimeUnavailableError where this host cannot make sandboxes
  */
-export async function createDataPlane(options: {
-  stateDirectory?: string;
-  runtime?: RuntimeChoice;
-  warmPool?: Partial<WarmPoolOptions>;
-  readLoad?: () => HostLoad;
-  logger: Logger;
-}): Promise<LocalDataPlane> {
+export async function createDataPlane(
+  options: NodeOptionsInput & {
+    stateDirectory?: string;
+    runtime?: RuntimeChoice;
+    warmPool?: Partial<WarmPoolOptions>;
+    readLoad?: () => HostLoad;
+    logger: Logger;
+  },
+): Promise<LocalDataPlane> {
   const { logger, runtime: choice = 'auto', stateDirectory = DEFAULT_STATE_DIRECTORY } = options;
   const { readLoad = readHostLoad } = options;
   const missing = missingForOci();
   if (missing.length > 0) throw new RuntimeUnavailableError(missing);
   await using cleanup = new AsyncDisposableStack();
-  const host = cleanup.use(await prepareOciHost({ stateDirectory, logger }));
+  const ofNode = nodeOptions.parse(options);
+  const host = cleanup.use(await prepareOciHost({ stateDirectory, logger, node: ofNode }));
+  const { capacity, layout, instance } = host;
+  const node = cleanup.use(
+    new HostNode(capacity, ofNode, { layout, cgroupPath: instance.cgroupPath }, logger),
+  );
   const runtimes = ociRuntimes(host);
   const considered = choice === 'auto' ? runtimes : runtimes.filter(({ name }) => name === choice);
   const probes = await probeAll(considered, choice, AbortSignal.timeout(60_000));
   const chosen = runtimes.find(({ name }) => probes.some((probe) => probe.chosen && probe.name === name));
   if (chosen === undefined) throw new RuntimeUnavailableError(probes.flatMap(({ problems }) => problems));
-  const cells = await prepareCells(chosen.name, host, logger, AbortSignal.timeout(60_000));
+  const cells = await prepareCells(chosen.name, host, node, logger, AbortSignal.timeout(60_000));
   const pool = cleanup.use(
     new WarmPool({
-      ...{ runtime: chosen, templates: BUILT_IN_TEMPLATES, logger, newId: newSandboxId, readLoad },
+      ...{ runtime: chosen, node, templates: BUILT_IN_TEMPLATES, logger, newId: newSandboxId, readLoad },
       options: { ...DEFAULT_WARM_POOL, ...options.warmPool },
       // Time of day that no one can set back.
       clock: { nowMs: () => performance.timeOrigin + performance.now() },
     }),
   );
+  const runners = 'runners' in cells ? cells.runners : undefined;
+  node.onPressure(() => {
+    pool.empty();
+  });
+  node.onShortage((missing) => pool.giveWay(missing));
+  node.onShortage(() => (runners?.giveWay() === true ? runnerPromise(SERVER_LIMITS) : NOTHING));
   const release = cleanup.move();
+  const limited = [host.diskProblem, 'problem' in cells ? cells.problem : undefined];
   return new LocalDataPlane({
-    ...{ runtime: chosen, pool },
-    runtimes: probes.map((probe) =>
-      probe.chosen && 'problem' in cells ? { ...probe, problems: [...probe.problems, cells.problem] } : probe,
-    ),
-    runners: 'runners' in cells ? cells.runners : undefined,
-    logger,
+    ...{ runtime: chosen, pool, node, runners, logger },
+    runtimes: probes.map((probe) => (probe.chosen ? withProblems(probe, limited) : probe)),
     release: async () => release.disposeAsync(),
   });
 }
 
 /** Probes every runtime of this host; never throws for what the host lacks. */
-export async function probeRuntimes(options: {
-  stateDirectory?: string;
-  logger: Logger;
-  signal: AbortSignal;
-}): Promise<RuntimeHealth[]> {
+export async function probeRuntimes(
+  options: NodeOptionsInput & { stateDirectory?: string; logger: Logger; signal: AbortSignal },
+): Promise<RuntimeHealth[]> {
   const { logger, signal, stateDirectory = DEFAULT_STATE_DIRECTORY } = options;
   const missing = missingForOci();
   if (missing.length > 0) {
@@ -79,8 +94,13 @@ export async function probeRuntimes(options: {
       ...{ available: false, chosen: false, problems: missing },
     }));
   }
-  await using host = await prepareOciHost({ stateDirectory, logger });
-  return await probeAll(ociRuntimes(host), 'auto', signal);
+  await using host = await prepareOciHost({ stateDirectory, logger, node: nodeOptions.parse(options) });
+  const probes = await probeAll(ociRuntimes(host), 'auto', signal);
+  return probes.map((probe) => (probe.available ? withProblems(probe, [host.diskProblem]) : probe));
+}
+
+function withProblems(runtime: RuntimeHealth, more: readonly (string | undefined)[]): RuntimeHealth {
+  return { ...runtime, problems: [...runtime.problems, ...more.filter((problem) => problem !== undefined)] };
 }
 
 /** In order of preference: crun starts a container in about a third of runc's time. */

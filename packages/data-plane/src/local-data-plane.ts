@@ -7,6 +7,7 @@ import type {
   Language,
   LentSandbox,
   Placement,
+  Resources,
   RuntimeHealth,
   SandboxId,
   SandboxRequest,
@@ -17,7 +18,9 @@ import { Cancellation, CaissonError } from '@caisson/protocol';
 import type { Logger } from 'pino';
 import { runInCell } from './cells/job.ts';
 import type { Runners } from './cells/runners.ts';
+import type { MemoryHolder } from './limits/cgroup-usage.ts';
 import { eitherAborted } from './either-aborted.ts';
+import type { HostNode } from './node/host-node.ts';
 import type { WarmPool } from './pool/warm-pool.ts';
 import type { Runtime, Sandbox } from './runtimes/runtime.ts';
 import { BUILT_IN_TEMPLATES } from './templates/templates.ts';
@@ -33,6 +36,7 @@ export class LocalDataPlane implements DataPlane {
   readonly templates: readonly Template[] = BUILT_IN_TEMPLATES;
   readonly #runtime: Pick<Runtime, 'name' | 'isolation'>;
   readonly #pool: WarmPool;
+  readonly #node: HostNode;
   readonly #runtimes: readonly RuntimeHealth[];
   readonly #runners: Runners | undefined;
   readonly #logger: Logger;
@@ -52,6 +56,7 @@ export class LocalDataPlane implements DataPlane {
   constructor(parts: {
     runtime: Pick<Runtime, 'name' | 'isolation'>;
     pool: WarmPool;
+    node: HostNode;
     runners: Runners | undefined;
     runtimes: readonly RuntimeHealth[];
     logger: Logger;
@@ -59,6 +64,7 @@ export class LocalDataPlane implements DataPlane {
   }) {
     this.#runtime = parts.runtime;
     this.#pool = parts.pool;
+    this.#node = parts.node;
     this.#runtimes = parts.runtimes;
     this.#runners = parts.runners;
     this.#logger = parts.logger;
@@ -68,11 +74,16 @@ export class LocalDataPlane implements DataPlane {
     }, WATCH_INTERVAL_MS).unref();
   }
 
+  get maximum(): Resources {
+    return this.#node.capacity.maximum;
+  }
+
   async health(): Promise<DataPlaneHealth> {
     return Promise.resolve({
       runtimes: this.#runtimes,
       sandboxes: this.#lent.size,
       pools: this.#pool.health(),
+      capacity: this.#node.health(),
     });
   }
 
@@ -85,6 +96,14 @@ export class LocalDataPlane implements DataPlane {
     const sandbox = await this.#untilDone(async () =>
       this.#create(request, this.#firstLanguage(request), signal),
     );
+    const guarded = this.#node.guard({
+      id: sandbox.id,
+      heldBytes: () => sandbox.heldBytes(),
+      end: () => {
+        sandbox.runOutOfMemory();
+        this.#lose(sandbox, lent);
+      },
+    });
     const lent: LentSandbox = {
       id: sandbox.id,
       placement: this.#placement('sandbox'),
@@ -93,7 +112,7 @@ export class LocalDataPlane implements DataPlane {
       resume: async (resumeSignal) => sandbox.resume(resumeSignal),
       destroy: async () => {
         this.#lent.delete(sandbox.id);
-        await this.#end(sandbox.id, sandbox);
+        await this.#end(sandbox.id, sandbox, [guarded]);
       },
     };
     this.#lent.set(sandbox.id, { sandbox, lent });
@@ -140,29 +159,48 @@ export class LocalDataPlane implements DataPlane {
   async #runInCell(...job: Job): Promise<JobOutcome | undefined> {
     const [request, step, events, signal] = job;
     if (request.isolationScope === 'sandbox' || step.language !== 'python') return undefined;
-    const leased = await this.#runners?.lease(request, step, signal);
+    // A cell mounts its workspace itself, and can do so in memory only.
+    if (this.#runners === undefined || this.#node.isOnDisk(request.resources)) return undefined;
+    using unlessLeased = new DisposableStack();
+    const room = unlessLeased.use(await this.#node.reserve(request, signal));
+    const leased = await this.#runners.lease(request, step, signal);
     if (leased === undefined) return undefined;
+    unlessLeased.move();
+    const { meter } = leased.cell;
+    const guarded = this.#guardJob(request.id, meter);
     try {
       const outcome = await runInCell(request.id, leased.cell, step, events, signal);
       return { outcome, placement: this.#placement('cell') };
     } finally {
-      await this.#endJob(request.id, leased);
+      await this.#endJob(request.id, leased, [guarded, room]);
     }
   }
 
   async #runInSandbox(...job: Job): Promise<JobOutcome> {
     const [request, step, events, signal] = job;
     const sandbox = await this.#create(request, step.language, signal);
+    const guarded = this.#guardJob(request.id, sandbox);
     try {
       const outcome = await sandbox.agent.step(step, events, signal);
       return { outcome, placement: this.#placement('sandbox') };
     } finally {
-      await this.#endJob(request.id, sandbox);
+      await this.#endJob(request.id, sandbox, [guarded]);
     }
   }
 
-  async #endJob(id: SandboxId, place: AsyncDisposable): Promise<void> {
-    const gone = this.#end(id, place);
+  #guardJob(id: SandboxId, holder: MemoryHolder): Disposable {
+    return this.#node.guard({
+      id,
+      heldBytes: () => holder.heldBytes(),
+      end: () => {
+        holder.runOutOfMemory();
+      },
+    });
+  }
+
+  /** @param held is disposed when nothing is left of the place */
+  async #endJob(id: SandboxId, place: AsyncDisposable, held: readonly Disposable[]): Promise<void> {
+    const gone = this.#end(id, place, held);
     if (this.#ending.size > MAX_ENDING) await gone;
   }
 
@@ -189,6 +227,7 @@ export class LocalDataPlane implements DataPlane {
       return await this.#pool.take(request, language, signal);
     } catch (error) {
       signal.throwIfAborted();
+      if (error instanceof CaissonError) throw error;
       this.#logger.error({ err: error, sandbox_id: request.id }, 'no sandbox could be made');
       const problem = 'the container runtime could not make one';
       throw new CaissonError('sandbox_unavailable', { problem }, { cause: error });
@@ -205,10 +244,11 @@ export class LocalDataPlane implements DataPlane {
   }
 
   /** Ends a sandbox or a cell; never rejects, for there is nobody to try again: what is left, the next start removes. */
-  async #end(id: SandboxId, place: AsyncDisposable): Promise<void> {
+  async #end(id: SandboxId, place: AsyncDisposable, held: readonly Disposable[] = []): Promise<void> {
     const ended = (async () => {
       try {
         await place[Symbol.asyncDispose]();
+        for (const each of held) each[Symbol.dispose]();
       } catch (error) {
         this.#logger.error({ err: error, sandbox_id: id }, 'a sandbox could not be removed');
       }
@@ -222,10 +262,14 @@ export class LocalDataPlane implements DataPlane {
     for (const { sandbox, lent } of this.#lent.values()) {
       if (sandbox.isAlive()) continue;
       this.#logger.warn({ sandbox_id: sandbox.id }, 'a sandbox was lost');
-      lent.destroy().catch((error: unknown) => {
-        this.#logger.error({ err: error, sandbox_id: sandbox.id }, 'a lost sandbox could not be removed');
-      });
-      for (const listener of this.#listeners) listener(sandbox.id);
+      this.#lose(sandbox, lent);
     }
+  }
+
+  #lose({ id }: Sandbox, lent: LentSandbox): void {
+    lent.destroy().catch((error: unknown) => {
+      this.#logger.error({ err: error, sandbox_id: id }, 'a lost sandbox could not be removed');
+    });
+    for (const listener of this.#listeners) listener(id);
   }
 }

@@ -33,6 +33,7 @@ export interface ErrorContexts {
   execution_not_finished: { id: string; status: string };
   idempotency_key_reused: { key: string };
   queue_full: { limit: number; retryAfterSeconds: number };
+  insufficient_capacity: { resource: string; retryAfterSeconds: number };
   sandbox_unavailable: { problem: string };
   sandbox_lost: { id: string };
   shutting_down: { retryAfterSeconds: number };
@@ -228,6 +229,14 @@ export const ERROR_KINDS: { readonly [Code in ErrorCode]: ErrorKind<ErrorContext
     title: 'The queue is full',
     detail: ({ limit }) => `queue: ${limit} executions are waiting already`,
     suggestion: ({ retryAfterSeconds }) => `Try again in ${retryAfterSeconds} seconds.`,
+  },
+  insufficient_capacity: {
+    status: 503,
+    title: 'The server has no room at the moment',
+    detail: ({ resource }) =>
+      `resources: there is no room for another sandbox of this size now; ${resource} is short`,
+    suggestion: ({ retryAfterSeconds }) =>
+      `Try again in ${retryAfterSeconds} seconds, ask for less, or terminate sessions that are no longer needed.`,
   },
   sandbox_unavailable: {
     status: 503,

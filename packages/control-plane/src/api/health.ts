@@ -1,4 +1,5 @@
 import { health, healthDetailed } from '@caisson/protocol';
+import type { NodeCapacity } from '@caisson/protocol';
 import { z } from 'zod';
 import { resourcesOf } from '../orchestrator/resources-view.ts';
 import { problems } from './answers.ts';
@@ -34,6 +35,16 @@ export function healthRoutes(api: Api, services: Services): void {
       return reply.code(503).send({ status: 'unavailable', version });
     },
   });
+}
+
+function capacityOf({ memoryBytes, diskBytes, cpuMillicores, maximum, ...others }: NodeCapacity) {
+  return {
+    memory_bytes: memoryBytes,
+    disk_bytes: diskBytes,
+    cpu_millicores: cpuMillicores,
+    ...others,
+    maximum: resourcesOf(maximum),
+  };
 }
 
 /** Those that need a key. */
@@ -82,6 +93,7 @@ export function metricsRoute(api: Api, services: Services): void {
           template_id: templateId,
           resources: resourcesOf(resources),
         })),
+        capacity: capacityOf(plane.capacity),
         executions: {
           running: dispatcher.running,
           queued: dispatcher.waiting,

@@ -1,7 +1,8 @@
-import type { PoolHealth } from '@caisson/protocol';
+import type { NodeCapacity, PoolHealth } from '@caisson/protocol';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { ExecutionRecord } from '../orchestrator/execution-record.ts';
 import { watchEventLoop } from './event-loop.ts';
+import { registerCapacityMetrics } from './capacity-metrics.ts';
 import { registerPoolMetrics } from './pool-metrics.ts';
 
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600];
@@ -12,6 +13,7 @@ export interface Gauges {
   running(): number;
   sessions(): number;
   pools(): Promise<readonly PoolHealth[]>;
+  capacity(): Promise<NodeCapacity>;
 }
 
 export interface Metrics {
@@ -76,6 +78,7 @@ export function createMetrics(): Metrics {
       gauge('caisson_executions_running', 'Executions that run', () => gauges.running());
       gauge('sandbox_active_total', 'Sessions that hold a sandbox', () => gauges.sessions());
       registerPoolMetrics(registry, () => gauges.pools());
+      registerCapacityMetrics(registry, () => gauges.capacity());
     },
     close() {
       loop.close();

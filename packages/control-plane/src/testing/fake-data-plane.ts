@@ -10,8 +10,10 @@ import type {
   FileEntry,
   Files,
   LentSandbox,
+  NodeCapacity,
   Placement,
   PoolHealth,
+  Resources,
   SandboxId,
   SandboxRequest,
   StepOutcome,
@@ -28,6 +30,15 @@ export type Script = (
 ) => Promise<Partial<StepOutcome>>;
 
 const RESOURCES = { cpuMillicores: 1000, memoryBytes: 512 * 2 ** 20, diskBytes: 2 ** 30, pids: 128 };
+const NOTHING = { total: 0, promisable: 0, promised: 0, used: null };
+const NO_CAPACITY: NodeCapacity = {
+  memoryBytes: NOTHING,
+  diskBytes: NOTHING,
+  cpuMillicores: NOTHING,
+  pids: NOTHING,
+  descriptors: NOTHING,
+  maximum: RESOURCES,
+};
 const PLACEMENT: Placement = { runtime: 'crun', isolation: 'container', scope: 'sandbox' };
 
 const TEMPLATES: readonly Template[] = [
@@ -38,6 +49,8 @@ const TEMPLATES: readonly Template[] = [
 /** A data plane in memory: real lives of sandboxes and files, scripted steps. */
 export class FakeDataPlane implements DataPlane {
   readonly templates = TEMPLATES;
+  maximum: Resources = { cpuMillicores: 64_000, memoryBytes: 2 ** 38, diskBytes: 2 ** 36, pids: 4096 };
+  capacity: NodeCapacity = NO_CAPACITY;
   readonly sandboxes = new Map<SandboxId, FakeSandbox>();
   readonly requests: SandboxRequest[] = [];
   readonly pools: PoolHealth[] = [];
@@ -54,7 +67,9 @@ export class FakeDataPlane implements DataPlane {
   }
 
   health(): Promise<DataPlaneHealth> {
-    return Promise.resolve({ runtimes: [], sandboxes: this.sandboxes.size, pools: this.pools });
+    const { maximum, pools } = this;
+    const capacity = { ...this.capacity, maximum };
+    return Promise.resolve({ runtimes: [], sandboxes: this.sandboxes.size, pools, capacity });
   }
 
   async createSandbox(request: SandboxRequest, signal: AbortSignal): Promise<LentSandbox> {

@@ -12,9 +12,15 @@ import { delegateControllers } from '../../limits/delegate-controllers.ts';
 import { IdRanges } from '../../limits/id-ranges.ts';
 import { beginInstance } from '../../sandboxes/instance.ts';
 import { removeLeftovers } from '../../sandboxes/leftovers.ts';
+import { nodeCapacity } from '../../node/capacity.ts';
+import type { Capacity } from '../../node/capacity.ts';
+import { readHostFigures } from '../../node/host-figures.ts';
+import { limitInstance } from '../../node/instance-limits.ts';
+import type { NodeOptions } from '../../node/node-options.ts';
 import { makeHostUsrRoot } from '../../templates/host-usr.ts';
 import type { Instance } from '../../sandboxes/instance.ts';
 import type { ReadOnlyMount, RootFileSystem } from '../../templates/root-file-system.ts';
+import { whyNotOnDisk } from '../../workspaces/disk/disk-workspaces.ts';
 import { findProgram } from './find-program.ts';
 import { MountNamespace } from './mount-namespace.ts';
 import { OutputPipes } from './output-pipes.ts';
@@ -39,6 +45,10 @@ export interface OciHost {
   readonly seccomp: SeccompConfig;
   /** Path of each runtime in the mount namespace. */
   readonly runtimes: Readonly<Partial<Record<RuntimeName, string>>>;
+  readonly capacity: Capacity;
+  /** Where workspaces lie that are too large for memory; `undefined` where they cannot, for `diskProblem`. */
+  readonly diskDirectory: string | undefined;
+  readonly diskProblem: string | undefined;
 }
 
 /** What this host lacks for OCI runtimes, each as what to do about it; empty where nothing is. */
@@ -64,13 +74,14 @@ export function missingForOci(): string[] {
  */
 export async function prepareOciHost(options: {
   stateDirectory: string;
+  node: NodeOptions;
   logger: Logger;
 }): Promise<OciHost & AsyncDisposable> {
   const layout = readCgroupLayout();
   const init = findProgram(INIT_PROGRAM);
   if (layout === undefined || init === undefined) throw new Error(missingForOci().join('; '));
   await using cleanup = new AsyncDisposableStack();
-  const { stateDirectory, logger } = options;
+  const { stateDirectory, node, logger } = options;
   mkdirSync(stateDirectory, { recursive: true });
   // Root of a sandbox's user namespace, which is nobody here, has to pass through to what is mounted from below.
   chmodSync(stateDirectory, 0o711);
@@ -106,11 +117,16 @@ export async function prepareOciHost(options: {
       bind: [...staged.map(({ original, source }) => ({ source: original, target: source })), ...runtimes],
     }),
   );
+  const diskProblem = await whyNotOnDisk(mountNamespace, node.workspaceDirectory);
+  const diskDirectory = diskProblem === undefined ? node.workspaceDirectory : undefined;
+  const capacity = nodeCapacity(readHostFigures(layout, diskDirectory), node);
+  limitInstance(layout, instance.cgroupPath, capacity.total);
   const pipes = new OutputPipes(join(live, 'pipes'), mountNamespace);
   const seccomp = loadSeccomp();
   const release = cleanup.move();
   return {
     ...{ instance, layout, mountNamespace, idRanges, pipes, root, mounts: staged, seccomp },
+    ...{ capacity, diskDirectory, diskProblem },
     runtimes: Object.fromEntries(runtimes.map(({ name, target }) => [name, target])),
     [Symbol.asyncDispose]: async () => release.disposeAsync(),
   };

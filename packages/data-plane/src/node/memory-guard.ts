@@ -1,0 +1,141 @@
+import { readFileSync } from 'node:fs';
+import type { Logger } from 'pino';
+import type { CgroupFiles } from '../limits/cgroup.ts';
+import { readHeldMemory, readMemory } from '../limits/cgroup-usage.ts';
+import { bytesToGiveUp, chooseOffenders } from './offenders.ts';
+
+const TICK_MS = 100;
+/** What a new sandbox, with its kernel, takes before it has run anything. */
+const START_BYTES = 32 * 2 ** 20;
+/** So long the end of those that were chosen may take, before others are. */
+const PATIENCE_MS = 3_000;
+/** Below this part of the limit it is not worth while to tell caches of files apart, which the kernel takes back itself. */
+const WORTH_A_CLOSER_LOOK = 0.5;
+
+/** Something that holds memory and can be ended for it. */
+export interface Guarded {
+  readonly id: string;
+  /** What it holds that cannot be given back without its end, in bytes. */
+  heldBytes(): number;
+  /** Ends it, and tells its owner that memory was the reason. Never throws. */
+  end(): void;
+}
+
+/**
+ * Watches what all sandboxes hold together. Before they hold all that they may, those that hold most are ended: the kernel would
+ * kill the largest process, and the files in memory that it wrote would stay.
+ */
+export class MemoryGuard implements Disposable {
+  readonly #cgroup: CgroupFiles;
+  readonly #bounds: { readonly limitBytes: number; readonly reserveBytes: number };
+  readonly #logger: Logger;
+  readonly #guarded = new Set<Guarded>();
+  readonly #ending = new Set<Guarded>();
+  readonly #onTick: () => void;
+  readonly #onPressure: (() => void)[] = [];
+  readonly #ticking: NodeJS.Timeout;
+  #heldBytes = 0;
+  #availableBytes = Infinity;
+  /** Begun since the last look, and so not seen by it. */
+  #starts = 0;
+  #endedAtMs = -Infinity;
+
+  /**
+   * @param cgroup the one that all sandboxes lie below, limited to `limitBytes`
+   * @param onTick called after each look at the machine
+   */
+  constructor(
+    cgroup: CgroupFiles,
+    bounds: { readonly limitBytes: number; readonly reserveBytes: number },
+    logger: Logger,
+    onTick: () => void,
+  ) {
+    this.#cgroup = cgroup;
+    this.#bounds = bounds;
+    this.#logger = logger;
+    this.#onTick = onTick;
+    this.#look();
+    this.#ticking = setInterval(() => {
+      this.tick();
+    }, TICK_MS).unref();
+  }
+
+  /** What all sandboxes held when it was last looked, in bytes. */
+  get heldBytes(): number {
+    return this.#heldBytes;
+  }
+
+  /** Has `give` called when memory must be given up, before anything that someone uses is ended. */
+  onPressure(give: () => void): void {
+    this.#onPressure.push(give);
+  }
+
+  /** Guards it until the result is disposed. */
+  watch(guarded: Guarded): Disposable {
+    this.#guarded.add(guarded);
+    return {
+      [Symbol.dispose]: () => {
+        this.#guarded.delete(guarded);
+        this.#ending.delete(guarded);
+      },
+    };
+  }
+
+  /** Whether the machine has memory for one place more to begin with. */
+  hasRoomToStart(): boolean {
+    const starting = (this.#starts + 1) * START_BYTES;
+    return (
+      this.#availableBytes - starting >= this.#bounds.reserveBytes &&
+      this.#heldBytes + starting <= this.#bounds.limitBytes
+    );
+  }
+
+  /** Counts a place that begins now. */
+  noteStart(): void {
+    this.#starts += 1;
+  }
+
+  tick(): void {
+    this.#look();
+    this.#relieve();
+    this.#onTick();
+  }
+
+  [Symbol.dispose](): void {
+    clearInterval(this.#ticking);
+  }
+
+  #look(): void {
+    const bytes = readMemory(this.#cgroup);
+    const isMuch = bytes > this.#bounds.limitBytes * WORTH_A_CLOSER_LOOK;
+    this.#heldBytes = isMuch ? readHeldMemory(this.#cgroup) : bytes;
+    this.#availableBytes = readAvailableBytes();
+    this.#starts = 0;
+  }
+
+  #relieve(): void {
+    const state = { heldBytes: this.#heldBytes, availableBytes: this.#availableBytes, ...this.#bounds };
+    const bytes = bytesToGiveUp(state);
+    if (bytes === 0) return;
+    for (const give of this.#onPressure) give();
+    // What these hold is on its way back already.
+    if (this.#ending.size > 0 && performance.now() - this.#endedAtMs < PATIENCE_MS) return;
+    const places = [...this.#guarded]
+      .filter((guarded) => !this.#ending.has(guarded))
+      .map((guarded) => ({ guarded, heldBytes: guarded.heldBytes() }));
+    for (const { guarded, heldBytes } of chooseOffenders(places, bytes)) {
+      this.#logger.warn(
+        { sandbox_id: guarded.id, held_bytes: heldBytes, ...state },
+        'a sandbox is ended, for memory runs out and it holds most',
+      );
+      this.#endedAtMs = performance.now();
+      this.#ending.add(guarded);
+      guarded.end();
+    }
+  }
+}
+
+function readAvailableBytes(): number {
+  const kibibytes = /^MemAvailable: *(\d+) kB$/m.exec(readFileSync('/proc/meminfo', 'utf8'))?.[1];
+  return kibibytes === undefined ? Infinity : Number(kibibytes) * 1024;
+}
