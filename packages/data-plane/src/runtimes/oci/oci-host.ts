@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, rmdirSync, statSync, writeFileSync } from 'node:fs';
 import { randomInt } from 'node:crypto';
 import { dirname, join } from 'node:path';
 import type { RuntimeName } from '@caisson/protocol';
@@ -87,7 +87,10 @@ export async function prepareOciHost(options: {
   chmodSync(stateDirectory, 0o711);
   const instance = cleanup.use(beginInstance(stateDirectory));
   const idRanges = new IdRanges(join(stateDirectory, 'ids'), instance.name, randomInt(2 ** 31));
-  await removeLeftovers({ stateDirectory, layout, idRanges, logger }, AbortSignal.timeout(CLEAN_TIMEOUT_MS));
+  await removeLeftovers(
+    { stateDirectory, workspaceDirectory: node.workspaceDirectory, layout, idRanges, logger },
+    AbortSignal.timeout(CLEAN_TIMEOUT_MS),
+  );
 
   const cgroup = new Cgroup(layout, instance.cgroupPath);
   cleanup.defer(async () => {
@@ -117,8 +120,13 @@ export async function prepareOciHost(options: {
       bind: [...staged.map(({ original, source }) => ({ source: original, target: source })), ...runtimes],
     }),
   );
-  const diskProblem = await whyNotOnDisk(mountNamespace, node.workspaceDirectory);
-  const diskDirectory = diskProblem === undefined ? node.workspaceDirectory : undefined;
+  // Nothing in it ever has a name; its own tells whose the loop devices are.
+  const images = join(node.workspaceDirectory, instance.name);
+  cleanup.defer(() => {
+    if (existsSync(images)) rmdirSync(images);
+  });
+  const diskProblem = await whyNotOnDisk(mountNamespace, images);
+  const diskDirectory = diskProblem === undefined ? images : undefined;
   const capacity = nodeCapacity(readHostFigures(layout, diskDirectory), node);
   limitInstance(layout, instance.cgroupPath, capacity.total);
   const pipes = new OutputPipes(join(live, 'pipes'), mountNamespace);

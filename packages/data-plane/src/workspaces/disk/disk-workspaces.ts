@@ -1,4 +1,13 @@
-import { closeSync, constants, mkdirSync, openSync, readFileSync, rmdirSync, rmSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  statfsSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Handed, Program } from '../../runtimes/oci/mount-namespace.ts';
@@ -6,6 +15,8 @@ import { fileCount, imageBytes } from './image-size.ts';
 
 const MOUNT_PROGRAM = fileURLToPath(new URL('mount_disk.py', import.meta.url));
 const MOUNT_TIMEOUT_MS = 60_000;
+/** Types of statfs(2): tmpfs, ramfs. */
+const IN_MEMORY = [0x0102_1994, 0x8584_58f6];
 const PROBE_BYTES = 2 ** 20;
 
 /** The mount namespace that workspaces are mounted in. */
@@ -27,6 +38,7 @@ export interface DiskWorkspace {
 /**
  * Mounts a file system with room for `sizeBytes`, which lies on the disk of `directory`. Nothing has a name there: whatever
  * becomes of this process, its blocks are free when the mount is gone.
+ * @param directory is made if it is not there, and stays empty
  * @throws Error with what went wrong, such as a disk without so much space; then something may be mounted all the same
  */
 export async function mountOnDisk(
@@ -65,6 +77,8 @@ export async function whyNotOnDisk(
   const path = join(mounts.directory, 'disk-probe');
   mkdirSync(mounts.resolve(path));
   try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    if (IN_MEMORY.includes(statfsSync(directory).type)) throw new Error(`${directory} lies in memory itself`);
     await mountOnDisk(mounts, directory, { path, sizeBytes: PROBE_BYTES, owner: { uid: 0, gid: 0 } });
     return undefined;
   } catch (error) {
