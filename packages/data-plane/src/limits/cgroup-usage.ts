@@ -89,11 +89,13 @@ export function readMemory(cgroup: CgroupFiles): number {
   return Number(cgroup.read('memory', cgroup.isV2 ? 'memory.current' : 'memory.usage_in_bytes') ?? 0);
 }
 
-/** The same without the caches of files on disks, which the kernel takes back when it needs them. */
+/** The same without the caches of files on disks, which the kernel takes back when it needs the memory. */
 export function readHeldMemory(cgroup: CgroupFiles): number {
   const stat = cgroup.read('memory', 'memory.stat');
   const prefix = cgroup.isV2 ? '' : 'total_';
-  const caches = ['active_file', 'inactive_file'].map((name) => statValue(stat, `${prefix}${name}`) ?? 0);
+  const caches = ['active_file', 'inactive_file', 'slab_reclaimable'].map(
+    (name) => statValue(stat, `${prefix}${name}`) ?? 0,
+  );
   return caches.reduce((held, bytes) => held - bytes, readMemory(cgroup));
 }
 

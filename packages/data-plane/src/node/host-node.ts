@@ -65,6 +65,7 @@ export class HostNode implements Disposable {
 
   /** Room for a sandbox that nobody asked for yet; `undefined` where there is none to spare. */
   tryReserve(resources: Resources): Reservation | undefined {
+    if (this.#guard.isTight) return undefined;
     const reservation = this.#reservations.tryReserve(this.promiseOf(resources));
     if (reservation !== undefined) this.#guard.noteStart();
     return reservation;

@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 import type { Logger } from 'pino';
 import type { CgroupFiles } from '../limits/cgroup.ts';
 import { readHeldMemory, readMemory } from '../limits/cgroup-usage.ts';
-import { bytesToGiveUp, chooseOffenders } from './offenders.ts';
+import { bytesToGiveUp, canBegin, chooseOffenders, isTight } from './offenders.ts';
+import type { MemoryState } from './offenders.ts';
 
 const TICK_MS = 100;
 /** What a new sandbox, with its kernel, takes before it has run anything. */
@@ -83,11 +84,12 @@ export class MemoryGuard implements Disposable {
 
   /** Whether the machine has memory for one place more to begin with. */
   hasRoomToStart(): boolean {
-    const starting = (this.#starts + 1) * START_BYTES;
-    return (
-      this.#availableBytes - starting >= this.#bounds.reserveBytes &&
-      this.#heldBytes + starting <= this.#bounds.limitBytes
-    );
+    return canBegin(this.#state(), (this.#starts + 1) * START_BYTES);
+  }
+
+  /** Whether so much is held that nothing more should be made ready ahead. */
+  get isTight(): boolean {
+    return isTight(this.#state());
   }
 
   /** Counts a place that begins now. */
@@ -113,8 +115,12 @@ export class MemoryGuard implements Disposable {
     this.#starts = 0;
   }
 
+  #state(): MemoryState {
+    return { heldBytes: this.#heldBytes, availableBytes: this.#availableBytes, ...this.#bounds };
+  }
+
   #relieve(): void {
-    const state = { heldBytes: this.#heldBytes, availableBytes: this.#availableBytes, ...this.#bounds };
+    const state = this.#state();
     const bytes = bytesToGiveUp(state);
     if (bytes === 0) return;
     for (const give of this.#onPressure) give();

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { bytesToGiveUp, chooseOffenders } from './offenders.ts';
+import { bytesToGiveUp, canBegin, chooseOffenders, isTight } from './offenders.ts';
 
 const cases: [string, Parameters<typeof bytesToGiveUp>[0], number][] = [
   ['an idle machine', { heldBytes: 0, limitBytes: 1000, availableBytes: 5000, reserveBytes: 100 }, 0],
@@ -17,6 +17,15 @@ for (const [name, state, expected] of cases) {
     assert.equal(bytesToGiveUp(state), expected);
   });
 }
+
+test('something begins only where nothing would have to be given up for it', () => {
+  const state = { heldBytes: 800, limitBytes: 1000, availableBytes: 500, reserveBytes: 400 };
+  assert.deepEqual(
+    [canBegin(state, 100), canBegin(state, 101), canBegin({ ...state, availableBytes: 499 }, 100)],
+    [true, false, false],
+  );
+  assert.deepEqual([isTight(state), isTight({ ...state, heldBytes: 801 })], [false, true]);
+});
 
 test('those that hold most are chosen, and no more of them than needed', () => {
   const places = [10, 70, 30, 50].map((heldBytes) => ({ heldBytes }));

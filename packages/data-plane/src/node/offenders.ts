@@ -1,4 +1,4 @@
-/** What lies between the first two is given up when sandboxes hold more than the first part of what they may. */
+/** When sandboxes hold more than the first part of what they may, they give up what is above the second. */
 const TOO_MUCH = 0.9;
 const ENOUGH = 0.8;
 /** Below this part of what is kept for the machine, what sandboxes hold is too much, whatever they may. */
@@ -19,6 +19,17 @@ export function bytesToGiveUp(state: MemoryState): number {
   const ofSandboxes = heldBytes > limitBytes * TOO_MUCH ? heldBytes - limitBytes * ENOUGH : 0;
   const ofMachine = availableBytes < reserveBytes * RESERVE_LEFT ? reserveBytes - availableBytes : 0;
   return Math.ceil(Math.max(ofSandboxes, ofMachine));
+}
+
+/** Whether so much is held that nothing more should be made ready ahead. */
+export function isTight({ heldBytes, limitBytes }: Pick<MemoryState, 'heldBytes' | 'limitBytes'>): boolean {
+  return heldBytes > limitBytes * ENOUGH;
+}
+
+/** Whether something that takes `bytes` can begin without others having to give up what they hold. */
+export function canBegin(state: MemoryState, bytes: number): boolean {
+  const { heldBytes, limitBytes, availableBytes, reserveBytes } = state;
+  return availableBytes - bytes >= reserveBytes && heldBytes + bytes <= limitBytes * TOO_MUCH;
 }
 
 /** Those that hold most, as few as give up `bytes`. */

@@ -33,6 +33,7 @@ LOOP_CONFIG = struct.Struct('=II40xIIII160x16x64x')
 ATTEMPTS = 64
 
 FORMAT_TIMEOUT = 30
+ENVIRONMENT = {'PATH': '/usr/sbin:/sbin:/usr/bin:/bin', 'LC_ALL': 'C'}
 # The file system goes with the sandbox, so there is nothing to recover: no journal. Nothing ever grows it. What lies on the disk is
 # set aside already and must stay so: no discard.
 FEATURES = '^has_journal,^resize_inode'
@@ -64,7 +65,9 @@ def make_file_system(image, files, owner):
     extended = f'nodiscard,lazy_itable_init=1,root_owner={owner}'
     command = ['mke2fs', '-q', '-F', '-t', 'ext4', '-b', '4096', '-I', '256', '-m', '0', '-O', FEATURES]
     command += ['-N', files, '-E', extended, f'/proc/self/fd/{image}']
-    subprocess.run(command, check=True, pass_fds=(image,), stdin=subprocess.DEVNULL, timeout=FORMAT_TIMEOUT)
+    subprocess.run(
+        command, check=True, env=ENVIRONMENT, pass_fds=(image,), stdin=subprocess.DEVNULL, timeout=FORMAT_TIMEOUT
+    )
 
 
 def attach(image, node):
