@@ -162,7 +162,7 @@ export class LocalDataPlane implements DataPlane {
     // A cell mounts its workspace itself, and can do so in memory only.
     if (this.#runners === undefined || this.#node.isOnDisk(request.resources)) return undefined;
     using unlessLeased = new DisposableStack();
-    const room = unlessLeased.use(await this.#node.reserve(request, signal));
+    const room = unlessLeased.use(await this.#node.reserve(request, 'cell', signal));
     const leased = await this.#runners.lease(request, step, signal);
     if (leased === undefined) return undefined;
     unlessLeased.move();

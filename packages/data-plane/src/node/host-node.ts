@@ -49,17 +49,18 @@ export class HostNode implements Disposable {
   }
 
   /**
-   * Room for what a caller asks for, as soon as there is some.
+   * Room for what a caller asks for, as soon as there is some: `kind` tells what will be made in it.
    * @throws CaissonError `insufficient_capacity` where there is none in time, or the reason of `signal`
    */
   async reserve(
     { resources, quota }: Pick<SandboxRequest, 'resources' | 'quota'>,
+    kind: 'sandbox' | 'cell',
     signal: AbortSignal,
   ): Promise<Reservation> {
     const { sessionRoomWaitMs, jobRoomWaitMs } = this.#options;
     const waitMs = quota.kind === 'session' ? sessionRoomWaitMs : jobRoomWaitMs;
     const reservation = await this.#reservations.reserve(this.promiseOf(resources), waitMs, signal);
-    this.#guard.noteStart();
+    this.#guard.noteStart(kind);
     return reservation;
   }
 
@@ -67,7 +68,7 @@ export class HostNode implements Disposable {
   tryReserve(resources: Resources): Reservation | undefined {
     if (this.#guard.isTight) return undefined;
     const reservation = this.#reservations.tryReserve(this.promiseOf(resources));
-    if (reservation !== undefined) this.#guard.noteStart();
+    if (reservation !== undefined) this.#guard.noteStart('sandbox');
     return reservation;
   }
 

@@ -6,8 +6,8 @@ import { bytesToGiveUp, canBegin, chooseOffenders, isTight } from './offenders.t
 import type { MemoryState } from './offenders.ts';
 
 const TICK_MS = 100;
-/** What a new sandbox, with its kernel, takes before it has run anything. */
-const START_BYTES = 32 * 2 ** 20;
+/** What a new sandbox, with its kernel, takes at most before it has run anything, and what a cell takes. */
+const START_BYTES = { sandbox: 32 * 2 ** 20, cell: 4 * 2 ** 20 };
 /** So long the end of those that were chosen may take, before others are. */
 const PATIENCE_MS = 3_000;
 /** Below this part of the limit it is not worth while to tell caches of files apart, which the kernel takes back itself. */
@@ -37,8 +37,8 @@ export class MemoryGuard implements Disposable {
   readonly #ticking: NodeJS.Timeout;
   #heldBytes = 0;
   #availableBytes = Infinity;
-  /** Begun since the last look, and so not seen by it. */
-  #starts = 0;
+  /** Of what was begun since the last look, and so was not seen by it. */
+  #startingBytes = 0;
   #endedAtMs = -Infinity;
 
   /**
@@ -84,7 +84,7 @@ export class MemoryGuard implements Disposable {
 
   /** Whether the machine has memory for one place more to begin with. */
   hasRoomToStart(): boolean {
-    return canBegin(this.#state(), (this.#starts + 1) * START_BYTES);
+    return canBegin(this.#state(), this.#startingBytes + START_BYTES.sandbox);
   }
 
   /** Whether so much is held that nothing more should be made ready ahead. */
@@ -93,8 +93,8 @@ export class MemoryGuard implements Disposable {
   }
 
   /** Counts a place that begins now. */
-  noteStart(): void {
-    this.#starts += 1;
+  noteStart(kind: 'sandbox' | 'cell'): void {
+    this.#startingBytes += START_BYTES[kind];
   }
 
   tick(): void {
@@ -112,7 +112,7 @@ export class MemoryGuard implements Disposable {
     const isMuch = bytes > this.#bounds.limitBytes * WORTH_A_CLOSER_LOOK;
     this.#heldBytes = isMuch ? readHeldMemory(this.#cgroup) : bytes;
     this.#availableBytes = readAvailableBytes();
-    this.#starts = 0;
+    this.#startingBytes = 0;
   }
 
   #state(): MemoryState {

@@ -176,7 +176,7 @@ class FakeNode implements Pick<HostNode, 'reserve' | 'tryReserve' | 'promiseOf'>
     return { ...NOTHING, pids: 1 };
   }
 
-  async reserve(_request: unknown, signal: AbortSignal): Promise<Reservation> {
+  async reserve(_request: unknown, _kind: unknown, signal: AbortSignal): Promise<Reservation> {
     return this.reservations.reserve(this.promiseOf(), WAIT_MS, signal);
   }
 

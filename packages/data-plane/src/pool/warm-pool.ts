@@ -148,7 +148,7 @@ export class WarmPool implements AsyncDisposable {
     if (ready !== undefined) return this.#adoptOrEnd(ready, request, signal);
     // Before a turn in the line: whoever has to wait for room must not hold up others.
     using unlessUsed = new DisposableStack();
-    const room = unlessUsed.use(await this.#parts.node.reserve(request, signal));
+    const room = unlessUsed.use(await this.#parts.node.reserve(request, 'sandbox', signal));
     const served = await this.#line.wait(shelf?.key, signal);
     if (served.type === 'goods') return this.#adoptOrEnd(served.goods, request, signal);
     try {

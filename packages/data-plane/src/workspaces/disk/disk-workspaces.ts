@@ -10,7 +10,6 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Handed, Program } from '../../runtimes/oci/mount-namespace.ts';
 import { fileCount, imageBytes } from './image-size.ts';
 
 const MOUNT_PROGRAM = fileURLToPath(new URL('mount_disk.py', import.meta.url));
@@ -25,7 +24,11 @@ export interface Mounts {
   resolve(path: string): string;
   mountTmpfs(path: string, options: readonly string[]): Promise<void>;
   unmount(path: string): Promise<void>;
-  start(argv: readonly string[], files: readonly Handed[]): Promise<Program>;
+  /** Runs a program in the namespace, with descriptors of this process from 0 on. */
+  start(
+    argv: readonly string[],
+    files: readonly { readonly fd: number; readonly flags: number }[],
+  ): Promise<{ readonly exited: Promise<number>; readonly kill: () => void }>;
 }
 
 export interface DiskWorkspace {
