@@ -7,7 +7,7 @@ import { OpenCgroup } from '../limits/open-cgroup.ts';
 import type { Amounts, ResourceName } from './amounts.ts';
 import { capacityHealth } from './capacity-health.ts';
 import type { Capacity } from './capacity.ts';
-import { MemoryGuard } from './memory-guard.ts';
+import { MemoryGuard, readAvailableBytes } from './memory-guard.ts';
 import type { Guarded } from './memory-guard.ts';
 import type { NodeOptions } from './node-options.ts';
 import { isOnDisk, promiseOf, runnerPromise } from './promises.ts';
@@ -33,9 +33,16 @@ export class HostNode implements Disposable {
     this.#options = options;
     this.#reservations = new Reservations(capacity.promisable, (amounts) => this.#object(amounts));
     this.#counters = new OpenCgroup(new Cgroup(instance.layout, instance.cgroupPath));
-    const bounds = { limitBytes: capacity.total.memoryBytes, reserveBytes: capacity.reserveMemoryBytes };
-    this.#guard = new MemoryGuard(this.#counters, bounds, logger, () => {
-      this.#reservations.recheck();
+    this.#guard = new MemoryGuard({
+      cgroup: this.#counters,
+      limitBytes: capacity.total.memoryBytes,
+      reserveBytes: capacity.reserveMemoryBytes,
+      availableBytes: readAvailableBytes,
+      nowMs: () => performance.now(),
+      logger,
+      onTick: () => {
+        this.#reservations.recheck();
+      },
     });
   }
 

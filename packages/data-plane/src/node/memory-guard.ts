@@ -8,6 +8,8 @@ import type { MemoryState } from './offenders.ts';
 const TICK_MS = 100;
 /** What a new sandbox, with its kernel, takes at most before it has run anything, and what a cell takes. */
 const START_BYTES = { sandbox: 32 * 2 ** 20, cell: 4 * 2 ** 20 };
+/** Where it is not the sandboxes that hold much, the end of one that holds less would be of no use to the machine. */
+const WORTH_ENDING_BYTES = 16 * 2 ** 20;
 /** So long the end of those that were chosen may take, before others are. */
 const PATIENCE_MS = 3_000;
 /** Below this part of the limit it is not worth while to tell caches of files apart, which the kernel takes back itself. */
@@ -22,17 +24,28 @@ export interface Guarded {
   end(): void;
 }
 
+interface MemoryGuardParts {
+  /** The one that all sandboxes lie below, limited to `limitBytes`. */
+  readonly cgroup: CgroupFiles;
+  readonly limitBytes: number;
+  /** How much of the machine's memory is to be left, and how much is. */
+  readonly reserveBytes: number;
+  readonly availableBytes: () => number;
+  /** A clock that never goes back. */
+  readonly nowMs: () => number;
+  readonly logger: Logger;
+  /** Called after each look at the machine. */
+  readonly onTick: () => void;
+}
+
 /**
  * Watches what all sandboxes hold together. Before they hold all that they may, those that hold most are ended: the kernel would
  * kill the largest process, and the files in memory that it wrote would stay.
  */
 export class MemoryGuard implements Disposable {
-  readonly #cgroup: CgroupFiles;
-  readonly #bounds: { readonly limitBytes: number; readonly reserveBytes: number };
-  readonly #logger: Logger;
+  readonly #parts: MemoryGuardParts;
   readonly #guarded = new Set<Guarded>();
   readonly #ending = new Set<Guarded>();
-  readonly #onTick: () => void;
   readonly #onPressure: (() => void)[] = [];
   readonly #ticking: NodeJS.Timeout;
   #heldBytes = 0;
@@ -41,20 +54,8 @@ export class MemoryGuard implements Disposable {
   #startingBytes = 0;
   #endedAtMs = -Infinity;
 
-  /**
-   * @param cgroup the one that all sandboxes lie below, limited to `limitBytes`
-   * @param onTick called after each look at the machine
-   */
-  constructor(
-    cgroup: CgroupFiles,
-    bounds: { readonly limitBytes: number; readonly reserveBytes: number },
-    logger: Logger,
-    onTick: () => void,
-  ) {
-    this.#cgroup = cgroup;
-    this.#bounds = bounds;
-    this.#logger = logger;
-    this.#onTick = onTick;
+  constructor(parts: MemoryGuardParts) {
+    this.#parts = parts;
     this.#look();
     this.#ticking = setInterval(() => {
       this.tick();
@@ -100,7 +101,7 @@ export class MemoryGuard implements Disposable {
   tick(): void {
     this.#look();
     this.#relieve();
-    this.#onTick();
+    this.#parts.onTick();
   }
 
   [Symbol.dispose](): void {
@@ -108,15 +109,16 @@ export class MemoryGuard implements Disposable {
   }
 
   #look(): void {
-    const bytes = readMemory(this.#cgroup);
-    const isMuch = bytes > this.#bounds.limitBytes * WORTH_A_CLOSER_LOOK;
-    this.#heldBytes = isMuch ? readHeldMemory(this.#cgroup) : bytes;
-    this.#availableBytes = readAvailableBytes();
+    const { cgroup, limitBytes, availableBytes } = this.#parts;
+    const bytes = readMemory(cgroup);
+    this.#heldBytes = bytes > limitBytes * WORTH_A_CLOSER_LOOK ? readHeldMemory(cgroup) : bytes;
+    this.#availableBytes = availableBytes();
     this.#startingBytes = 0;
   }
 
   #state(): MemoryState {
-    return { heldBytes: this.#heldBytes, availableBytes: this.#availableBytes, ...this.#bounds };
+    const { limitBytes, reserveBytes } = this.#parts;
+    return { heldBytes: this.#heldBytes, availableBytes: this.#availableBytes, limitBytes, reserveBytes };
   }
 
   #relieve(): void {
@@ -125,23 +127,26 @@ export class MemoryGuard implements Disposable {
     if (bytes === 0) return;
     for (const give of this.#onPressure) give();
     // What these hold is on its way back already.
-    if (this.#ending.size > 0 && performance.now() - this.#endedAtMs < PATIENCE_MS) return;
+    if (this.#ending.size > 0 && this.#parts.nowMs() - this.#endedAtMs < PATIENCE_MS) return;
+    const least = this.isTight ? 0 : WORTH_ENDING_BYTES;
     const places = [...this.#guarded]
       .filter((guarded) => !this.#ending.has(guarded))
-      .map((guarded) => ({ guarded, heldBytes: guarded.heldBytes() }));
+      .map((guarded) => ({ guarded, heldBytes: guarded.heldBytes() }))
+      .filter(({ heldBytes }) => heldBytes >= least);
     for (const { guarded, heldBytes } of chooseOffenders(places, bytes)) {
-      this.#logger.warn(
+      this.#parts.logger.warn(
         { sandbox_id: guarded.id, held_bytes: heldBytes, ...state },
         'a sandbox is ended, for memory runs out and it holds most',
       );
-      this.#endedAtMs = performance.now();
+      this.#endedAtMs = this.#parts.nowMs();
       this.#ending.add(guarded);
       guarded.end();
     }
   }
 }
 
-function readAvailableBytes(): number {
+/** What the machine could give to programs now, in bytes. */
+export function readAvailableBytes(): number {
   const kibibytes = /^MemAvailable: *(\d+) kB$/m.exec(readFileSync('/proc/meminfo', 'utf8'))?.[1];
   return kibibytes === undefined ? Infinity : Number(kibibytes) * 1024;
 }
