@@ -14,6 +14,9 @@ import { isOnDisk, promiseOf, runnerPromise } from './promises.ts';
 import { Reservations } from './reservations.ts';
 import type { GiveWay, Reservation } from './reservations.ts';
 
+/** While someone waits for room; long enough for what gave way the last time to be gone. */
+const RECLAIM_INTERVAL_MS = 500;
+
 /** What this machine holds, of what it can hold: nothing is made on it that has no reservation. */
 export class HostNode implements Disposable {
   readonly capacity: Capacity;
@@ -21,6 +24,7 @@ export class HostNode implements Disposable {
   readonly #reservations: Reservations;
   readonly #counters: OpenCgroup;
   readonly #guard: MemoryGuard;
+  #reclaimedAtMs = 0;
 
   /** @param instance the cgroup that all sandboxes of this server lie below, with its limits */
   constructor(
@@ -41,7 +45,7 @@ export class HostNode implements Disposable {
       nowMs: () => performance.now(),
       logger,
       onTick: () => {
-        this.#reservations.recheck();
+        this.#serveWaiting();
       },
     });
   }
@@ -109,6 +113,14 @@ export class HostNode implements Disposable {
   [Symbol.dispose](): void {
     this.#guard[Symbol.dispose]();
     this.#counters[Symbol.dispose]();
+  }
+
+  #serveWaiting(): void {
+    if (this.#reservations.waiting === 0) return;
+    this.#reservations.recheck();
+    if (performance.now() - this.#reclaimedAtMs < RECLAIM_INTERVAL_MS) return;
+    this.#reclaimedAtMs = performance.now();
+    this.#reservations.reclaim();
   }
 
   #object(amounts: Amounts): ResourceName | undefined {

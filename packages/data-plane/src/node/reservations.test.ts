@@ -107,6 +107,24 @@ test('what nobody uses gives way, as much as is missing and no more', async () =
   assert.deepEqual(asked, [3, 5, 2]);
 });
 
+test('what came to stand idle while someone waits gives way too', async () => {
+  const reservations = new Reservations(ALL, () => undefined);
+  const busy = await reservations.reserve(of(10), 0, never);
+  const idle: Disposable[] = [];
+  reservations.onShortage(() => {
+    const given = idle.length === 0 ? NOTHING : of(10);
+    for (const each of idle.splice(0)) each[Symbol.dispose]();
+    return given;
+  });
+  const waiting = reservations.reserve(of(5), LONG_MS, never);
+  reservations.reclaim();
+  assert.equal(reservations.waiting, 1);
+  idle.push(busy);
+  reservations.reclaim();
+  await waiting;
+  assert.equal(reservations.promised.memoryBytes, 5);
+});
+
 test('an objection of the machine counts until it is gone', async () => {
   let objection: 'disk' | undefined = 'disk';
   const reservations = new Reservations(ALL, () => objection);

@@ -72,9 +72,14 @@ export class Reservations {
     }
   }
 
+  /** Asks once more for what nobody uses, for there may be new ones since: of each that waits, as much as it lacks. */
+  reclaim(): void {
+    for (const waiter of [...this.#waiters]) if (this.#waiters.has(waiter)) this.#reclaim(waiter.amounts);
+  }
+
   async #wait(amounts: Amounts, waitMs: number, signal: AbortSignal): Promise<Reservation> {
     const { promise, resolve, reject } = Promise.withResolvers<Reservation>();
-    // Nobody is served any more once it is settled: what it were given then, nobody would give back.
+    // Once it is settled it must not be served any more: nobody would give back what it got.
     const waiter: Waiter = {
       amounts,
       serve: (reservation) => {
