@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, statfsSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statfsSync } from 'node:fs';
 import { Readable } from 'node:stream';
 import { test } from 'node:test';
 import type { LentSandbox, WorkspacePath } from '@caisson/protocol';
@@ -49,6 +49,17 @@ test('a large workspace lies on disk: a full one is told, far beyond the memory 
     const entry = await sandbox.agent.files.write('upload' as WorkspacePath, again, DEADLINE());
     assert.equal(entry.sizeBytes, MIB);
   });
+});
+
+test('the memory limit of a sandbox does not count a workspace on disk', async () => {
+  await using started = await startDataPlane();
+  const { dataPlane, stateDirectory } = started;
+  const request = sandboxRequest({ resources: RESOURCES });
+  await dataPlane.createSandbox(request, DEADLINE());
+  const below = `caisson/${instanceOf(stateDirectory)}/${request.id}`;
+  const v1 = `/sys/fs/cgroup/memory/${below}/memory.limit_in_bytes`;
+  const limit = readFileSync(existsSync(v1) ? v1 : `/sys/fs/cgroup/${below}/memory.max`, 'utf8');
+  assert.equal(Number(limit), RESOURCES.memoryBytes + 128 * MIB);
 });
 
 test('the number of files of a workspace on disk is bounded too, and told as full', async () => {
