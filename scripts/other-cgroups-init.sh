@@ -48,6 +48,7 @@ run ./caisson doctor
 run ./caisson run examples/hello.py --verbose
 test_all tests/isolation/*.test.ts
 test_all tests/recovery/*.test.ts
+test_all tests/capacity/*.test.ts
 test_all tests/adversarial/*.test.ts
 [ "$failed" = yes ] || echo '# all passed'
 sync

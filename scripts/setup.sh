@@ -65,6 +65,7 @@ missing_host_packages() {
   has runc || echo runc
   has catatonit || echo catatonit
   has unshare || echo util-linux
+  has mke2fs || echo e2fsprogs
   if ! has mount || ! has umount; then echo mount; fi
   [ -x /bin/bash ] || echo bash
   has_python || echo python3

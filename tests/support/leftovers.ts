@@ -9,6 +9,7 @@ export function leftoversOf(stateDirectory: string, instance: string): string[] 
     ...mountsOf(stateDirectory).map((line) => `mount ${line}`),
     ...cgroupsOf(instance).map((path) => `cgroup ${path}`),
     ...processesOf(stateDirectory, instance).map((line) => `process ${line}`),
+    ...workspaceImagesOf(instance),
   ];
 }
 
@@ -45,6 +46,19 @@ export function processesOf(stateDirectory: string, instance: string): string[] 
         return [];
       }
     });
+}
+
+/** Loop devices of the instance's workspaces, and the directory of their images, which have no names. */
+function workspaceImagesOf(instance: string): string[] {
+  const directory = join('/var/lib/caisson/workspaces', instance);
+  const devices = readdirSync('/sys/block').flatMap((name) => {
+    const path = `/sys/block/${name}/loop/backing_file`;
+    return existsSync(path) ? [`loop device ${name} ${readFileSync(path, 'utf8').trim()}`] : [];
+  });
+  return [
+    ...devices.filter((line) => line.includes(directory)),
+    ...(existsSync(directory) ? [`images ${directory}`, ...filesBelow(directory)] : []),
+  ];
 }
 
 /** Name of the one instance that lives in the state directory. */

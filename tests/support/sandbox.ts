@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { createDataPlane } from '@caisson/data-plane';
-import type { HostLoad, RuntimeChoice } from '@caisson/data-plane';
+import type { HostLoad, NodeOptionsInput, RuntimeChoice } from '@caisson/data-plane';
 import { jsonTextOf, newExecutionId, newSandboxId, newSessionId, newTenantId } from '@caisson/protocol';
 import type {
   DataPlane,
@@ -22,15 +22,15 @@ type LocalDataPlane = Awaited<ReturnType<typeof createDataPlane>>;
 
 /**
  * A data plane on this host with a state directory of its own; disposing ends it and removes the directory.
- * @param observed how it sees the host, and where it logs to, where that matters to the test
+ * @param options how it sees the host and how much of it it may take, and where it logs to, where that matters to the test
  */
 export async function startDataPlane(
   runtime: RuntimeChoice = 'auto',
-  observed: { readonly readLoad?: () => HostLoad; readonly logger?: Logger } = {},
+  options: NodeOptionsInput & { readonly readLoad?: () => HostLoad; readonly logger?: Logger } = {},
 ): Promise<AsyncDisposable & { readonly dataPlane: LocalDataPlane; readonly stateDirectory: string }> {
   const stateDirectory = mkdtempSync(join('/run', 'caisson-test-'));
   const logger = pino({ level: 'silent' });
-  const dataPlane = await createDataPlane({ stateDirectory, runtime, logger, ...observed });
+  const dataPlane = await createDataPlane({ stateDirectory, runtime, logger, ...options });
   return {
     dataPlane,
     stateDirectory,

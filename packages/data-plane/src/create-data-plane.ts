@@ -5,6 +5,11 @@ import type { Logger } from 'pino';
 import { LocalDataPlane } from './local-data-plane.ts';
 import { readHostLoad } from './pool/host-load.ts';
 import type { HostLoad } from './pool/host-load.ts';
+import { HostNode } from './node/host-node.ts';
+import { runnerPromise } from './node/promises.ts';
+import { NOTHING } from './node/amounts.ts';
+import { nodeOptions } from './node/node-options.ts';
+import type { NodeOptionsInput } from './node/node-options.ts';
 import { DEFAULT_WARM_POOL } from './pool/pool-options.ts';
 import type { WarmPoolOptions } from './pool/pool-options.ts';
 import { WarmPool } from './pool/warm-pool.ts';
@@ -13,6 +18,7 @@ import { missingForOci, prepareOciHost } from './runtimes/oci/oci-host.ts';
 import { OciRuntime } from './runtimes/oci/oci-runtime.ts';
 import type { OciHost } from './runtimes/oci/oci-host.ts';
 import { BUILT_IN_TEMPLATES } from './templates/templates.ts';
+import { SERVER_LIMITS } from './runtimes/oci/oci-fork-servers.ts';
 import { prepareCells } from './runtimes/oci/prepare-cells.ts';
 import { probeAll } from './runtimes/select-runtime.ts';
 import type { RuntimeChoice } from './runtimes/select-runtime.ts';
@@ -26,15 +32,18 @@ const DEFAULT_STATE_DIRECTORY = '/run/caisson';
  * @param options.warmPool of which the rest is `DEFAULT_WARM_POOL`; nothing is made ahead before `warmUp` is called
  * @param options.runtime `auto` takes the first that works of crun and runc
  * @param options.readLoad how much of the host is in use, which decides how many sandboxes are kept ready
+ * The other options say how much of this machine sandboxes may take, see `nodeOptions`.
  * @throws RuntimeUnavailableError where this host cannot make sandboxes
  */
-export async function createDataPlane(options: {
-  stateDirectory?: string;
-  runtime?: RuntimeChoice;
-  warmPool?: Partial<WarmPoolOptions>;
-  readLoad?: () => HostLoad;
-  logger: Logger;
-}): Promise<LocalDataPlane> {
+export async function createDataPlane(
+  options: NodeOptionsInput & {
+    stateDirectory?: string;
+    runtime?: RuntimeChoice;
+    warmPool?: Partial<WarmPoolOptions>;
+    readLoad?: () => HostLoad;
+    logger: Logger;
+  },
+): Promise<LocalDataPlane> {
   const { logger, runtime: choice = 'auto', stateDirectory = DEFAULT_STATE_DIRECTORY } = options;
   const { readLoad = readHostLoad } = options;
   const missing = missingForOci();
@@ -43,7 +52,12 @@ export async function createDataPlane(options: {
   const loopShare = new LoopShare(monotonicClock, (error) => {
     logger.error({ err: error }, 'what a sandbox wrote could not be read; its kernel is killed');
   });
-  const host = cleanup.use(await prepareOciHost({ stateDirectory, logger, loopShare }));
+  const ofNode = nodeOptions.parse(options);
+  const host = cleanup.use(await prepareOciHost({ stateDirectory, logger, loopShare, node: ofNode }));
+  const { capacity, layout, instance } = host;
+  const node = cleanup.use(
+    new HostNode(capacity, ofNode, { layout, cgroupPath: instance.cgroupPath }, logger),
+  );
   const runtimes = ociRuntimes(host);
   const considered = choice === 'auto' ? runtimes : runtimes.filter(({ name }) => name === choice);
   const probes = await probeAll(considered, choice, AbortSignal.timeout(60_000));
@@ -51,32 +65,34 @@ export async function createDataPlane(options: {
   if (chosen === undefined) throw new RuntimeUnavailableError(probes.flatMap(({ problems }) => problems));
   const problems = hostProblems(chosen.name, host);
   for (const problem of problems) logger.warn({ problem }, 'the walls of sandboxes are weaker on this host');
-  const cells = await prepareCells(chosen.name, host, logger, AbortSignal.timeout(60_000));
+  const cells = await prepareCells(chosen.name, host, node, logger, AbortSignal.timeout(60_000));
   const pool = cleanup.use(
     new WarmPool({
-      ...{ runtime: chosen, templates: BUILT_IN_TEMPLATES, logger, newId: newSandboxId, readLoad },
+      ...{ runtime: chosen, node, templates: BUILT_IN_TEMPLATES, logger, newId: newSandboxId, readLoad },
       options: { ...DEFAULT_WARM_POOL, ...options.warmPool },
       // Time of day that no one can set back.
       clock: { nowMs: () => performance.timeOrigin + performance.now() },
     }),
   );
+  const runners = 'runners' in cells ? cells.runners : undefined;
+  node.onPressure(() => {
+    pool.empty();
+  });
+  node.onShortage((missing) => pool.giveWay(missing));
+  node.onShortage(() => (runners?.giveWay() === true ? runnerPromise(SERVER_LIMITS) : NOTHING));
   const release = cleanup.move();
+  const limited = [host.diskProblem, 'problem' in cells ? cells.problem : undefined];
   return new LocalDataPlane({
-    ...{ runtime: chosen, pool, host },
-    runtimes: withProblems(probes, ['problem' in cells ? [cells.problem] : [], problems].flat()),
-    loopShare,
-    runners: 'runners' in cells ? cells.runners : undefined,
-    logger,
+    ...{ runtime: chosen, pool, host, node, runners, loopShare, logger },
+    runtimes: probes.map((probe) => (probe.chosen ? withProblems(probe, [...problems, ...limited]) : probe)),
     release: async () => release.disposeAsync(),
   });
 }
 
 /** Probes every runtime of this host; never throws for what the host lacks. */
-export async function probeRuntimes(options: {
-  stateDirectory?: string;
-  logger: Logger;
-  signal: AbortSignal;
-}): Promise<RuntimeHealth[]> {
+export async function probeRuntimes(
+  options: NodeOptionsInput & { stateDirectory?: string; logger: Logger; signal: AbortSignal },
+): Promise<RuntimeHealth[]> {
   const { logger, signal, stateDirectory = DEFAULT_STATE_DIRECTORY } = options;
   const missing = missingForOci();
   if (missing.length > 0) {
@@ -86,17 +102,17 @@ export async function probeRuntimes(options: {
     }));
   }
   const loopShare = new LoopShare(monotonicClock, () => undefined);
-  await using host = await prepareOciHost({ stateDirectory, logger, loopShare });
+  const node = nodeOptions.parse(options);
+  await using host = await prepareOciHost({ stateDirectory, logger, loopShare, node });
   const probes = await probeAll(ociRuntimes(host), 'auto', signal);
-  const chosen = probes.find((probe) => probe.chosen);
-  return chosen === undefined ? probes : withProblems(probes, hostProblems(chosen.name, host));
+  return probes.map((probe) =>
+    probe.chosen ? withProblems(probe, [...hostProblems(probe.name, host), host.diskProblem]) : probe,
+  );
 }
 
-/** `problems` of the host are told with the runtime that is used. */
-function withProblems(probes: readonly RuntimeHealth[], problems: readonly string[]): RuntimeHealth[] {
-  return probes.map((probe) =>
-    probe.chosen ? { ...probe, problems: [...probe.problems, ...problems] } : probe,
-  );
+/** `more` are of the host: they are told with the runtime that is used. */
+function withProblems(runtime: RuntimeHealth, more: readonly (string | undefined)[]): RuntimeHealth {
+  return { ...runtime, problems: [...runtime.problems, ...more.filter((problem) => problem !== undefined)] };
 }
 
 /** In order of preference: crun starts a container in about a third of runc's time. */

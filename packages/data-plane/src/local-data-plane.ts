@@ -8,6 +8,7 @@ import type {
   Language,
   LentSandbox,
   Placement,
+  Resources,
   RuntimeHealth,
   SandboxId,
   SandboxRequest,
@@ -20,7 +21,9 @@ import type { LoopShare } from '@caisson/session-agent';
 import type { Logger } from 'pino';
 import { runInCell } from './cells/job.ts';
 import type { Runners } from './cells/runners.ts';
+import type { MemoryHolder } from './limits/cgroup-usage.ts';
 import { eitherAborted } from './either-aborted.ts';
+import type { HostNode } from './node/host-node.ts';
 import type { WarmPool } from './pool/warm-pool.ts';
 import type { Runtime, Sandbox } from './runtimes/runtime.ts';
 import { HostWatch } from './sandboxes/host-watch.ts';
@@ -40,6 +43,7 @@ export class LocalDataPlane implements DataPlane {
   readonly templates: readonly Template[] = BUILT_IN_TEMPLATES;
   readonly #runtime: Pick<Runtime, 'name' | 'isolation'>;
   readonly #pool: WarmPool;
+  readonly #node: HostNode;
   readonly #runtimes: readonly RuntimeHealth[];
   readonly #runners: Runners | undefined;
   readonly #loopShare: LoopShare;
@@ -64,6 +68,7 @@ export class LocalDataPlane implements DataPlane {
     runtime: Pick<Runtime, 'name' | 'isolation'>;
     pool: WarmPool;
     host: SharedHost;
+    node: HostNode;
     runners: Runners | undefined;
     runtimes: readonly RuntimeHealth[];
     loopShare: LoopShare;
@@ -72,6 +77,7 @@ export class LocalDataPlane implements DataPlane {
   }) {
     this.#runtime = parts.runtime;
     this.#pool = parts.pool;
+    this.#node = parts.node;
     this.#runtimes = parts.runtimes;
     this.#runners = parts.runners;
     this.#loopShare = parts.loopShare;
@@ -91,6 +97,10 @@ export class LocalDataPlane implements DataPlane {
     return this.#host.failed;
   }
 
+  get maximum(): Resources {
+    return this.#node.capacity.maximum;
+  }
+
   async health(): Promise<DataPlaneHealth> {
     return Promise.resolve({
       runtimes: this.#runtimes,
@@ -98,6 +108,7 @@ export class LocalDataPlane implements DataPlane {
       pools: this.#pool.health(),
       reads: { ...this.#loopShare.counters },
       problems: this.#host.problems,
+      capacity: this.#node.health(),
     });
   }
 
@@ -110,6 +121,14 @@ export class LocalDataPlane implements DataPlane {
     const sandbox = await this.#untilDone(async () =>
       this.#create(request, this.#firstLanguage(request), signal),
     );
+    const guarded = this.#node.guard({
+      id: sandbox.id,
+      heldBytes: () => sandbox.heldBytes(),
+      end: () => {
+        sandbox.runOutOfMemory();
+        this.#lose(sandbox, lent);
+      },
+    });
     const lent: LentSandbox = {
       id: sandbox.id,
       placement: this.#placement('sandbox'),
@@ -122,7 +141,7 @@ export class LocalDataPlane implements DataPlane {
       resume: async (resumeSignal) => sandbox.resume(resumeSignal),
       destroy: async () => {
         this.#lent.delete(sandbox.id);
-        await this.#end(sandbox.id, sandbox);
+        await this.#end(sandbox.id, sandbox, [guarded]);
       },
     };
     this.#lent.set(sandbox.id, { sandbox, lent });
@@ -171,8 +190,15 @@ export class LocalDataPlane implements DataPlane {
   async #runInCell(...job: Job): Promise<JobOutcome | undefined> {
     const [request, step, events, signal] = job;
     if (request.isolationScope === 'sandbox' || step.language !== 'python') return undefined;
-    const leased = await this.#runners?.lease(request, step, signal);
+    // A cell mounts its workspace itself, and can do so in memory only.
+    if (this.#runners === undefined || this.#node.isOnDisk(request.resources)) return undefined;
+    using unlessLeased = new DisposableStack();
+    const room = unlessLeased.use(await this.#node.reserve(request, 'cell', signal));
+    const leased = await this.#runners.lease(request, step, signal);
     if (leased === undefined) return undefined;
+    unlessLeased.move();
+    const { meter } = leased.cell;
+    const guarded = this.#guardJob(request.id, meter);
     try {
       const outcome = await this.#unlessLost(
         request,
@@ -180,23 +206,35 @@ export class LocalDataPlane implements DataPlane {
       );
       return { outcome, placement: this.#placement('cell') };
     } finally {
-      await this.#endJob(request.id, leased);
+      await this.#endJob(request.id, leased, [guarded, room]);
     }
   }
 
   async #runInSandbox(...job: Job): Promise<JobOutcome> {
     const [request, step, events, signal] = job;
     const sandbox = await this.#create(request, step.language, signal);
+    const guarded = this.#guardJob(request.id, sandbox);
     try {
       const outcome = await this.#unlessLost(request, sandbox.agent.step(step, events, signal));
       return { outcome, placement: this.#placement('sandbox') };
     } finally {
-      await this.#endJob(request.id, sandbox);
+      await this.#endJob(request.id, sandbox, [guarded]);
     }
   }
 
-  async #endJob(id: SandboxId, place: AsyncDisposable): Promise<void> {
-    const gone = this.#end(id, place);
+  #guardJob(id: SandboxId, holder: MemoryHolder): Disposable {
+    return this.#node.guard({
+      id,
+      heldBytes: () => holder.heldBytes(),
+      end: () => {
+        holder.runOutOfMemory();
+      },
+    });
+  }
+
+  /** @param held is disposed when nothing is left of the place */
+  async #endJob(id: SandboxId, place: AsyncDisposable, held: readonly Disposable[]): Promise<void> {
+    const gone = this.#end(id, place, held);
     if (this.#ending.size > MAX_ENDING) await gone;
   }
 
@@ -251,6 +289,7 @@ export class LocalDataPlane implements DataPlane {
       return await this.#pool.take(request, language, signal);
     } catch (error) {
       signal.throwIfAborted();
+      if (error instanceof CaissonError) throw error;
       if (this.#host.isWhole())
         this.#logger.error({ err: error, sandbox_id: request.id }, 'no sandbox could be made');
       const problem = 'the container runtime could not make one';
@@ -268,10 +307,11 @@ export class LocalDataPlane implements DataPlane {
   }
 
   /** Ends a sandbox or a cell; never rejects, for there is nobody to try again: what is left, the next start removes. */
-  async #end(id: SandboxId, place: AsyncDisposable): Promise<void> {
+  async #end(id: SandboxId, place: AsyncDisposable, held: readonly Disposable[] = []): Promise<void> {
     const ended = (async () => {
       try {
         await place[Symbol.asyncDispose]();
+        for (const each of held) each[Symbol.dispose]();
       } catch (error) {
         this.#logger.error({ err: error, sandbox_id: id }, 'a sandbox could not be removed');
       }
@@ -287,10 +327,14 @@ export class LocalDataPlane implements DataPlane {
     for (const { sandbox, lent } of this.#lent.values()) {
       if (sandbox.isAlive()) continue;
       this.#logger.warn({ sandbox_id: sandbox.id }, 'a sandbox was lost');
-      lent.destroy().catch((error: unknown) => {
-        this.#logger.error({ err: error, sandbox_id: sandbox.id }, 'a lost sandbox could not be removed');
-      });
-      for (const listener of this.#listeners) listener(sandbox.id);
+      this.#lose(sandbox, lent);
     }
+  }
+
+  #lose({ id }: Sandbox, lent: LentSandbox): void {
+    lent.destroy().catch((error: unknown) => {
+      this.#logger.error({ err: error, sandbox_id: id }, 'a lost sandbox could not be removed');
+    });
+    for (const listener of this.#listeners) listener(id);
   }
 }

@@ -39,6 +39,7 @@ export interface ErrorContexts {
   queue_full: { limit: number; retryAfterSeconds: number };
   parse_share_exceeded: { retryAfterSeconds: number };
   too_many_readers: { limit: number; retryAfterSeconds: number };
+  insufficient_capacity: { resource: string; retryAfterSeconds: number };
   sandbox_unavailable: { problem: string };
   sandbox_lost: { id: string };
   shutting_down: { retryAfterSeconds: number };
@@ -279,6 +280,14 @@ export const ERROR_KINDS: { readonly [Code in ErrorCode]: ErrorKind<ErrorContext
     detail: ({ limit }) => `events: ${limit} readers follow events already`,
     suggestion: ({ retryAfterSeconds }) =>
       `Close those that are no longer needed, or try again in ${retryAfterSeconds} seconds.`,
+  },
+  insufficient_capacity: {
+    status: 503,
+    title: 'The server has no room at the moment',
+    detail: ({ resource }) =>
+      `resources: there is no room for another sandbox of this size now; ${resource} is short`,
+    suggestion: ({ retryAfterSeconds }) =>
+      `Try again in ${retryAfterSeconds} seconds, ask for less, or terminate sessions that are no longer needed.`,
   },
   sandbox_unavailable: {
     status: 503,

@@ -32,6 +32,8 @@ export const EXECUTION_REASONS = [
   'sandbox_lost',
   /** No sandbox could be made for it. */
   'sandbox_unavailable',
+  /** The server had no room for it in time. */
+  'insufficient_capacity',
 ] as const;
 export type ExecutionReason = (typeof EXECUTION_REASONS)[number];
 

@@ -26,6 +26,7 @@ export function renderEnding(result: ExecutionResult): string | undefined {
     case 'shutdown':
     case 'sandbox_lost':
     case 'sandbox_unavailable':
+    case 'insufficient_capacity':
     default:
       return `caisson: the execution ${status}: ${reason.replaceAll('_', ' ')}\n`;
   }

@@ -1,4 +1,5 @@
 import { health, healthDetailed } from '@caisson/protocol';
+import type { NodeCapacity } from '@caisson/protocol';
 import { z } from 'zod';
 import { resourcesOf } from '../orchestrator/resources-view.ts';
 import { problems } from './answers.ts';
@@ -38,6 +39,16 @@ export function healthRoutes(api: Api, services: Services): void {
       return reply.code(503).send({ status: 'unavailable', version });
     },
   });
+}
+
+function capacityOf({ memoryBytes, diskBytes, cpuMillicores, maximum, ...others }: NodeCapacity) {
+  return {
+    memory_bytes: memoryBytes,
+    disk_bytes: diskBytes,
+    cpu_millicores: cpuMillicores,
+    ...others,
+    maximum: resourcesOf(maximum),
+  };
 }
 
 /** Those that tell of the host and of all tenants together. */
@@ -94,6 +105,7 @@ export function operatorRoutes(api: Api, services: Services): void {
           broken: plane.reads.broken,
         },
         problems: [...plane.problems],
+        capacity: capacityOf(plane.capacity),
         executions: {
           running: dispatcher.running,
           queued: dispatcher.waiting,

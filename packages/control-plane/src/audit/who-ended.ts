@@ -22,6 +22,7 @@ export function whoEnded(
     case 'timeout':
     case 'sandbox_lost':
     case 'sandbox_unavailable':
+    case 'insufficient_capacity':
       return SYSTEM;
     default:
       return assertNever(reason);

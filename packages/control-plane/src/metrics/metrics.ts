@@ -2,6 +2,7 @@ import type { DataPlaneHealth } from '@caisson/protocol';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { ExecutionRecord } from '../orchestrator/execution-record.ts';
 import { watchEventLoop } from './event-loop.ts';
+import { registerCapacityMetrics } from './capacity-metrics.ts';
 import { registerPoolMetrics } from './pool-metrics.ts';
 import { registerReadMetrics } from './read-metrics.ts';
 
@@ -78,6 +79,7 @@ export function createMetrics(): Metrics {
       gauge('sandbox_active_total', 'Sessions that hold a sandbox', () => gauges.sessions());
       registerPoolMetrics(registry, async () => (await gauges.dataPlane()).pools);
       registerReadMetrics(registry, async () => (await gauges.dataPlane()).reads);
+      registerCapacityMetrics(registry, async () => (await gauges.dataPlane()).capacity);
     },
     close() {
       loop.close();

@@ -27,7 +27,7 @@ export interface JobsDependencies {
 
 /**
  * Submits a job; see `Executions.submit`.
- * @throws CaissonError `template_not_found`, `language_not_in_template`, `queue_full`, `shutting_down`
+ * @throws CaissonError `template_not_found`, `language_not_in_template`, `validation_failed`, `queue_full`, `shutting_down`
  */
 export async function submitJob(
   { dataPlane, executions, quota, outputLimitBytes, ids }: JobsDependencies,
@@ -42,7 +42,7 @@ export async function submitJob(
     tenantId: caller.tenantId,
     templateId: template.id,
     isolation: request.isolation,
-    resources: resourcesOf(template, request.resources),
+    resources: resourcesOf(template, request.resources, dataPlane.maximum),
     env: {},
     isolationScope: request.isolation_scope ?? 'auto',
   };

@@ -1,13 +1,19 @@
 import { newSandboxId, newSessionId } from '@caisson/protocol';
-import type { CreateSessionRequest, IdSource, Template, TenantId } from '@caisson/protocol';
+import type { CreateSessionRequest, IdSource, Resources, Template, TenantId } from '@caisson/protocol';
 import { creatingSession } from './session-record.ts';
 import type { SessionRecord } from './session-record.ts';
 import { findTemplate, resourcesOf } from './templates.ts';
 
-/** The session that a request asks for. @throws CaissonError `template_not_found` */
+/** The session that a request asks for. @throws CaissonError `template_not_found`, `validation_failed` */
 export function newSession(
   request: CreateSessionRequest,
-  given: { tenantId: TenantId; templates: readonly Template[]; now: number; ids: IdSource | undefined },
+  given: {
+    tenantId: TenantId;
+    templates: readonly Template[];
+    maximum: Resources;
+    now: number;
+    ids: IdSource | undefined;
+  },
 ): SessionRecord {
   const { idle_timeout: idleSeconds = null } = request;
   const idleMs = idleSeconds === null ? null : idleSeconds * 1000;
@@ -19,7 +25,7 @@ export function newSession(
     templateId: template.id,
     languages: template.languages,
     isolation: request.isolation,
-    resources: resourcesOf(template, request.resources),
+    resources: resourcesOf(template, request.resources, given.maximum),
     metadata: request.metadata,
     idleTimeoutMs: idleMs,
     createdAt: given.now,

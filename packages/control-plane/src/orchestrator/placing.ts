@@ -94,6 +94,7 @@ function eventOf({ status, reason }: StepOutcome): ExecutionStateEvent {
         case 'kernel_crashed':
         case 'sandbox_lost':
         case 'sandbox_unavailable':
+        case 'insufficient_capacity':
           return { type: status, reason };
         case 'timeout':
         case 'cancelled':
@@ -109,6 +110,11 @@ function eventOf({ status, reason }: StepOutcome): ExecutionStateEvent {
   }
 }
 
+function reasonOf(error: unknown): 'sandbox_lost' | 'insufficient_capacity' | 'sandbox_unavailable' {
+  if (isCaissonError(error, 'sandbox_lost')) return 'sandbox_lost';
+  return isCaissonError(error, 'insufficient_capacity') ? 'insufficient_capacity' : 'sandbox_unavailable';
+}
+
 function failed(error: unknown, signal: AbortSignal): Ending {
   // A step whose sandbox is lost is ended with its session, too: what happened to it first counts.
   const placeFailed = isCaissonError(error, 'sandbox_unavailable') || isCaissonError(error, 'sandbox_lost');
@@ -116,7 +122,7 @@ function failed(error: unknown, signal: AbortSignal): Ending {
     const event = { type: 'cancelled', reason: cancelReason(signal) } as const;
     return { event, outcome: null, placement: null, cause: undefined };
   }
-  const reason = isCaissonError(error, 'sandbox_lost') ? 'sandbox_lost' : 'sandbox_unavailable';
+  const reason = reasonOf(error);
   // Only errors of the catalogue are fit for callers; what else goes wrong is for the log.
   const told = error instanceof CaissonError ? (error as CaissonError) : undefined;
   return {

@@ -62,8 +62,8 @@ export class Sessions {
 
   /**
    * Makes a session with its sandbox; when `caller` is aborted meanwhile, it is ended again.
-   * @throws CaissonError `template_not_found`, `session_limit_reached`, `session_not_running` where it was ended
-   * meanwhile, `storage_unavailable`, and what the data plane throws
+   * @throws CaissonError `template_not_found`, `validation_failed`, `session_limit_reached`, `session_not_running` where it was
+   * ended meanwhile, `storage_unavailable`, and what the data plane throws
    */
   async create(
     { tenantId, apiKeyId }: Principal,
@@ -73,7 +73,8 @@ export class Sessions {
     if (this.#stopping) throw new CaissonError('shutting_down', { retryAfterSeconds: 5 });
     const { config, clock, dataPlane, ids, storage, store } = this.#dependencies;
     storage.assertWorking();
-    const record = newSession(request, { tenantId, templates: dataPlane.templates, now: clock.nowMs(), ids });
+    const { templates, maximum } = dataPlane;
+    const record = newSession(request, { tenantId, templates, maximum, now: clock.nowMs(), ids });
     const maximumMs = config.maxSessionLifetimeMs;
     if (record.expiresAt - record.createdAt > maximumMs) throw tooLong(record.id, maximumMs);
     if (this.#countOf(tenantId) >= config.maxSessionsPerTenant) {

@@ -1,5 +1,6 @@
 import { CaissonError } from '@caisson/protocol';
 import type { Language, Resources, Template } from '@caisson/protocol';
+import { resourcesOf as viewOf } from './resources-view.ts';
 
 export interface AskedResources {
   readonly cpu?: number | undefined;
@@ -48,13 +49,50 @@ export function languageOf(
   });
 }
 
-export function resourcesOf(template: Template, asked: AskedResources | undefined): Resources {
-  const defaults = template.resources;
+/**
+ * What a sandbox of `template` is made with: what was asked for, else the template's own, but no more than this server can give.
+ * @throws CaissonError `validation_failed` where more was asked for
+ */
+export function resourcesOf(
+  template: Template,
+  asked: AskedResources | undefined,
+  maximum: Resources,
+): Resources {
+  const defaults = within(template.resources, maximum);
   if (asked === undefined) return defaults;
+  checkMaximum(asked, maximum);
   return {
     cpuMillicores: asked.cpu ?? defaults.cpuMillicores,
     memoryBytes: asked.memory ?? defaults.memoryBytes,
     diskBytes: asked.disk ?? defaults.diskBytes,
     pids: asked.pids ?? defaults.pids,
   };
+}
+
+/** The same object where it fits, for jobs of the same size are told by it. */
+function within(defaults: Resources, maximum: Resources): Resources {
+  const names = ['cpuMillicores', 'memoryBytes', 'diskBytes', 'pids'] as const;
+  if (names.every((name) => defaults[name] <= maximum[name])) return defaults;
+  return {
+    cpuMillicores: Math.min(defaults.cpuMillicores, maximum.cpuMillicores),
+    memoryBytes: Math.min(defaults.memoryBytes, maximum.memoryBytes),
+    diskBytes: Math.min(defaults.diskBytes, maximum.diskBytes),
+    pids: Math.min(defaults.pids, maximum.pids),
+  };
+}
+
+function checkMaximum(asked: AskedResources, maximum: Resources): void {
+  const most = viewOf(maximum);
+  const checks = [
+    ['cpu', asked.cpu, maximum.cpuMillicores],
+    ['memory', asked.memory, maximum.memoryBytes],
+    ['disk', asked.disk, maximum.diskBytes],
+    ['pids', asked.pids, maximum.pids],
+  ] as const;
+  const fields = checks.flatMap(([name, value, limit]) =>
+    value === undefined || value <= limit
+      ? []
+      : [{ field: `resources.${name}`, message: `must be at most ${most[name]} on this server` }],
+  );
+  if (fields.length > 0) throw new CaissonError('validation_failed', { fields });
 }

@@ -10,9 +10,11 @@ import type {
   FileEntry,
   Files,
   LentSandbox,
+  NodeCapacity,
   Placement,
   PoolHealth,
   ReadHealth,
+  Resources,
   SandboxId,
   SandboxRequest,
   StepOutcome,
@@ -29,6 +31,15 @@ export type Script = (
 ) => Promise<Partial<StepOutcome>>;
 
 const RESOURCES = { cpuMillicores: 1000, memoryBytes: 512 * 2 ** 20, diskBytes: 2 ** 30, pids: 128 };
+const NOTHING = { total: 0, promisable: 0, promised: 0, used: null };
+const NO_CAPACITY: NodeCapacity = {
+  memoryBytes: NOTHING,
+  diskBytes: NOTHING,
+  cpuMillicores: NOTHING,
+  pids: NOTHING,
+  descriptors: NOTHING,
+  maximum: RESOURCES,
+};
 const PLACEMENT: Placement = { runtime: 'crun', isolation: 'container', scope: 'sandbox' };
 
 const TEMPLATES: readonly Template[] = [
@@ -39,6 +50,8 @@ const TEMPLATES: readonly Template[] = [
 /** A data plane in memory: real lives of sandboxes and files, scripted steps. */
 export class FakeDataPlane implements DataPlane {
   readonly templates = TEMPLATES;
+  maximum: Resources = { cpuMillicores: 64_000, memoryBytes: 2 ** 38, diskBytes: 2 ** 36, pids: 4096 };
+  capacity: NodeCapacity = NO_CAPACITY;
   readonly sandboxes = new Map<SandboxId, FakeSandbox>();
   readonly requests: SandboxRequest[] = [];
   readonly pools: PoolHealth[] = [];
@@ -57,8 +70,12 @@ export class FakeDataPlane implements DataPlane {
   }
 
   health(): Promise<DataPlaneHealth> {
-    const { pools, problems, reads } = this;
-    return Promise.resolve({ runtimes: [], sandboxes: this.sandboxes.size, pools, problems, reads });
+    const { maximum, pools, problems, reads } = this;
+    const capacity = { ...this.capacity, maximum };
+    return Promise.resolve({
+      ...{ runtimes: [], sandboxes: this.sandboxes.size },
+      ...{ pools, problems, reads, capacity },
+    });
   }
 
   async createSandbox(request: SandboxRequest, signal: AbortSignal): Promise<LentSandbox> {

@@ -16,7 +16,11 @@ export class FakeCell implements Cell {
   readonly control = silent;
   readonly stdout = silent;
   readonly stderr = silent;
-  readonly meter = { begin: () => ({ end: () => this.#usage }) };
+  readonly meter = {
+    begin: () => ({ end: () => this.#usage }),
+    heldBytes: () => 0,
+    runOutOfMemory: nothing,
+  };
   readonly exited: Promise<ProcessExit>;
   alive = true;
   lost = false;

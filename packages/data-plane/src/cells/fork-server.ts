@@ -1,5 +1,6 @@
 import type { Resources } from '@caisson/protocol';
 import type { SpawnedProcess, UsageMeter } from '@caisson/session-agent';
+import type { MemoryHolder } from '../limits/cgroup-usage.ts';
 
 /** Makes runners on this host; a sandbox of any runtime can hold one. */
 export interface ForkServers {
@@ -33,7 +34,7 @@ export interface CellSpec {
 /** A fresh place with a kernel in it that waits for its one job. */
 export interface Cell extends SpawnedProcess {
   readonly spec: CellSpec;
-  readonly meter: UsageMeter;
+  readonly meter: UsageMeter & MemoryHolder;
   readonly alive: boolean;
   /** Whether it ended because its runner did, and not by itself. */
   readonly lost: boolean;

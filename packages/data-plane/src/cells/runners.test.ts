@@ -17,7 +17,13 @@ function start(slots?: number) {
   const runners = new Runners(servers, logger, () => clock.nowMs);
   const lease = async (tenantId: TenantId, code = '1') =>
     runners.lease(request(tenantId), step(code), signal);
-  return { clock, servers, lease, [Symbol.asyncDispose]: async () => runners[Symbol.asyncDispose]() };
+  return {
+    clock,
+    servers,
+    runners,
+    lease,
+    [Symbol.asyncDispose]: async () => runners[Symbol.asyncDispose](),
+  };
 }
 
 function request(tenantId: TenantId): SandboxRequest {
@@ -118,4 +124,25 @@ test('disposing ends all runners', async () => {
   await place.lease(newTenantId());
   await place[Symbol.asyncDispose]();
   assert.equal(place.servers.started[0]?.disposed, true);
+});
+
+test('to give way, the runner that was not used for longest ends, and none that runs a job', async () => {
+  await using place = start();
+  const { clock, servers, runners, lease } = place;
+  const leases = [];
+  for (let index = 0; index < 3; index++) {
+    clock.nowMs += 1;
+    leases.push(await lease(newTenantId()));
+  }
+  assert.equal(runners.giveWay(), false);
+  clock.nowMs += 1;
+  await leases[2]?.[Symbol.asyncDispose]();
+  clock.nowMs += 1;
+  await leases[0]?.[Symbol.asyncDispose]();
+  assert.equal(runners.giveWay(), true);
+  await turn();
+  assert.deepEqual(
+    servers.started.map(({ disposed }) => disposed),
+    [false, false, true],
+  );
 });

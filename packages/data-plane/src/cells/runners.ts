@@ -61,6 +61,11 @@ export class Runners implements AsyncDisposable {
     }
   }
 
+  /** Begins to end the runner that was not used for longest, if any has nothing to do; says whether one had. */
+  giveWay(): boolean {
+    return this.#endIdle();
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#tick);
     this.#closed.abort(new Error('the data plane is closed'));
@@ -90,6 +95,10 @@ export class Runners implements AsyncDisposable {
     if (this.#starting.has(key) || this.#closed.signal.aborted) return false;
     if (this.#nowMs() - this.#failedMs < RETRY_AFTER_MS) return false;
     if (this.#current.has(key) || this.#current.size + this.#starting.size < MOST_RUNNERS) return true;
+    return this.#endIdle();
+  }
+
+  #endIdle(): boolean {
     const idle = leastRecentlyUsed(this.#current.values());
     for (const [otherKey, runner] of this.#current) {
       if (runner === idle) this.#end(otherKey, runner, async () => runner.retire());

@@ -8,6 +8,11 @@ import type {
   Template,
 } from '@caisson/protocol';
 import { pino } from 'pino';
+import { NOTHING } from '../node/amounts.ts';
+import type { Amounts } from '../node/amounts.ts';
+import type { HostNode } from '../node/host-node.ts';
+import { Reservations } from '../node/reservations.ts';
+import type { Reservation } from '../node/reservations.ts';
 import type { CpuWeight, Runtime, Sandbox, SandboxSpec } from '../runtimes/runtime.ts';
 import type { HostLoad } from './host-load.ts';
 import { DEFAULT_WARM_POOL } from './pool-options.ts';
@@ -58,6 +63,14 @@ class FakeSandbox implements Sandbox {
 
   memoryBytes(): number {
     return 12 * MIB;
+  }
+
+  heldBytes(): number {
+    return 12 * MIB;
+  }
+
+  runOutOfMemory(): void {
+    this.alive = false;
   }
 
   setCpuWeight(weight: CpuWeight): void {
@@ -131,6 +144,17 @@ class FakeRuntime implements Pick<Runtime, 'create' | 'isolation'> {
   }
 }
 
+const WAIT_MS = 1_000;
+const PLENTY: Amounts = {
+  ...{
+    memoryBytes: 2 ** 50,
+    diskBytes: 2 ** 50,
+    cpuMillicores: 2 ** 50,
+    pids: 2 ** 50,
+    descriptors: 2 ** 50,
+  },
+};
+
 const IDLE: HostLoad = {
   availableBytes: 16 * 2 ** 30,
   totalBytes: 16 * 2 ** 30,
@@ -139,16 +163,42 @@ const IDLE: HostLoad = {
   idleTicks: 1000,
 };
 
+/** A machine on which so many sandboxes fit, whatever their size. */
+class FakeNode implements Pick<HostNode, 'reserve' | 'tryReserve' | 'promiseOf'> {
+  readonly reservations: Reservations;
+
+  constructor(places: number) {
+    const pids = places;
+    this.reservations = new Reservations({ ...PLENTY, pids }, () => undefined);
+  }
+
+  promiseOf(): Amounts {
+    return { ...NOTHING, pids: 1 };
+  }
+
+  async reserve(_request: unknown, _kind: unknown, signal: AbortSignal): Promise<Reservation> {
+    return this.reservations.reserve(this.promiseOf(), WAIT_MS, signal);
+  }
+
+  tryReserve(): Reservation | undefined {
+    return this.reservations.tryReserve(this.promiseOf());
+  }
+}
+
 /** A pool over a runtime in memory, with a clock and a host that stand still until they are told otherwise. */
 export class TestPool implements AsyncDisposable {
   readonly runtime = new FakeRuntime();
   readonly pool: WarmPool;
+  readonly node: FakeNode;
   nowMs = START_MS;
   load = IDLE;
 
-  constructor(options: Partial<WarmPoolOptions> = {}) {
+  /** @param places how many sandboxes the machine has room for */
+  constructor(options: Partial<WarmPoolOptions> = {}, places = 1000) {
+    this.node = new FakeNode(places);
     this.pool = new WarmPool({
       runtime: this.runtime,
+      node: this.node,
       templates: TEMPLATES,
       options: { ...DEFAULT_WARM_POOL, warm: { python: 2 }, ...options },
       readLoad: () => this.load,
@@ -156,6 +206,7 @@ export class TestPool implements AsyncDisposable {
       newId: newSandboxId,
       logger: pino({ level: 'silent' }),
     });
+    this.node.reservations.onShortage((missing) => this.pool.giveWay(missing));
   }
 
   async take(

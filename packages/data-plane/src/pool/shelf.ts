@@ -114,6 +114,11 @@ export class Shelf implements Stock {
     return unfit.map(({ sandbox }) => sandbox);
   }
 
+  /** Takes out the oldest, for nobody; `undefined` where there is none. */
+  giveUp(): Sandbox | undefined {
+    return this.#sandboxes.shift()?.sandbox;
+  }
+
   empty(): Sandbox[] {
     return this.#sandboxes.splice(0).map(({ sandbox }) => sandbox);
   }

@@ -306,3 +306,41 @@ test('disposing ends what is ready and what is being made, and sends away who wa
   assert.ok(alive.includes(lent.agent) && alive.includes(own.agent));
   await assert.rejects(test.take(), /closed/);
 });
+
+test('ready sandboxes give way to a request that finds no room', async () => {
+  await using test = new TestPool({}, 2);
+  test.pool.start();
+  await settled();
+  assert.equal(test.numbers.ready, 2);
+  const other = await test.take({ templateId: 'node' });
+  assert.equal(test.numbers.ready, 1);
+  const another = await test.take({ templateId: 'node' });
+  assert.deepEqual([test.numbers.ready, test.runtime.alive.length], [0, 2]);
+  for (const sandbox of [other, another]) await sandbox[Symbol.asyncDispose]();
+  assert.equal(test.node.reservations.promised.pids, 0);
+});
+
+test('nothing is made ready where there is no room, and a request that finds none is refused', async () => {
+  await using test = new TestPool({}, 2);
+  const taken = [await test.take(), await test.take()];
+  test.pool.start();
+  await settled();
+  assert.deepEqual([test.numbers.ready, test.runtime.made.length], [0, 2]);
+  await assert.rejects(test.take(), { code: 'insufficient_capacity' });
+  await taken[0]?.[Symbol.asyncDispose]();
+  await test.take();
+  assert.equal(test.runtime.alive.length, 2);
+});
+
+test('room is free again where a sandbox could not be made, or its caller was gone', async () => {
+  await using test = new TestPool({}, 1);
+  test.runtime.failures = 1;
+  await assert.rejects(test.take(), /no container could be made/);
+  test.runtime.held = true;
+  const caller = new AbortController();
+  const gone = test.take({}, caller.signal);
+  await settled();
+  caller.abort(new Error('gone'));
+  await assert.rejects(gone, /gone/);
+  assert.equal(test.node.reservations.promised.pids, 0);
+});

@@ -1,9 +1,13 @@
 import type { Language, PoolHealth, SandboxId, SandboxRequest, Template } from '@caisson/protocol';
 import type { Logger } from 'pino';
+import { NOTHING, difference, scarceResource, sum } from '../node/amounts.ts';
+import type { Amounts } from '../node/amounts.ts';
+import type { HostNode } from '../node/host-node.ts';
+import type { Reservation } from '../node/reservations.ts';
 import type { Runtime, Sandbox } from '../runtimes/runtime.ts';
 import type { HostLoad } from './host-load.ts';
 import { holderOf, Holdings } from './holdings.ts';
-import { adopt, lend } from './lend.ts';
+import { adopt, lend, occupy } from './lend.ts';
 import { makeReady } from './make-ready.ts';
 import type { WarmPoolOptions } from './pool-options.ts';
 import { Refilling } from './refilling.ts';
@@ -19,6 +23,8 @@ const TICK_MS = 1_000;
 /** What a pool is made with. */
 export interface WarmPoolParts {
   readonly runtime: Pick<Runtime, 'create' | 'isolation'>;
+  /** What each sandbox has room on. */
+  readonly node: Pick<HostNode, 'reserve' | 'tryReserve' | 'promiseOf'>;
   readonly templates: readonly Template[];
   readonly options: WarmPoolOptions;
   readonly readLoad: () => HostLoad;
@@ -72,7 +78,7 @@ export class WarmPool implements AsyncDisposable {
   /**
    * A sandbox for this request alone, which the caller disposes.
    * @param language its kernel is started where the sandbox has to be made; ready ones have that of their template
-   * @throws what the runtime throws, or the reason of `signal`
+   * @throws CaissonError `insufficient_capacity`, what the runtime throws, or the reason of `signal`
    */
   async take(request: SandboxRequest, language: Language, signal: AbortSignal): Promise<Sandbox> {
     using unlessTaken = new DisposableStack();
@@ -85,6 +91,26 @@ export class WarmPool implements AsyncDisposable {
   /** Numbers of each class; none before `start`. */
   health(): PoolHealth[] {
     return this.#ticking === undefined ? [] : this.#shelves.all.map((shelf) => shelf.health());
+  }
+
+  /** Begins to end ready ones until no more is missing of any resource, as far as they can help; tells what they give back. */
+  giveWay(missing: Amounts): Amounts {
+    let given = NOTHING;
+    for (const shelf of this.#shelves.all) {
+      const each = this.#parts.node.promiseOf(shelf.class.resources);
+      while (scarceResource(difference(missing, given), NOTHING) !== undefined) {
+        const sandbox = shelf.giveUp();
+        if (sandbox === undefined) break;
+        given = sum(given, each);
+        this.#end(sandbox);
+      }
+    }
+    return given;
+  }
+
+  /** Begins to end all ready ones. */
+  empty(): void {
+    for (const shelf of this.#shelves.all) for (const sandbox of shelf.empty()) this.#end(sandbox);
   }
 
   /** Looks at the host and at what is ready; `start` has it called once a second. */
@@ -108,7 +134,7 @@ export class WarmPool implements AsyncDisposable {
     clearTimeout(this.#resting);
     this.#closing.abort(new Error('the pool was closed'));
     this.#line.close(new Error('the pool was closed'));
-    for (const shelf of this.#shelves.all) for (const sandbox of shelf.empty()) this.#end(sandbox);
+    this.empty();
     while (this.#underWay.size > 0) await Promise.all(this.#underWay);
   }
 
@@ -120,10 +146,16 @@ export class WarmPool implements AsyncDisposable {
     });
     this.#refill();
     if (ready !== undefined) return this.#adoptOrEnd(ready, request, signal);
+    // Before a turn in the line: whoever has to wait for room must not hold up others.
+    using unlessUsed = new DisposableStack();
+    const room = unlessUsed.use(await this.#parts.node.reserve(request, 'sandbox', signal));
     const served = await this.#line.wait(shelf?.key, signal);
     if (served.type === 'goods') return this.#adoptOrEnd(served.goods, request, signal);
     try {
-      return await makeReady(this.#parts.runtime, request, { language, cpuWeight: 'normal' }, signal);
+      const plan = { language, cpuWeight: 'normal' } as const;
+      const sandbox = occupy(await makeReady(this.#parts.runtime, request, plan, signal), room);
+      unlessUsed.move();
+      return sandbox;
     } finally {
       served.release();
       this.#refill();
@@ -175,7 +207,12 @@ export class WarmPool implements AsyncDisposable {
     using underWay = this.#refilling.begin(shelf, () => clock.nowMs());
     underWay satisfies Disposable;
     try {
-      const sandbox = await this.#makeFor(shelf);
+      const room = this.#parts.node.tryReserve(shelf.class.resources);
+      if (room === undefined) {
+        shelf.failed(clock.nowMs());
+        return;
+      }
+      const sandbox = await this.#makeFor(shelf, room);
       if (this.#closing.signal.aborted || this.#refilling.scarce) this.#end(sandbox);
       else if (!this.#line.offer(shelf.key, sandbox)) shelf.put(sandbox, clock.nowMs());
     } catch (error) {
@@ -186,11 +223,16 @@ export class WarmPool implements AsyncDisposable {
     }
   }
 
-  async #makeFor(shelf: Shelf): Promise<Sandbox> {
+  async #makeFor(shelf: Shelf, room: Reservation): Promise<Sandbox> {
+    using unlessUsed = new DisposableStack();
+    unlessUsed.use(room);
     const { runtime, newId } = this.#parts;
     const signal = AbortSignal.any([this.#closing.signal, AbortSignal.timeout(REFILL_TIMEOUT_MS)]);
     const spec = { id: newId(), resources: shelf.class.resources, env: {} };
-    return makeReady(runtime, spec, { language: shelf.language, cpuWeight: 'low' }, signal);
+    const plan = { language: shelf.language, cpuWeight: 'low' } as const;
+    const sandbox = occupy(await makeReady(runtime, spec, plan, signal), room);
+    unlessUsed.move();
+    return sandbox;
   }
 
   #end(sandbox: Sandbox): void {

@@ -1,5 +1,6 @@
 import type { SessionEngine } from '@caisson/session-agent';
 import type { Agent, Isolation, Resources, RuntimeHealth, RuntimeName, SandboxId } from '@caisson/protocol';
+import type { MemoryHolder } from '../limits/cgroup-usage.ts';
 
 /** A way to make sandboxes on this host. */
 export interface Runtime {
@@ -26,7 +27,7 @@ export interface SandboxSpec {
 export type CpuWeight = 'normal' | 'low';
 
 /** Disposing ends all that runs in it and leaves nothing behind; it can be done twice. */
-export interface Sandbox extends AsyncDisposable {
+export interface Sandbox extends AsyncDisposable, MemoryHolder {
   readonly id: SandboxId;
   readonly agent: Agent & Preparation;
   /** Whether its first process still lives: if not, the sandbox is lost. */

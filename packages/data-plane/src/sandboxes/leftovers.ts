@@ -1,3 +1,5 @@
+import { existsSync, rmdirSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { Cgroup } from '../limits/cgroup.ts';
 import type { CgroupLayout } from '../limits/cgroup-layout.ts';
@@ -9,7 +11,13 @@ import { deadInstances } from './instance.ts';
  * Their mounts lived in a mount namespace of their own and went with its last process.
  */
 export async function removeLeftovers(
-  host: { stateDirectory: string; layout: CgroupLayout; idRanges: IdRanges; logger: Logger },
+  host: {
+    stateDirectory: string;
+    workspaceDirectory: string;
+    layout: CgroupLayout;
+    idRanges: IdRanges;
+    logger: Logger;
+  },
   signal: AbortSignal,
 ): Promise<void> {
   for (const dead of deadInstances(host.stateDirectory)) {
@@ -18,6 +26,8 @@ export async function removeLeftovers(
     const processes = cgroup.processes().length;
     await cgroup.kill(signal);
     await cgroup.remove(signal);
+    const images = join(host.workspaceDirectory, instance.name);
+    if (existsSync(images)) rmdirSync(images);
     host.idRanges.releaseAll(instance.name);
     host.logger.info({ instance: instance.name, processes }, 'removed what a dead server left');
   }

@@ -6,6 +6,13 @@ export const health = z
   .object({ status: z.enum(['ok', 'unavailable']), version: z.string() })
   .meta({ id: 'Health' });
 
+const figures = z.object({
+  total: z.number().meta({ description: 'What all sandboxes together can use' }),
+  promisable: z.number().meta({ description: 'What can be promised to them, which may be more' }),
+  promised: z.number().meta({ description: 'What is promised to those that there are, ready ones included' }),
+  used: z.number().nullable().meta({ description: 'What they use now; null where that is not measured' }),
+});
+
 export const healthDetailed = health
   .extend({
     uptime_ms: z.number(),
@@ -45,6 +52,16 @@ export const healthDetailed = health
     problems: z
       .array(z.string())
       .meta({ description: 'Why no sandboxes can be made any more; empty while they can' }),
+    capacity: z
+      .object({
+        memory_bytes: figures.meta({ description: 'Processes, and files in memory' }),
+        disk_bytes: figures.meta({ description: 'Workspaces that lie on disk' }),
+        cpu_millicores: figures,
+        pids: figures,
+        descriptors: figures.meta({ description: 'Open files of the server' }),
+        maximum: resourcesView.meta({ description: 'The most that one sandbox can be asked for with' }),
+      })
+      .meta({ description: 'What this machine can hold, and what was promised of it' }),
     executions: z.object({ running: z.int(), queued: z.int(), limit: z.int(), queue_limit: z.int() }),
     event_loop_delay: z
       .object({

@@ -6,17 +6,19 @@ import type { Agent, EventSink, StepOutcome, StepRequest } from './agent.ts';
 /** What the control plane asks of a machine. Embedded, it is an object; elsewhere a client of one. */
 export interface DataPlane extends AsyncDisposable {
   readonly templates: readonly Template[];
+  /** The most that one sandbox can be asked for with. */
+  readonly maximum: Resources;
   health(signal: AbortSignal): Promise<DataPlaneHealth>;
   /**
    * Makes a sandbox for one tenant and lends it until it is destroyed.
-   * @throws CaissonError `sandbox_unavailable`, `isolation_unavailable`
+   * @throws CaissonError `sandbox_unavailable`, `isolation_unavailable`, `insufficient_capacity`
    */
   createSandbox(request: SandboxRequest, signal: AbortSignal): Promise<LentSandbox>;
   /** The live sandbox of that id, or `undefined`. */
   sandbox(id: SandboxId): LentSandbox | undefined;
   /**
    * Runs one step in a fresh place and throws the place away.
-   * @throws CaissonError `sandbox_unavailable`, `isolation_unavailable`, `sandbox_lost`
+   * @throws CaissonError `sandbox_unavailable`, `isolation_unavailable`, `insufficient_capacity`, `sandbox_lost`
    */
   runJob(
     request: SandboxRequest,
@@ -93,6 +95,7 @@ export interface DataPlaneHealth {
   /** Those that are lent. */
   readonly sandboxes: number;
   readonly pools: readonly PoolHealth[];
+  readonly capacity: NodeCapacity;
   /** Why it makes no sandboxes any more; empty while it does. */
   readonly problems: readonly string[];
   readonly reads: ReadHealth;
@@ -106,6 +109,30 @@ export interface ReadHealth {
   readonly delayedMs: number;
   /** Kernels that were killed because reading what they wrote failed. */
   readonly broken: number;
+}
+
+/** What the machine can hold, and what was promised of it to sandboxes. */
+export interface NodeCapacity {
+  /** Processes, and files in memory. */
+  readonly memoryBytes: CapacityFigures;
+  /** Workspaces that lie on disk. */
+  readonly diskBytes: CapacityFigures;
+  readonly cpuMillicores: CapacityFigures;
+  readonly pids: CapacityFigures;
+  /** Open files of the data plane. */
+  readonly descriptors: CapacityFigures;
+  readonly maximum: Resources;
+}
+
+export interface CapacityFigures {
+  /** What all sandboxes together can use. */
+  readonly total: number;
+  /** What can be promised to them, which may be more. */
+  readonly promisable: number;
+  /** What is promised to those that there are, ready ones included. */
+  readonly promised: number;
+  /** What they use now; `null` where that is not measured. */
+  readonly used: number | null;
 }
 
 /** Sandboxes that were made ready ahead, of one class. */

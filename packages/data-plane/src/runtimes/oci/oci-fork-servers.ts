@@ -26,7 +26,7 @@ import { BASE_ENVIRONMENT, forkServerConfig } from './process-config.ts';
 import { forkServerSeccomp } from './seccomp.ts';
 
 /** Of the server alone, with all that it has imported and the page tables of its children. */
-const SERVER_LIMITS = { memoryBytes: 1024 * 2 ** 20, pids: 4 * SLOT_COUNT };
+export const SERVER_LIMITS = { memoryBytes: 1024 * 2 ** 20, pids: 4 * SLOT_COUNT };
 const START_TIMEOUT_MS = 30_000;
 const MAX_COMPLAINT_CHARACTERS = 4000;
 

@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, rmdirSync, writeFileSync } from 'node:fs';
 import { randomInt } from 'node:crypto';
 import { join } from 'node:path';
 import type { RuntimeName } from '@caisson/protocol';
@@ -16,9 +16,15 @@ import { beginInstance } from '../../sandboxes/instance.ts';
 import type { SharedHost } from '../../sandboxes/host-watch.ts';
 import { removeLeftovers } from '../../sandboxes/leftovers.ts';
 import { rememberPaths } from '../../sandboxes/remember-paths.ts';
+import { nodeCapacity } from '../../node/capacity.ts';
+import type { Capacity } from '../../node/capacity.ts';
+import { readHostFigures } from '../../node/host-figures.ts';
+import { limitInstance } from '../../node/instance-limits.ts';
+import type { NodeOptions } from '../../node/node-options.ts';
 import { makeHostUsrRoot } from '../../templates/host-usr.ts';
 import type { Instance } from '../../sandboxes/instance.ts';
 import type { ReadOnlyMount, RootFileSystem } from '../../templates/root-file-system.ts';
+import { whyNotOnDisk } from '../../workspaces/disk/disk-workspaces.ts';
 import { findProgram } from './find-program.ts';
 import { MountNamespace } from './mount-namespace.ts';
 import { ProcessPipes } from './process-pipes.ts';
@@ -50,6 +56,10 @@ export interface OciHost extends SharedHost {
   readonly warnings: readonly string[];
   /** Path of each runtime in the mount namespace. */
   readonly runtimes: Readonly<Partial<Record<RuntimeName, string>>>;
+  readonly capacity: Capacity;
+  /** Where workspaces lie that are too large for memory; `undefined` where they cannot, for `diskProblem`. */
+  readonly diskDirectory: string | undefined;
+  readonly diskProblem: string | undefined;
 }
 
 /** What this host lacks for OCI runtimes, each as what to do about it; empty where nothing is. */
@@ -75,6 +85,7 @@ export function missingForOci(): string[] {
  */
 export async function prepareOciHost(options: {
   stateDirectory: string;
+  node: NodeOptions;
   logger: Logger;
   loopShare: LoopShare;
 }): Promise<OciHost & AsyncDisposable> {
@@ -82,7 +93,7 @@ export async function prepareOciHost(options: {
   const init = findProgram(INIT_PROGRAM);
   if (layout === undefined || init === undefined) throw new Error(missingForOci().join('; '));
   await using cleanup = new AsyncDisposableStack();
-  const { stateDirectory, logger, loopShare } = options;
+  const { stateDirectory, node, logger, loopShare } = options;
   // Before anything is started, which inherits it.
   const { problem: warning } = cleanup.use(standBelowSandboxes());
   mkdirSync(stateDirectory, { recursive: true });
@@ -90,7 +101,10 @@ export async function prepareOciHost(options: {
   chmodSync(stateDirectory, 0o711);
   const instance = cleanup.use(beginInstance(stateDirectory));
   const idRanges = new IdRanges(join(stateDirectory, 'ids'), instance.name, randomInt(2 ** 31));
-  await removeLeftovers({ stateDirectory, layout, idRanges, logger }, AbortSignal.timeout(CLEAN_TIMEOUT_MS));
+  await removeLeftovers(
+    { stateDirectory, workspaceDirectory: node.workspaceDirectory, layout, idRanges, logger },
+    AbortSignal.timeout(CLEAN_TIMEOUT_MS),
+  );
 
   const cgroup = new Cgroup(layout, instance.cgroupPath);
   cleanup.defer(async () => {
@@ -119,6 +133,15 @@ export async function prepareOciHost(options: {
       cgroup: guardedCgroup(layout, cgroup.path),
     }),
   );
+  // Nothing in it ever has a name; its own tells whose the loop devices are.
+  const images = join(node.workspaceDirectory, instance.name);
+  cleanup.defer(() => {
+    if (existsSync(images)) rmdirSync(images);
+  });
+  const diskProblem = await whyNotOnDisk(mountNamespace, images);
+  const diskDirectory = diskProblem === undefined ? images : undefined;
+  const capacity = nodeCapacity(readHostFigures(layout, diskDirectory), node);
+  limitInstance(layout, instance.cgroupPath, capacity.total);
   const pipes = new ProcessPipes(join(live, 'pipes'), mountNamespace);
   const seccomp = loadSeccomp(mountNamespace.gatePath);
   const release = cleanup.move();
@@ -137,6 +160,7 @@ export async function prepareOciHost(options: {
     ...{ instance, layout, mountNamespace, idRanges, pipes, root, seccomp, loopShare },
     ...{ mounts: staged.mounts, emptyDirectory: staged.emptyDirectory },
     warnings: warning === undefined ? [] : [warning],
+    ...{ capacity, diskDirectory, diskProblem },
     runtimes: Object.fromEntries(runtimes.map(({ name, target }) => [name, target])),
     [Symbol.asyncDispose]: async () => release.disposeAsync(),
   };

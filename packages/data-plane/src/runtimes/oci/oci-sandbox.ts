@@ -1,7 +1,8 @@
+import { statfsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RuntimeName } from '@caisson/protocol';
 import { createWorkspaceFiles, SessionEngine } from '@caisson/session-agent';
-import { CgroupUsageMeter, readMemory } from '../../limits/cgroup-usage.ts';
+import { CgroupUsageMeter, readMemory, readProcessMemory } from '../../limits/cgroup-usage.ts';
 import { OpenCgroup } from '../../limits/open-cgroup.ts';
 import { setSandboxWeight } from '../../limits/sandbox-weight.ts';
 import { mountWorkspace } from '../../workspaces/workspace.ts';
@@ -24,6 +25,11 @@ export async function createOciSandbox(
 ): Promise<Sandbox> {
   await using cleanup = new AsyncDisposableStack();
   const { resources, env } = spec;
+  const isOnDisk = resources.diskBytes > host.capacity.diskWorkspaceBeyondBytes;
+  if (isOnDisk && host.diskDirectory === undefined)
+    throw new Error('no workspace of this size can be made here');
+  // What lies on disk counts nowhere as memory.
+  const limited = isOnDisk ? { ...resources, diskBytes: 0 } : resources;
   using stdio = closing(await host.pipes.takeEmpty());
   const container = await startContainer(
     { runtime, host, id: spec.id, namespaceLimits: SANDBOX_NAMESPACE_LIMITS },
@@ -33,13 +39,17 @@ export async function createOciSandbox(
       const owner = sandboxOwner(place.idRange);
       const { diskBytes } = resources;
       cleanup.use(
-        await mountWorkspace(host.mountNamespace, { path: workspace, sizeBytes: diskBytes, owner }),
+        await mountWorkspace(host.mountNamespace, {
+          ...{ path: workspace, sizeBytes: diskBytes, owner },
+          diskDirectory: isOnDisk ? host.diskDirectory : undefined,
+        }),
       );
       const init = processConfig({ argv: [INIT_PATH, '-P'], env, cwd: '/', resources, oomScoreAdj: 0 });
       const { idRange, cgroup, root, userNamespace } = place;
       const config = sandboxConfig({
         ...host,
-        ...{ process: init, root, workspace, idRange, userNamespace, cgroupPath: cgroup.path, resources },
+        ...{ process: init, root, workspace, idRange, userNamespace, cgroupPath: cgroup.path },
+        resources: limited,
       });
       const none = readingEnd(stdio.fd);
       return { config, stdio: [none, none, none] };
@@ -60,9 +70,10 @@ export async function createOciSandbox(
   );
   const workspace = host.mountNamespace.resolve(join(directory, 'workspace'));
   const counters = cleanup.use(new OpenCgroup(cgroup));
+  const meter = new CgroupUsageMeter(counters, resources.memoryBytes);
   const agent = new SessionEngine({
     spawner,
-    meter: new CgroupUsageMeter(counters, resources.memoryBytes),
+    meter,
     files: createWorkspaceFiles({ root: workspace, owner }),
     memoryLimitBytes: resources.memoryBytes,
     loopShare: host.loopShare,
@@ -75,6 +86,14 @@ export async function createOciSandbox(
     agent,
     isAlive: () => cgroup.processes().includes(firstPid),
     memoryBytes: () => readMemory(cgroup),
+    heldBytes: () => {
+      // What callers upload counts as this server's, for it writes it.
+      const uploaded = isOnDisk ? 0 : usedBytes(workspace);
+      return Math.max(meter.heldBytes(), readProcessMemory(counters) + uploaded);
+    },
+    runOutOfMemory: () => {
+      meter.runOutOfMemory();
+    },
     setCpuWeight: (weight) => {
       setSandboxWeight(cgroup, weight);
     },
@@ -85,4 +104,10 @@ export async function createOciSandbox(
     },
     [Symbol.asyncDispose]: async () => (disposed ??= release.disposeAsync()),
   };
+}
+
+/** What is used of the file system of `directory`, in bytes. */
+function usedBytes(directory: string): number {
+  const { blocks, bfree, bsize } = statfsSync(directory);
+  return (blocks - bfree) * bsize;
 }

@@ -2,8 +2,10 @@ import type { RuntimeName } from '@caisson/protocol';
 import type { Logger } from 'pino';
 import { compileSeccomp } from '../../cells/compile-seccomp.ts';
 import { probeCells } from '../../cells/probe.ts';
+import { reservedForkServers } from '../../cells/reserved-fork-servers.ts';
 import { Runners } from '../../cells/runners.ts';
-import { OciForkServers } from './oci-fork-servers.ts';
+import type { HostNode } from '../../node/host-node.ts';
+import { OciForkServers, SERVER_LIMITS } from './oci-fork-servers.ts';
 import type { OciHost } from './oci-host.ts';
 import { cellSeccomp } from './seccomp.ts';
 
@@ -14,6 +16,7 @@ import { cellSeccomp } from './seccomp.ts';
 export async function prepareCells(
   runtime: RuntimeName,
   host: OciHost,
+  node: Pick<HostNode, 'tryReserveRunner'>,
   logger: Logger,
   signal: AbortSignal,
 ): Promise<{ readonly runners: Runners } | { readonly problem: string }> {
@@ -24,7 +27,8 @@ export async function prepareCells(
       await compileSeccomp(cellSeccomp(host.seccomp), signal),
     );
     await probeCells(servers, signal);
-    return { runners: new Runners(servers, logger, () => performance.now()) };
+    const counted = reservedForkServers(servers, () => node.tryReserveRunner(SERVER_LIMITS));
+    return { runners: new Runners(counted, logger, () => performance.now()) };
   } catch (error) {
     logger.warn({ err: error }, 'cells do not work here; each job gets a sandbox of its own');
     const message = String(error).replaceAll(/\s+/g, ' ').slice(0, 500);

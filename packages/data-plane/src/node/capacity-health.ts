@@ -1,0 +1,26 @@
+import type { CapacityFigures, NodeCapacity } from '@caisson/protocol';
+import type { Amounts } from './amounts.ts';
+import type { Capacity } from './capacity.ts';
+
+/** What is told of a machine's capacity. @param used by all its sandboxes together, where it is known */
+export function capacityHealth(
+  { total, promisable, maximum }: Capacity,
+  promised: Amounts,
+  used: { readonly memoryBytes: number; readonly pids: number },
+): NodeCapacity {
+  const figures = (name: keyof Amounts, inUse: number | null): CapacityFigures => ({
+    total: total[name],
+    promisable: promisable[name],
+    promised: promised[name],
+    used: inUse,
+  });
+  return {
+    memoryBytes: figures('memoryBytes', used.memoryBytes),
+    // Set aside when it is promised.
+    diskBytes: figures('diskBytes', promised.diskBytes),
+    cpuMillicores: figures('cpuMillicores', null),
+    pids: figures('pids', used.pids),
+    descriptors: figures('descriptors', null),
+    maximum,
+  };
+}

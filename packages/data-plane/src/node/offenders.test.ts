@@ -1,0 +1,37 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { bytesToGiveUp, canBegin, chooseOffenders, isTight } from './offenders.ts';
+
+const cases: [string, Parameters<typeof bytesToGiveUp>[0], number][] = [
+  ['an idle machine', { heldBytes: 0, limitBytes: 1000, availableBytes: 5000, reserveBytes: 100 }, 0],
+  ['just below the mark', { heldBytes: 900, limitBytes: 1000, availableBytes: 5000, reserveBytes: 100 }, 0],
+  ['above the mark', { heldBytes: 950, limitBytes: 1000, availableBytes: 5000, reserveBytes: 100 }, 150],
+  ['half of the reserve', { heldBytes: 500, limitBytes: 1000, availableBytes: 50, reserveBytes: 100 }, 0],
+  ['less of the reserve', { heldBytes: 500, limitBytes: 1000, availableBytes: 40, reserveBytes: 100 }, 60],
+  ['both', { heldBytes: 950, limitBytes: 1000, availableBytes: 10, reserveBytes: 400 }, 390],
+  ['no reserve', { heldBytes: 500, limitBytes: 1000, availableBytes: 0, reserveBytes: 0 }, 0],
+];
+
+for (const [name, state, expected] of cases) {
+  test(`${name}: ${expected} bytes are to be given up`, () => {
+    assert.equal(bytesToGiveUp(state), expected);
+  });
+}
+
+test('something begins only where nothing would have to be given up for it', () => {
+  const state = { heldBytes: 800, limitBytes: 1000, availableBytes: 500, reserveBytes: 400 };
+  assert.deepEqual(
+    [canBegin(state, 100), canBegin(state, 101), canBegin({ ...state, availableBytes: 499 }, 100)],
+    [true, false, false],
+  );
+  assert.deepEqual([isTight(state), isTight({ ...state, heldBytes: 801 })], [false, true]);
+});
+
+test('those that hold most are chosen, and no more of them than needed', () => {
+  const places = [10, 70, 30, 50].map((heldBytes) => ({ heldBytes }));
+  const held = (bytes: number) => chooseOffenders(places, bytes).map(({ heldBytes }) => heldBytes);
+  assert.deepEqual(held(0), []);
+  assert.deepEqual(held(70), [70]);
+  assert.deepEqual(held(71), [70, 50]);
+  assert.deepEqual(held(1000), [70, 50, 30, 10]);
+});

@@ -1,0 +1,36 @@
+import type { Resources } from '@caisson/protocol';
+import { cgroupMemoryBytes } from '../limits/memory-file-systems.ts';
+import { imageBytes } from '../workspaces/disk/image-size.ts';
+import type { Amounts } from './amounts.ts';
+
+/** Open files of this server for one sandbox with a kernel of each language, and some to spare. */
+const SANDBOX_DESCRIPTORS = 20;
+
+/** Whether the workspace of a sandbox of this size lies on disk. */
+export function isOnDisk(resources: Resources, diskWorkspaceBeyondBytes: number): boolean {
+  return resources.diskBytes > diskWorkspaceBeyondBytes;
+}
+
+/** All that a sandbox, or a cell, of this size can come to hold. */
+export function promiseOf(resources: Resources, diskWorkspaceBeyondBytes: number): Amounts {
+  const onDisk = isOnDisk(resources, diskWorkspaceBeyondBytes);
+  return {
+    memoryBytes: cgroupMemoryBytes(onDisk ? { ...resources, diskBytes: 0 } : resources),
+    diskBytes: onDisk ? imageBytes(resources.diskBytes) : 0,
+    cpuMillicores: resources.cpuMillicores,
+    // Its first process counts too.
+    pids: resources.pids + 1,
+    descriptors: SANDBOX_DESCRIPTORS,
+  };
+}
+
+/** What a runner itself takes, apart from its cells: its limits, and open files for 32 slots. */
+export function runnerPromise(limits: { readonly memoryBytes: number; readonly pids: number }): Amounts {
+  return {
+    memoryBytes: limits.memoryBytes,
+    diskBytes: 0,
+    cpuMillicores: 0,
+    pids: limits.pids,
+    descriptors: 160,
+  };
+}
