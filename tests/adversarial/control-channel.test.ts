@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { test } from 'node:test';
 import type { Language } from '@caisson/protocol';
-import { outputOf, runStep, sandboxRequest, startDataPlane } from '../support/sandbox.ts';
+import { outputOf, runJob, runStep, sandboxRequest, startDataPlane } from '../support/sandbox.ts';
 
 const LINGER_SECONDS = 8;
 
@@ -30,7 +30,11 @@ for fd in map(int, os.listdir('/proc/self/fd')):
     except BlockingIOError:
         pass
     channel = socket.socket(fileno=os.dup(fd))
-    channel.sendmsg([b' '], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array('i', [held.fileno()]))])
+    try:
+        channel.sendmsg([b' '], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array('i', [held.fileno()]))])
+        print('sent')
+    except BrokenPipeError:
+        print('refused')
     held.close()
     channel.close()
 `;
@@ -63,6 +67,16 @@ test('code cannot hold a pipe locked by a page fault in the middle of a write', 
     await outputOf(sandbox, 'ls /dev/userfaultfd /dev/fuse 2>&1; true', { language: 'shell' }),
     /^(.*No such file or directory\n){2}$/,
   );
+});
+
+test('a cell has a socket to the server that is open in one direction', async () => {
+  await using started = await startDataPlane();
+  const delay = monitorEventLoopDelay({ resolution: 10 });
+  delay.enable();
+  const ran = await runJob(started.dataPlane, LINGERING_SOCKET);
+  delay.disable();
+  assert.deepEqual([ran.status, ran.stdout, ran.placement.scope], ['succeeded', 'refused\n', 'cell']);
+  assert.ok(delay.max / 1e9 < LINGER_SECONDS / 2, `the server stood still for ${delay.max / 1e9} s`);
 });
 
 const DESCRIPTORS: Record<Language, string> = {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
@@ -55,6 +55,25 @@ suite('the command line over real sandboxes', () => {
     assert.match(stdout, /hello/);
     assert.deepEqual(leftoversOf(state.stateDirectory, 'none'), []);
     state[Symbol.dispose]();
+  });
+
+  test('the first start says where the admin key is, and prints it nowhere', async () => {
+    using fresh = makeServerHome();
+    const child = start(['serve', '--port', '0', '--data-dir', fresh.dataDir], {
+      CAISSON_STATE_DIR: fresh.stateDirectory,
+    });
+    child.stdin.end();
+    const exited = once(child, 'exit');
+    let printed = '';
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding('utf8').on('data', (chunk: string) => (printed += chunk));
+    }
+    const keyFile = join(fresh.dataDir, 'admin.key');
+    await until('it says where the key is', () => Promise.resolve(printed.includes(keyFile)));
+    child.kill('SIGTERM');
+    await exited;
+    assert.equal(printed.includes(readFileSync(keyFile, 'utf8').trim()), false);
+    assert.doesNotMatch(printed, /csn_/);
   });
 
   test("its exit code is the code's", async () => {

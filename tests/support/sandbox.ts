@@ -2,11 +2,11 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { createDataPlane } from '@caisson/data-plane';
 import type { HostLoad, RuntimeChoice } from '@caisson/data-plane';
-import { newExecutionId, newSandboxId, newSessionId, newTenantId } from '@caisson/protocol';
+import { jsonTextOf, newExecutionId, newSandboxId, newSessionId, newTenantId } from '@caisson/protocol';
 import type {
   DataPlane,
   LentSandbox,
-  MimeBundle,
+  JsonText,
   OutputEvent,
   Placement,
   SandboxRequest,
@@ -56,10 +56,11 @@ export function sandboxRequest(overrides: Partial<SandboxRequest> = {}): Sandbox
   };
 }
 
-export interface Ran extends StepOutcome {
+export interface Ran extends Omit<StepOutcome, 'returnValue'> {
+  readonly returnValue: unknown;
   readonly stdout: string;
   readonly stderr: string;
-  readonly results: readonly MimeBundle[];
+  readonly results: readonly unknown[];
   readonly events: readonly OutputEvent[];
 }
 
@@ -75,7 +76,7 @@ export function stepRequest(code: string, overrides: StepOverrides = {}): StepRe
     timeoutMs: 20_000,
     env: {},
     stdin: null,
-    event: {},
+    event: jsonTextOf({}),
     outputLimitBytes: MIB,
     ...overrides,
   };
@@ -129,8 +130,19 @@ export async function runJob(
 function gather(outcome: StepOutcome, events: readonly OutputEvent[]): Ran {
   const text = (type: 'stdout' | 'stderr') =>
     events.map((event) => (event.type === type ? event.text : '')).join('');
-  const results = events.flatMap((event) => (event.type === 'result' ? [event.bundle] : []));
-  return { ...outcome, stdout: text('stdout'), stderr: text('stderr'), results, events };
+  const results = events.flatMap((event) => (event.type === 'result' ? [valueOf(event.bundle)] : []));
+  return {
+    ...outcome,
+    returnValue: valueOf(outcome.returnValue),
+    stdout: text('stdout'),
+    stderr: text('stderr'),
+    results,
+    events,
+  };
+}
+
+function valueOf(text: JsonText | undefined): unknown {
+  return text === undefined ? undefined : (JSON.parse(text) as unknown);
 }
 
 /** Runs one step that must succeed and returns its standard output. */

@@ -1,5 +1,5 @@
 import { rmSync } from 'node:fs';
-import { mkdtemp } from 'node:fs/promises';
+import { mkdtemp, readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Target } from './client/http.ts';
@@ -28,11 +28,12 @@ export async function startEmbeddedServer(planes: Planes): Promise<Target & Asyn
     warmPool: false,
   });
   stack.defer(async () => server.close());
-  if (server.adminKey === undefined) throw new CliFailure('the embedded server has made no key');
+  if (server.newKeyFile === undefined) throw new CliFailure('the embedded server has made no key');
+  const apiKey = await readFile(server.newKeyFile, 'utf8');
   const release = stack.move();
   return {
     url: new URL(server.url),
-    apiKey: server.adminKey,
+    apiKey,
     [Symbol.asyncDispose]: async () => release.disposeAsync(),
   };
 }

@@ -53,8 +53,8 @@ async function startServer(options: ServerOptions): Promise<RunningServer> {
   // Only now, so that the server is there the sooner.
   if (options.warmPool) dataPlane.warmUp();
   const release = stack.move();
-  const { adminKey } = controlPlane;
-  return { url, adminKey, failed: dataPlane.failed, close: async () => release.disposeAsync() };
+  const { newKeyFile } = controlPlane;
+  return { url, newKeyFile, failed: dataPlane.failed, close: async () => release.disposeAsync() };
 }
 
 const planes: Planes = {

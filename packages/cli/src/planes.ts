@@ -13,8 +13,8 @@ export interface ServerOptions {
 
 export interface RunningServer {
   readonly url: string;
-  /** On the very first start with this data directory only. */
-  readonly adminKey: string | undefined;
+  /** Path of the file that the admin key was written to: on the very first start with this data directory only. */
+  readonly newKeyFile: string | undefined;
   /** Resolves with the reason when it can neither go on nor be mended: its sandboxes are dead, and it is to be closed. */
   readonly failed: Promise<Error>;
   /** Stops gracefully and leaves nothing behind; can be called twice. */

@@ -25,6 +25,8 @@ export const controlPlaneConfig = z
     /** Bound of what waiting requests may hold in memory, in bytes. */
     maxQueuedBytes: count(256 * MIB),
     maxSessionsPerTenant: count(200),
+    /** How many connections of a tenant may follow events of executions at one time. */
+    maxEventReadersPerTenant: count(100),
     /** How much of each of stdout and stderr is kept, in bytes. */
     outputLimitBytes: count(MIB),
     /** Of JSON bodies; files have no limit but the workspace's. */

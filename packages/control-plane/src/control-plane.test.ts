@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import {
   executionResult,
+  jsonTextOf,
   newApiKeyId,
   newExecutionId,
   newSandboxId,
@@ -13,6 +14,7 @@ import {
   session,
   SYSTEM,
 } from '@caisson/protocol';
+import type { Role } from '@caisson/protocol';
 import { hashApiKey, newApiKey } from './auth/api-key.ts';
 import { creatingSession } from './orchestrator/session-record.ts';
 import { advance, queuedExecution } from './orchestrator/execution-record.ts';
@@ -30,13 +32,13 @@ async function temporaryDirectory() {
 }
 
 /** Adds a tenant to a database that no server has open, and returns its key. */
-async function addTenant(dataDir: string, name: string) {
+async function addTenant(dataDir: string, name: string, role: Role = 'member') {
   const db = await openDatabase(dataDir);
   const key = newApiKey();
   const tenantId = newTenantId();
   await tenantRepository(db).addTenant(
     { id: tenantId, name, createdAt: 0 },
-    { id: newApiKeyId(), tenantId, name: 'key', hash: hashApiKey(key), createdAt: 0 },
+    { id: newApiKeyId(), tenantId, name: 'key', hash: hashApiKey(key), role, createdAt: 0 },
   );
   await db.destroy();
   return { key, tenantId };
@@ -50,15 +52,15 @@ test('the first start makes an admin key, and only the first', async () => {
   await using directory = await temporaryDirectory();
   {
     await using server = await start({ dataDir: directory.path });
-    assert.match(server.control.adminKey ?? '', /^csn_/);
-    assert.equal(server.key, server.control.adminKey);
+    assert.equal(server.control.newKeyFile, join(directory.path, 'admin.key'));
+    assert.match(server.key, /^csn_/);
     const { mode } = await stat(join(directory.path, 'admin.key'));
     assert.equal(mode & 0o777, 0o600);
     const database = await readFile(join(directory.path, 'caisson.db'));
     assert.equal(database.includes(server.key), false);
   }
   await using again = await start({ dataDir: directory.path });
-  assert.equal(again.control.adminKey, undefined);
+  assert.equal(again.control.newKeyFile, undefined);
   assert.equal((await again.call('GET', '/api/v1/sessions')).status, 200);
 });
 
@@ -129,7 +131,7 @@ test("another tenant's things are not there, on every route with an id", async (
 
 test('a tenant with a long queue does not keep another one waiting', async () => {
   await using directory = await temporaryDirectory();
-  const greedy = await addTenant(directory.path, 'greedy');
+  const greedy = await addTenant(directory.path, 'greedy', 'operator');
   const modest = await addTenant(directory.path, 'modest');
   await using server = await start({
     dataDir: directory.path,
@@ -202,7 +204,7 @@ test('after a crash, what ran has ended as lost, and what waited without its cal
       timeoutMs: 1000,
       env: {},
       stdin: null,
-      event: {},
+      event: jsonTextOf({}),
       outputLimitBytes: 1024,
     },
     sandbox: {

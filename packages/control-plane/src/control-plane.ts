@@ -44,8 +44,8 @@ export interface ControlPlane {
    * sessions, and closes the server and the database. Can be called twice.
    */
   close(signal?: AbortSignal): Promise<void>;
-  /** The admin key, on the very first start only. */
-  readonly adminKey: string | undefined;
+  /** Path of the file with the admin key, on the very first start only; the key is told nowhere else. */
+  readonly newKeyFile: string | undefined;
 }
 
 const SWEEP_KEYS_MS = 60_000;
@@ -56,7 +56,8 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
   const { config, dataPlane, clock = systemClock, ids = pooledIds() } = options;
   const logger = options.logger.child({}, { redact: ['req.headers.authorization', 'headers.authorization'] });
   await using undo = new AsyncDisposableStack();
-  const { db, writer } = undo.use(await openStore(config.dataDir));
+  const onStorageChange = storageReporter(logger);
+  const { db, writer, storage } = undo.use(await openStore(config.dataDir, { onChange: onStorageChange }));
   const executionStore = executionRepository(db, writer);
   const sessionStore = sessionRepository(db, writer);
   const tenants = tenantRepository(db, writer);
@@ -74,16 +75,38 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
     },
     clock,
   );
-  const executions = new Executions({ config, store: executionStore, dispatcher, metrics, logger, clock });
-  const sessions = new Sessions({ config, dataPlane, executions, store: sessionStore, logger, clock, ids });
-  const idempotency = new Idempotency(idempotencyRepository(db), clock, config.idempotencyKeyAgeMs);
+  const executions = new Executions({
+    config,
+    store: executionStore,
+    storage,
+    dispatcher,
+    metrics,
+    logger,
+    clock,
+  });
+  const sessions = new Sessions({
+    config,
+    dataPlane,
+    executions,
+    store: sessionStore,
+    storage,
+    logger,
+    clock,
+    ids,
+  });
+  const idempotency = new Idempotency(
+    idempotencyRepository(db, writer),
+    storage,
+    clock,
+    config.idempotencyKeyAgeMs,
+  );
   metrics.observe({
     queued: () => dispatcher.waiting,
     running: () => dispatcher.running,
     sessions: () => sessions.liveCount,
-    pools: async () => (await dataPlane.health(AbortSignal.timeout(METRICS_TIMEOUT_MS))).pools,
+    dataPlane: async () => dataPlane.health(AbortSignal.timeout(METRICS_TIMEOUT_MS)),
   });
-  const adminKey = await makeFirstKey(tenants, config.dataDir, clock);
+  const newKeyFile = await makeFirstKey(tenants, config.dataDir, clock);
   const services: Services = {
     config,
     dataPlane,
@@ -96,6 +119,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
     dispatcher,
     idempotency,
     audit: auditRepository(db, writer),
+    storage,
     authenticate: authenticator(tenants, clock),
     metrics,
     loopDelay: undo.use(new RecentLoopDelay(clock)),
@@ -117,6 +141,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
     executions,
     executionStore,
     sessionStore,
+    storage,
     clock,
     logger,
   });
@@ -138,7 +163,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
     await resources.disposeAsync();
   };
   return {
-    adminKey,
+    newKeyFile,
     async listen(port, host) {
       const url = await api.listen({ port, host });
       // Only now: what waited is run when it can be watched.
@@ -146,5 +171,12 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
       return { url };
     },
     close: (signal) => (closing ??= close(signal)),
+  };
+}
+
+function storageReporter(logger: Logger): (failure: unknown) => void {
+  return (failure) => {
+    if (failure === undefined) logger.info('the storage can be written again');
+    else logger.error({ err: failure }, 'the storage cannot be written: new work is refused until it can');
   };
 }

@@ -1,4 +1,5 @@
 import { newSandboxId } from '@caisson/protocol';
+import { LoopShare, monotonicClock } from '@caisson/session-agent';
 import type { RuntimeHealth } from '@caisson/protocol';
 import type { Logger } from 'pino';
 import { LocalDataPlane } from './local-data-plane.ts';
@@ -38,7 +39,10 @@ export async function createDataPlane(options: {
   const missing = missingForOci();
   if (missing.length > 0) throw new RuntimeUnavailableError(missing);
   await using cleanup = new AsyncDisposableStack();
-  const host = cleanup.use(await prepareOciHost({ stateDirectory, logger }));
+  const loopShare = new LoopShare(monotonicClock, (error) => {
+    logger.error({ err: error }, 'what a sandbox wrote could not be read; its kernel is killed');
+  });
+  const host = cleanup.use(await prepareOciHost({ stateDirectory, logger, loopShare }));
   const runtimes = ociRuntimes(host);
   const considered = choice === 'auto' ? runtimes : runtimes.filter(({ name }) => name === choice);
   const probes = await probeAll(considered, choice, AbortSignal.timeout(60_000));
@@ -59,6 +63,7 @@ export async function createDataPlane(options: {
     runtimes: probes.map((probe) =>
       probe.chosen && 'problem' in cells ? { ...probe, problems: [...probe.problems, cells.problem] } : probe,
     ),
+    loopShare,
     runners: 'runners' in cells ? cells.runners : undefined,
     logger,
     release: async () => release.disposeAsync(),
@@ -79,7 +84,8 @@ export async function probeRuntimes(options: {
       ...{ available: false, chosen: false, problems: missing },
     }));
   }
-  await using host = await prepareOciHost({ stateDirectory, logger });
+  const loopShare = new LoopShare(monotonicClock, () => undefined);
+  await using host = await prepareOciHost({ stateDirectory, logger, loopShare });
   return await probeAll(ociRuntimes(host), 'auto', signal);
 }
 

@@ -16,6 +16,7 @@ import type {
   Template,
 } from '@caisson/protocol';
 import { Cancellation, CaissonError } from '@caisson/protocol';
+import type { LoopShare } from '@caisson/session-agent';
 import type { Logger } from 'pino';
 import { runInCell } from './cells/job.ts';
 import type { Runners } from './cells/runners.ts';
@@ -41,6 +42,7 @@ export class LocalDataPlane implements DataPlane {
   readonly #pool: WarmPool;
   readonly #runtimes: readonly RuntimeHealth[];
   readonly #runners: Runners | undefined;
+  readonly #loopShare: LoopShare;
   readonly #logger: Logger;
   readonly #release: () => Promise<void>;
   readonly #lent = new Map<SandboxId, { sandbox: Sandbox; lent: LentSandbox }>();
@@ -64,6 +66,7 @@ export class LocalDataPlane implements DataPlane {
     host: SharedHost;
     runners: Runners | undefined;
     runtimes: readonly RuntimeHealth[];
+    loopShare: LoopShare;
     logger: Logger;
     release: () => Promise<void>;
   }) {
@@ -71,6 +74,7 @@ export class LocalDataPlane implements DataPlane {
     this.#pool = parts.pool;
     this.#runtimes = parts.runtimes;
     this.#runners = parts.runners;
+    this.#loopShare = parts.loopShare;
     this.#logger = parts.logger;
     this.#release = parts.release;
     this.#watch = setInterval(() => {
@@ -93,6 +97,7 @@ export class LocalDataPlane implements DataPlane {
       sandboxes: this.#lent.size,
       pools: this.#pool.health(),
       problems: this.#host.problems,
+      reads: { ...this.#loopShare.counters },
     });
   }
 
@@ -171,7 +176,7 @@ export class LocalDataPlane implements DataPlane {
     try {
       const outcome = await this.#unlessLost(
         request,
-        runInCell(request.id, leased.cell, step, events, signal),
+        runInCell(request.id, leased.cell, { step, events, loopShare: this.#loopShare }, signal),
       );
       return { outcome, placement: this.#placement('cell') };
     } finally {

@@ -32,10 +32,14 @@ export interface ErrorContexts {
   session_limit_reached: { limit: number };
   execution_not_finished: { id: string; status: string };
   idempotency_key_reused: { key: string };
+  output_expired: { id: string };
   queue_full: { limit: number; retryAfterSeconds: number };
+  parse_share_exceeded: { retryAfterSeconds: number };
+  too_many_readers: { limit: number; retryAfterSeconds: number };
   sandbox_unavailable: { problem: string };
   sandbox_lost: { id: string };
   shutting_down: { retryAfterSeconds: number };
+  storage_unavailable: { retryAfterSeconds: number };
   internal: { requestId: string };
 }
 
@@ -218,6 +222,14 @@ export const ERROR_KINDS: { readonly [Code in ErrorCode]: ErrorKind<ErrorContext
     detail: ({ id, status }) => `execution_id: the execution "${id}" is ${status}`,
     suggestion: () => 'Poll GET /api/v1/executions/{id}/status, or read /logs as server-sent events.',
   },
+  output_expired: {
+    status: 410,
+    title: 'The output is no longer kept',
+    detail: ({ id }) =>
+      `execution_id: what the execution "${id}" has made was removed, for its tenant had too much`,
+    suggestion: () =>
+      'Its status is still at GET /api/v1/executions/{id}/status and in the list of executions.',
+  },
   idempotency_key_reused: {
     status: 422,
     title: 'The idempotency key was used for another request',
@@ -228,6 +240,20 @@ export const ERROR_KINDS: { readonly [Code in ErrorCode]: ErrorKind<ErrorContext
     title: 'The queue is full',
     detail: ({ limit }) => `queue: ${limit} executions are waiting already`,
     suggestion: ({ retryAfterSeconds }) => `Try again in ${retryAfterSeconds} seconds.`,
+  },
+  parse_share_exceeded: {
+    status: 429,
+    title: 'The bodies take too long to parse',
+    detail: () => "body: the tenant's large bodies take more than their share of the server's time",
+    suggestion: ({ retryAfterSeconds }) =>
+      `Try again in ${retryAfterSeconds} seconds, or send large data as a file.`,
+  },
+  too_many_readers: {
+    status: 429,
+    title: 'There are too many readers of events',
+    detail: ({ limit }) => `events: ${limit} readers follow events already`,
+    suggestion: ({ retryAfterSeconds }) =>
+      `Close those that are no longer needed, or try again in ${retryAfterSeconds} seconds.`,
   },
   sandbox_unavailable: {
     status: 503,
@@ -244,6 +270,13 @@ export const ERROR_KINDS: { readonly [Code in ErrorCode]: ErrorKind<ErrorContext
     status: 503,
     title: 'The server is shutting down',
     detail: () => 'server: takes no new work, for it is shutting down',
+  },
+  storage_unavailable: {
+    status: 503,
+    title: 'The server cannot write to its storage',
+    detail: () => 'storage: cannot be written; the disk is full or broken',
+    suggestion: () =>
+      'Try again later. An execution or a session that has ended meanwhile is told as ended once that is on record.',
   },
   internal: {
     status: 500,

@@ -22,11 +22,14 @@ export {
 export * from './ids.ts';
 export * from './isolation.ts';
 export * from './json.ts';
+export * from './json-scanner.ts';
+export * from './json-text.ts';
 export * from './languages.ts';
 export * from './ports/agent.ts';
 export * from './ports/cancellation.ts';
 export * from './ports/data-plane.ts';
 export * from './problem.ts';
 export * from './quantities.ts';
+export * from './roles.ts';
 export * from './session-state.ts';
 export * from './workspace-path.ts';

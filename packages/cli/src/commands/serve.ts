@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import type { RuntimeName } from '@caisson/protocol';
 import type { Context } from '../context.ts';
 import { HOST_FAILURE } from '../exit-code.ts';
@@ -29,9 +29,9 @@ export async function serve(context: Context, options: ServeOptions): Promise<nu
   const server = await planes.startServer({ port, host, dataDir, runtime, logLevel: 'info', warmPool: true });
   try {
     await writeText(stdout, `caisson listens on ${server.url}\n`);
-    if (server.adminKey !== undefined) {
-      const keyFile = join(dataDir, 'admin.key');
-      await writeText(stdout, `the admin key, also in ${keyFile}: ${server.adminKey}\n`);
+    if (server.newKeyFile !== undefined) {
+      // Only where it is: standard output often ends up in a log.
+      await writeText(stdout, `the admin key is in ${server.newKeyFile}\n`);
     }
     const failure = await Promise.race([interrupted(interrupts.signal), server.failed]);
     if (failure === undefined) return 0;

@@ -2,9 +2,11 @@ import { CaissonError, executionResult, executionStatusView, problemSchema } fro
 import type { ExecutionId, ExecutionResult } from '@caisson/protocol';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { IncomingHttpHeaders } from 'node:http';
+import { Readable } from 'node:stream';
 import { z } from 'zod';
 import type { Executions } from '../orchestrator/executions.ts';
 import { executionStatusOf } from '../orchestrator/execution-view.ts';
+import type { JsonPieces } from '../orchestrator/stored-result.ts';
 import type { Principal } from '../store/tenants.ts';
 import { whenGone } from './caller.ts';
 import { sendEvents } from './sse.ts';
@@ -39,24 +41,60 @@ export interface Answering {
   readonly sse: SseSettings;
 }
 
+export interface Answered {
+  readonly caller: Principal;
+  readonly id: ExecutionId;
+  readonly mode: AnswerMode;
+  readonly detached: boolean;
+  /** Where the answer is events. */
+  readonly seat: Disposable | undefined;
+}
+
+/**
+ * Submits an execution by `submit`, and answers with its result, id or events. Whether there is room for one more reader of
+ * events is found out first: who is refused has started nothing.
+ */
+export async function submitAndAnswer(
+  answering: Answering,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  execution: Omit<Answered, 'id' | 'seat'>,
+  submit: () => Promise<ExecutionId>,
+): Promise<FastifyReply> {
+  using undo = new DisposableStack();
+  const { caller, mode } = execution;
+  const seat = mode === 'events' ? undo.use(answering.executions.takeSeat(caller.tenantId)) : undefined;
+  const id = await submit();
+  const answer = await answerExecution(answering, request, reply, { ...execution, id, seat });
+  undo.move();
+  return answer;
+}
+
 /** Answers with the result, the id or the events of an execution. */
-export async function answerExecution(
+async function answerExecution(
   { executions, sse }: Answering,
   request: FastifyRequest,
   reply: FastifyReply,
-  execution: { caller: Principal; id: ExecutionId; mode: AnswerMode; detached: boolean },
+  execution: Answered,
 ): Promise<FastifyReply> {
-  const { caller, id, mode, detached } = execution;
+  const { caller, id, mode, detached, seat } = execution;
   const { tenantId } = caller;
   void reply.header('location', `/api/v1/executions/${id}`);
   if (mode === 'async') {
     const status = executionStatusOf(await executions.find(tenantId, id));
     return reply.code(202).header('preference-applied', 'respond-async').send(status);
   }
-  if (mode === 'events') {
-    return sendEvents(request, reply, await executions.follow(tenantId, id, 0, true), sse);
+  if (seat !== undefined) {
+    return sendEvents(request, reply, await executions.follow(tenantId, id, 0, true, seat), sse);
   }
-  return reply.code(200).send(await waitFor(executions, reply, caller, id, detached));
+  return sendShown(reply, await waitFor(executions, reply, caller, id, detached));
+}
+
+/** Answers with a value, or with the JSON text of one as it is made. */
+export function sendShown(reply: FastifyReply, shown: object | JsonPieces): FastifyReply {
+  void reply.code(200);
+  if (!(Symbol.asyncIterator in shown)) return reply.send(shown);
+  return reply.type('application/json; charset=utf-8').send(Readable.from(shown, { objectMode: false }));
 }
 
 /** A caller that goes away while it waits cancels the execution, unless it can come back for it. */
@@ -66,7 +104,7 @@ async function waitFor(
   caller: Principal,
   id: ExecutionId,
   detached: boolean,
-): Promise<ExecutionResult> {
+): Promise<ExecutionResult | JsonPieces> {
   whenGone(reply, () => {
     if (!detached) executions.cancel(caller, id).catch(ignore);
   });

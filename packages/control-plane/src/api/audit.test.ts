@@ -135,7 +135,7 @@ test('a tenant sees its own events alone, page by page, and no other cursor than
     const tenantId = newTenantId();
     await tenantRepository(db).addTenant(
       { id: tenantId, name, createdAt: 0 },
-      { id: newApiKeyId(), tenantId, name: 'key', hash: hashApiKey(key), createdAt: 0 },
+      { id: newApiKeyId(), tenantId, name: 'key', hash: hashApiKey(key), role: 'member', createdAt: 0 },
     );
   }
   await db.destroy();

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { request } from 'node:http';
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
@@ -134,7 +135,7 @@ const TABLE: [name: string, sent: Sent, status: number, code: string, field: Reg
   ],
   [
     'an event nested too deep',
-    { path: '/api/v1/jobs', body: `{"code":"x","event":${'['.repeat(100_000)}${']'.repeat(100_000)}}` },
+    { path: '/api/v1/jobs', body: `{"code":"x","event":${'['.repeat(90_000)}${']'.repeat(90_000)}}` },
     422,
     'validation_failed',
     /^event: .*nested/,
@@ -375,6 +376,61 @@ const TABLE: [name: string, sent: Sent, status: number, code: string, field: Reg
     /^body: /,
   ],
   [
+    'an upload of bytes without the name of a file',
+    {
+      path: '/api/v1/sessions/SES/files/upload',
+      body: '--b\r\nContent-Disposition: form-data; name="f"\r\nContent-Type: application/octet-stream\r\n\r\nabc\r\n--b--\r\n',
+      headers: { 'content-type': 'multipart/form-data; boundary=b' },
+    },
+    422,
+    'validation_failed',
+    /^filename: /,
+  ],
+  [
+    'an upload with a field that has no name',
+    {
+      path: '/api/v1/sessions/SES/files/upload',
+      body: '--b\r\nContent-Disposition: form-data\r\n\r\nabc\r\n--b--\r\n',
+      headers: { 'content-type': 'multipart/form-data; boundary=b' },
+    },
+    422,
+    'validation_failed',
+    /^name: /,
+  ],
+  [
+    'an upload with a boundary of 300 characters',
+    {
+      path: '/api/v1/sessions/SES/files/upload',
+      body: `--${'b'.repeat(300)}--\r\n`,
+      headers: { 'content-type': `multipart/form-data; boundary=${'b'.repeat(300)}` },
+    },
+    422,
+    'validation_failed',
+    /^content-type: .*boundary/,
+  ],
+  [
+    'an upload without a boundary',
+    {
+      path: '/api/v1/sessions/SES/files/upload',
+      body: '--b--\r\n',
+      headers: { 'content-type': 'multipart/form-data' },
+    },
+    422,
+    'validation_failed',
+    /^content-type: .*boundary/,
+  ],
+  [
+    'an upload with a field of broken JSON',
+    {
+      path: '/api/v1/sessions/SES/files/upload',
+      body: '--b\r\nContent-Disposition: form-data; name="path"\r\nContent-Type: application/json\r\n\r\n{\r\n--b--\r\n',
+      headers: { 'content-type': 'multipart/form-data; boundary=b' },
+    },
+    422,
+    'validation_failed',
+    /^body: .*JSON/,
+  ],
+  [
     'an upload to a way out',
     {
       path: '/api/v1/sessions/SES/files/upload',
@@ -442,16 +498,46 @@ test('what is not HTTP is answered with a problem', async () => {
   assert.match(answer, /application\/problem\+json/);
 });
 
-test('a body that does not arrive is answered with a problem', async () => {
-  const head = `POST /api/v1/jobs HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer ${server.key}\r\n`;
+/** Begins a request of which the rest does not come, and returns the beginning of what is answered. */
+async function stall(head: string, body: string): Promise<string> {
   const { hostname, port } = new URL(server.url);
   const socket = connect(Number(port), hostname);
-  socket.write(`${head}Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{"code"`);
-  const [first] = (await new Promise<Buffer[]>((resolve) => {
-    socket.once('data', (chunk) => {
-      resolve([chunk]);
-    });
-  })) as [Buffer];
+  socket.write(
+    `${head.replace('SES', session)} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n` +
+      `Authorization: Bearer ${server.key}\r\nContent-Length: 1000\r\n${body}`,
+  );
+  const [first] = (await once(socket, 'data', { signal: AbortSignal.timeout(10_000) })) as [Buffer];
   socket.destroy();
-  assert.match(first.toString(), /^HTTP\/1\.1 400 [^]*did not arrive/);
+  return first.toString();
+}
+
+test('a body that does not arrive is answered with a problem', async () => {
+  const answer = await stall('POST /api/v1/jobs', 'Content-Type: application/json\r\n\r\n{"code"');
+  assert.match(answer, /^HTTP\/1\.1 400 [^]*did not arrive/);
+});
+
+test('a file whose bytes stop coming is answered with a problem, and is not there', async () => {
+  const answer = await stall('PUT /api/v1/sessions/SES/files/half', '\r\nabc');
+  assert.match(answer, /^HTTP\/1\.1 422 [^]*body: paused/);
+  assert.equal((await send({ method: 'HEAD', path: '/api/v1/sessions/SES/files/half' })).status, 404);
+});
+
+test('a form that stops between two parts, or within one, is answered with a problem', async () => {
+  const type = 'Content-Type: multipart/form-data; boundary=b\r\n\r\n';
+  const upload = 'POST /api/v1/sessions/SES/files/upload';
+  assert.match(await stall(upload, `${type}--b\r\nContent-Disp`), /^HTTP\/1\.1 422 [^]*body: the next part/);
+  const part = '--b\r\nContent-Disposition: form-data; name="f"; filename="a"\r\n\r\nabc';
+  assert.match(await stall(upload, type + part), /^HTTP\/1\.1 422 [^]*body: paused/);
+});
+
+test('a body of many values is refused before it is built', async () => {
+  await using server = await start();
+  const body = `{"code":"1","event":[${'[],'.repeat(1_300_000)}[]]}`;
+  const response = await server.call('POST', '/api/v1/jobs', {
+    body,
+    headers: { 'content-type': 'application/json' },
+  });
+  const { code, detail } = problemSchema.parse(await response.json());
+  assert.deepEqual([response.status, code], [422, 'validation_failed']);
+  assert.equal(detail, 'body: must not hold more than 100000 values and keys');
 });

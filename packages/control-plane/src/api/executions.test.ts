@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { test } from 'node:test';
-import { executionResult, problemSchema } from '@caisson/protocol';
+import { executionResult, jsonTextOf, problemSchema } from '@caisson/protocol';
 import { untilAborted } from '../testing/fake-data-plane.ts';
 import { start, until } from '../testing/start.ts';
 import type { CallOptions, Started } from '../testing/start.ts';
@@ -204,7 +204,7 @@ test('the same idempotency key runs a job once, and waits for its result', async
   const first = job(server, 'once', { headers });
   const second = job(server, 'once', { headers });
   await until(() => server.plane.steps.length > 0);
-  gate.resolve({ returnValue: 7 });
+  gate.resolve({ returnValue: jsonTextOf(7) });
   const results = await Promise.all(
     [first, second].map(async (one) => executionResult.parse(await (await one).json())),
   );

@@ -1,21 +1,14 @@
 import {
-  CaissonError,
   executionId,
   executionList,
   executionListQuery,
   executionLogs,
   executionResult,
   executionStatusView,
-  isFinished,
 } from '@caisson/protocol';
 import { z } from 'zod';
-import {
-  executionLogsOf,
-  executionResultOf,
-  executionStatusOf,
-  executionSummaryOf,
-} from '../orchestrator/execution-view.ts';
-import { problems, wantsEvents } from './answers.ts';
+import { executionStatusOf, executionSummaryOf } from '../orchestrator/execution-view.ts';
+import { problems, sendShown, wantsEvents } from './answers.ts';
 import { keyOfCursor, pageOf } from './paging.ts';
 import type { Api } from './server.ts';
 import type { Services } from './services.ts';
@@ -36,7 +29,8 @@ export function executionRoutes(api: Api, services: Services): void {
       params,
       response: { 200: executionResult, ...problems },
     },
-    handler: (request) => services.executions.cancel(request.principal, request.params.execution_id),
+    handler: async (request, reply) =>
+      sendShown(reply, await services.executions.cancel(request.principal, request.params.execution_id)),
   });
 }
 
@@ -66,13 +60,8 @@ function readRoutes(api: Api, { executions }: Services): void {
       params,
       response: { 200: executionResult, ...problems },
     },
-    handler: async (request) => {
-      const { record, output } = await executions.look(
-        request.principal.tenantId,
-        request.params.execution_id,
-      );
-      return executionResultOf(record, output);
-    },
+    handler: async (request, reply) =>
+      sendShown(reply, await executions.look(request.principal.tenantId, request.params.execution_id)),
   });
   api.route({
     method: 'GET',
@@ -98,13 +87,8 @@ function outputRoutes(api: Api, { executions, answering }: Services): void {
       params,
       response: { 200: executionResult, ...problems },
     },
-    handler: async (request) => {
-      const { execution_id: id } = request.params;
-      const { record, output } = await executions.look(request.principal.tenantId, id);
-      const { status } = record.state;
-      if (!isFinished(status)) throw new CaissonError('execution_not_finished', { id, status });
-      return executionResultOf(record, output);
-    },
+    handler: async (request, reply) =>
+      sendShown(reply, await executions.lookAtEnded(request.principal.tenantId, request.params.execution_id)),
   });
   api.route({
     method: 'GET',
@@ -134,8 +118,7 @@ function outputRoutes(api: Api, { executions, answering }: Services): void {
         const after = lastEventId(request.headers['last-event-id']);
         return sendEvents(request, reply, await executions.follow(tenantId, id, after, false), answering.sse);
       }
-      const { record, output } = await executions.look(tenantId, id);
-      return reply.code(200).send(executionLogsOf(record, output));
+      return sendShown(reply, await executions.logs(tenantId, id));
     },
   });
 }

@@ -2,6 +2,7 @@ import { Readable, Transform } from 'node:stream';
 import { CaissonError } from '@caisson/protocol';
 import type { FileEntry, fileEntry } from '@caisson/protocol';
 import type { z } from 'zod';
+import { within } from './within.ts';
 
 export function fileEntryOf(entry: FileEntry): z.output<typeof fileEntry> {
   return {
@@ -38,27 +39,36 @@ export function exactly(body: Readable, length: number): Readable {
   return body.pipe(cut);
 }
 
-/** `body`, ended with an error when nothing of it arrives for `ms`: nobody can hold a file open by dribbling. */
-export function withIdleLimit(body: Readable, ms: number): Readable {
-  return Readable.from(limited(body, ms), { objectMode: false });
+/** What comes in of `body`, which stays open where it is read to an early end: its connection carries the answer. */
+export function chunksOf(body: Readable): AsyncIterable<Buffer> {
+  return body.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>;
 }
 
-async function* limited(body: Readable, ms: number): AsyncGenerator<Buffer> {
-  const timeout = () => {
+/** `chunks` as a stream, ended with an error when none arrives for `ms`: nobody can hold a file open by a pause. */
+export function withIdleLimit(chunks: AsyncIterable<Buffer>, ms: number): Readable {
+  return Readable.from(limited(chunks, ms), { objectMode: false });
+}
+
+async function* limited(chunks: AsyncIterable<Buffer>, ms: number): AsyncGenerator<Buffer> {
+  const iterator = chunks[Symbol.asyncIterator]();
+  const late = () => {
     const fields = [{ field: 'body', message: `paused for longer than ${ms} ms` }];
-    body.destroy(new CaissonError('validation_failed', { fields }));
+    return new CaissonError('validation_failed', { fields });
   };
-  let timer = setTimeout(timeout, ms).unref();
   try {
-    // The body stays open where it is read to an early end, so that the caller still gets an answer.
-    for await (const chunk of body.iterator({ destroyOnReturn: false })) {
-      clearTimeout(timer);
-      yield chunk as Buffer;
-      timer = setTimeout(timeout, ms).unref();
+    for (;;) {
+      const next = await within(iterator.next(), ms, late);
+      if (next.done === true) return;
+      yield next.value;
     }
   } finally {
-    clearTimeout(timer);
+    // Not awaited: where the sender pauses, it would wait as long.
+    iterator.return?.().catch(ignore);
   }
+}
+
+function ignore(): void {
+  // Why the body ended was told to whoever read it.
 }
 
 /** Names are the tenants': quoted for old readers with what is safe, and in full by RFC 6266 for all others. */

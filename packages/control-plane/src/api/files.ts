@@ -8,7 +8,7 @@ import type { FileAction, FileDetails } from '../audit/records.ts';
 import type { Principal } from '../store/tenants.ts';
 import { problems } from './answers.ts';
 import { callerSignal } from './caller.ts';
-import { attachment, exactly, fileEntryOf, withIdleLimit } from './file-bodies.ts';
+import { attachment, chunksOf, exactly, fileEntryOf, withIdleLimit } from './file-bodies.ts';
 import { keyOfCursor, pageOf } from './paging.ts';
 import type { Api } from './server.ts';
 import type { Services } from './services.ts';
@@ -47,13 +47,14 @@ export function withFiles<Result>(
 
 /** Puts a change to a file into the audit trail, once it has happened. */
 export function recordFile(
-  { audit, clock }: Services,
+  { audit, clock, storage }: Services,
   caller: Principal,
   sessionId: SessionId,
   action: FileAction,
   details: FileDetails,
 ): Promise<void> {
-  return audit.append(fileChanged(caller, sessionId, action, details, clock.nowMs()));
+  const record = fileChanged(caller, sessionId, action, details, clock.nowMs());
+  return storage.orLater(() => audit.append(record));
 }
 
 /** Ends when the caller goes away, or after thirty seconds. */
@@ -153,9 +154,10 @@ function writeRoute(api: Api, services: Services): void {
       const { session_id: sessionId, '*': path } = request.params;
       const body = request.body instanceof Readable ? request.body : Readable.from([]);
       const { principal: caller } = request;
+      services.storage.assertWorking();
       return withFiles(services, caller.tenantId, sessionId, async (files) => {
         const known = await exists(files, path, shortly(reply));
-        const limited = withIdleLimit(body, services.config.bodyTimeoutMs);
+        const limited = withIdleLimit(chunksOf(body), services.config.bodyTimeoutMs);
         const entry = await files.write(path, limited, callerSignal(reply));
         await recordFile(services, caller, sessionId, 'file.written', { path, size_bytes: entry.sizeBytes });
         return reply.code(known ? 200 : 201).send(fileEntryOf(entry));
@@ -187,6 +189,7 @@ function deleteRoute(api: Api, services: Services): void {
     handler: async (request, reply) => {
       const { principal: caller } = request;
       const { session_id: sessionId, '*': path } = request.params;
+      services.storage.assertWorking();
       await withFiles(services, caller.tenantId, sessionId, (files) => files.delete(path, shortly(reply)));
       await recordFile(services, caller, sessionId, 'file.deleted', { path });
       return reply.code(204).send();

@@ -8,7 +8,7 @@ import type { Services } from './services.ts';
 const tags = ['health'];
 const HEALTH_TIMEOUT_MS = 5000;
 
-/** Those that need no key: they tell nothing of what runs. */
+/** Those that need no key: they tell nothing of the host, nor of what runs. */
 export function healthRoutes(api: Api, services: Services): void {
   const { version, executions, dataPlane } = services;
   const alive = { status: 'ok' as const, version };
@@ -33,15 +33,15 @@ export function healthRoutes(api: Api, services: Services): void {
         services.databaseAnswers(),
         dataPlane.health(AbortSignal.timeout(HEALTH_TIMEOUT_MS)),
       ]);
-      const ready = !executions.stopping && database && problems.length === 0;
+      const ready = !executions.stopping && services.storage.working && database && problems.length === 0;
       if (ready) return reply.code(200).send(alive);
       return reply.code(503).send({ status: 'unavailable', version });
     },
   });
 }
 
-/** Those that need a key. */
-export function metricsRoute(api: Api, services: Services): void {
+/** Those that tell of the host and of all tenants together. */
+export function operatorRoutes(api: Api, services: Services): void {
   const { config, dataPlane, dispatcher, loopDelay, metrics, version, clock } = services;
   const startedAt = clock.nowMs();
   api.route({
@@ -74,7 +74,9 @@ export function metricsRoute(api: Api, services: Services): void {
         services.databaseAnswers(),
       ]);
       const { p50, p99, max, overMs } = loopDelay.read();
-      const ok = database && plane.problems.length === 0 && plane.runtimes.some(({ available }) => available);
+      const { working: writable, unwritten } = services.storage;
+      const able = plane.problems.length === 0 && plane.runtimes.some(({ available }) => available);
+      const ok = database && writable && able;
       return {
         status: ok ? ('ok' as const) : ('unavailable' as const),
         version,
@@ -87,6 +89,11 @@ export function metricsRoute(api: Api, services: Services): void {
           resources: resourcesOf(resources),
         })),
         problems: [...plane.problems],
+        reads: {
+          dropped_bytes: plane.reads.droppedBytes,
+          delayed_ms: plane.reads.delayedMs,
+          broken: plane.reads.broken,
+        },
         executions: {
           running: dispatcher.running,
           queued: dispatcher.waiting,
@@ -94,7 +101,7 @@ export function metricsRoute(api: Api, services: Services): void {
           queue_limit: config.maxQueuedExecutions,
         },
         event_loop_delay: { p50_ms: p50 * 1000, p99_ms: p99 * 1000, max_ms: max * 1000, over_ms: overMs },
-        database: { driver: 'sqlite', ok: database },
+        database: { driver: 'sqlite', ok: database, writable, unwritten },
       };
     },
   });

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { executionResult } from '@caisson/protocol';
+import { executionResult, jsonTextOf } from '@caisson/protocol';
 import { start } from '../testing/start.ts';
 
 test('a job answers with its result, and can be read again', async () => {
   await using server = await start({ config: { maxConcurrentExecutionsPerTenant: 5 } });
   server.plane.on('print(1)', async (_step, events) => {
     await events({ type: 'stdout', text: '1\n' });
-    return { returnValue: { result: 'hello world' } };
+    return { returnValue: jsonTextOf({ result: 'hello world' }) };
   });
   const answer = await server.call('POST', '/api/v1/jobs', {
     json: { code: 'print(1)', language: 'python' },

@@ -1,7 +1,7 @@
 import { jobRequest } from '@caisson/protocol';
 import { submitJob } from '../orchestrator/jobs.ts';
 import { jobQuota } from '../orchestrator/sandbox-quotas.ts';
-import { answerExecution, answerMode, executionAnswers, idempotencyKey, problems } from './answers.ts';
+import { answerMode, executionAnswers, idempotencyKey, problems, submitAndAnswer } from './answers.ts';
 import type { Api } from './server.ts';
 import type { Services } from './services.ts';
 
@@ -28,11 +28,11 @@ export function jobRoutes(api: Api, services: Services): void {
       const mode = answerMode(request.headers);
       const key = idempotencyKey(request.headers);
       const detached = mode !== 'wait' || key !== undefined;
-      const id = await idempotency.once(
-        { tenantId: caller.tenantId, endpoint: 'jobs', key, request: request.body },
-        () => submitJob(jobs, caller, request.body, detached),
+      return submitAndAnswer(services.answering, request, reply, { caller, mode, detached }, () =>
+        idempotency.once({ tenantId: caller.tenantId, endpoint: 'jobs', key, request: request.body }, () =>
+          submitJob(jobs, caller, request.body, detached),
+        ),
       );
-      return answerExecution(services.answering, request, reply, { caller, id, mode, detached });
     },
   });
 }

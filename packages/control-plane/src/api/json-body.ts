@@ -1,9 +1,16 @@
 import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
-import { CaissonError } from '@caisson/protocol';
+import { CaissonError, findJsonProblem } from '@caisson/protocol';
+import type { TenantId } from '@caisson/protocol';
+import type { ParseShare } from './parse-share.ts';
 
 /** Far above what people write, far below what exhausts the stack of those that walk over it. */
 const MAX_DEPTH = 64;
+/** Looked for before anything is built: four megabytes can hold two million arrays. */
+const MAX_VALUES = 100_000;
+const SCAN_LIMITS = { maxDepth: MAX_VALUES, maxValues: MAX_VALUES, lineBreaks: true };
+/** What smaller bodies cost is not worth measuring. */
+const SHARED_FROM_BYTES = 16 * 1024;
 
 export interface BodyLimits {
   readonly bytes: number;
@@ -11,13 +18,25 @@ export interface BodyLimits {
 }
 
 /**
- * Reads a JSON body.
- * @throws CaissonError `body_too_large`, `invalid_utf8`, `malformed_json`, `validation_failed`
+ * Reads a JSON body within the tenant's share of the event loop.
+ * @throws CaissonError `body_too_large`, `invalid_utf8`, `malformed_json`, `validation_failed`, `parse_share_exceeded`
  */
-export async function readJson(request: IncomingMessage, limits: BodyLimits): Promise<unknown> {
+export async function readJson(
+  request: IncomingMessage,
+  limits: BodyLimits,
+  share: { readonly of: ParseShare; readonly tenantId: TenantId },
+): Promise<unknown> {
   const bytes = await readBytes(request, limits);
+  const { of, tenantId } = share;
+  return bytes.length < SHARED_FROM_BYTES ? parseBody(bytes) : of.run(tenantId, () => parseBody(bytes));
+}
+
+function parseBody(bytes: Buffer): object {
   if (!isUtf8(bytes)) throw new CaissonError('invalid_utf8', { field: 'body' });
   if (bytes.length === 0) throw new CaissonError('malformed_json', { problem: 'is empty' });
+  if (findJsonProblem(bytes, SCAN_LIMITS) === 'too_many_values') {
+    invalid('body', `must not hold more than ${MAX_VALUES} values and keys`);
+  }
   const value = parse(bytes.toString('utf8'));
   if (!isObject(value) || Array.isArray(value)) invalid('body', 'must be a JSON object');
   refuseUnsafe(value);

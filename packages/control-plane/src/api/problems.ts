@@ -57,10 +57,13 @@ function asCaissonError(error: unknown, request: FastifyRequest): CaissonError {
     case 'FST_FILES_LIMIT':
     case 'FST_FIELDS_LIMIT':
       return field('body', 'has too many parts');
+    case 'FST_INVALID_JSON_FIELD_ERROR':
+      return field('body', 'has a part that is not the JSON that its content type promises');
     case 'FST_PROTO_VIOLATION':
       return field('body', 'has a part with a name that is not allowed');
     case 'ECONNRESET':
     case 'ERR_STREAM_PREMATURE_CLOSE':
+    case 'FST_MP_PREMATURE_CLOSE':
       return field('body', 'ended early');
     case undefined:
     default:

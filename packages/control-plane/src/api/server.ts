@@ -10,15 +10,18 @@ import type {
 } from 'fastify';
 import type { IncomingMessage } from 'node:http';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
+import { writeJson } from '../orchestrator/embedded-json.ts';
+import { requireRole } from '../auth/require-role.ts';
 import type { Principal } from '../store/tenants.ts';
 import { auditRoute } from './audit.ts';
 import { answerClientError } from './client-errors.ts';
 import { executionRoutes } from './executions.ts';
 import { fileRoutes } from './files.ts';
-import { healthRoutes, metricsRoute } from './health.ts';
+import { healthRoutes, operatorRoutes } from './health.ts';
 import { jobRoutes } from './jobs.ts';
 import { readJson } from './json-body.ts';
 import { errorsPageRoute } from './errors-page.ts';
+import { ParseShare } from './parse-share.ts';
 import { registerOpenApi } from './openapi.ts';
 import { sendProblem } from './problems.ts';
 import { refuseBrokenQuery } from './query.ts';
@@ -83,7 +86,7 @@ export async function buildServer(services: Services): Promise<Api> {
   });
   api.setValidatorCompiler(compileValidator);
   // The handlers' types say that an answer is what its schema says; to check it again costs more than the answer.
-  api.setSerializerCompiler(() => JSON.stringify);
+  api.setSerializerCompiler(() => writeJson);
   readJsonBodies(api, services);
   observe(api, services);
   await registerOpenApi(api, services.version);
@@ -94,7 +97,11 @@ export async function buildServer(services: Services): Promise<Api> {
   });
   await api.register(async (guarded) => {
     requireKey(guarded, services);
-    metricsRoute(guarded, services);
+    await guarded.register((operators) => {
+      requireOperator(operators);
+      operatorRoutes(operators, services);
+      return Promise.resolve();
+    });
     await guarded.register(
       async (v1) => {
         jobRoutes(v1, services);
@@ -114,8 +121,12 @@ export async function buildServer(services: Services): Promise<Api> {
 function readJsonBodies(api: Api, { config }: Services): void {
   const limits = { bytes: config.bodyLimitBytes, timeoutMs: config.bodyTimeoutMs };
   api.removeAllContentTypeParsers();
-  api.addContentTypeParser('application/json', (_request: FastifyRequest, payload: IncomingMessage) =>
-    readJson(payload, limits),
+  const share = new ParseShare(() => performance.now());
+  api.addContentTypeParser('application/json', (request: FastifyRequest, payload: IncomingMessage) =>
+    // Of those without a key nothing is parsed.
+    'principal' in request
+      ? readJson(payload, limits, { of: share, tenantId: request.principal.tenantId })
+      : Promise.resolve(),
   );
   api.addContentTypeParser('*', (request: FastifyRequest) => {
     const contentType = request.headers['content-type'] ?? '';
@@ -132,6 +143,17 @@ function requireKey(api: Api, { authenticate }: Services): void {
   });
   api.addHook('onRoute', (route) => {
     route.schema = { ...route.schema, security: [{ apiKey: [] }] };
+  });
+}
+
+/** After `requireKey`, and before a body is read. */
+function requireOperator(api: Api): void {
+  api.addHook('onRequest', (request, _reply, done) => {
+    requireRole(request.principal, 'operator');
+    done();
+  });
+  api.addHook('onRoute', (route) => {
+    route.schema = { ...route.schema, description: 'Needs a key with the role `operator`.' };
   });
 }
 

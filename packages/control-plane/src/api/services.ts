@@ -10,6 +10,7 @@ import type { Executions } from '../orchestrator/executions.ts';
 import type { Idempotency } from '../orchestrator/idempotency.ts';
 import type { Sessions } from '../orchestrator/sessions.ts';
 import type { AuditRepository } from '../store/audit.ts';
+import type { StorageHealth } from '../store/storage-health.ts';
 import type { Answering } from './answers.ts';
 
 /** What the routes stand on. */
@@ -22,6 +23,8 @@ export interface Services {
   readonly dispatcher: Dispatcher;
   readonly idempotency: Idempotency;
   readonly audit: AuditRepository;
+  /** Whether the database can be written. */
+  readonly storage: StorageHealth;
   readonly authenticate: Authenticate;
   readonly metrics: Metrics;
   readonly loopDelay: RecentLoopDelay;

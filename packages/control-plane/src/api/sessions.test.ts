@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { CaissonError, newSandboxId, problemSchema, session as sessionSchema } from '@caisson/protocol';
+import {
+  CaissonError,
+  jsonTextOf,
+  newSandboxId,
+  problemSchema,
+  session as sessionSchema,
+} from '@caisson/protocol';
 import { untilAborted } from '../testing/fake-data-plane.ts';
 import { start, until } from '../testing/start.ts';
 import type { Started } from '../testing/start.ts';
@@ -22,7 +28,7 @@ async function codeOf(answer: Response): Promise<string> {
 test('the quick start holds', async () => {
   await using server = await start();
   const code = 'def handler(event):\n    return {"result": "hello world"}';
-  server.plane.on(code, () => Promise.resolve({ returnValue: { result: 'hello world' } }));
+  server.plane.on(code, () => Promise.resolve({ returnValue: jsonTextOf({ result: 'hello world' }) }));
   const made = await server.call('POST', '/api/v1/sessions', {
     json: { template_id: 'python', timeout: 300, resources: { cpu: '1', memory: '512Mi', disk: '1Gi' } },
   });

@@ -13,7 +13,7 @@ import { z } from 'zod';
 import { executionSummaryOf } from '../orchestrator/execution-view.ts';
 import { sessionOf } from '../orchestrator/session-view.ts';
 import { submitStep } from '../orchestrator/steps.ts';
-import { answerExecution, answerMode, executionAnswers, idempotencyKey, problems } from './answers.ts';
+import { answerMode, executionAnswers, idempotencyKey, problems, submitAndAnswer } from './answers.ts';
 import { callerSignal, whenGone } from './caller.ts';
 import { keyOfCursor, pageOf } from './paging.ts';
 import type { Api } from './server.ts';
@@ -167,11 +167,12 @@ function stepRoutes(api: Api, services: Services): void {
       const mode = answerMode(request.headers);
       const key = idempotencyKey(request.headers);
       const detached = mode !== 'wait' || key !== undefined;
-      const id = await idempotency.once(
-        { tenantId: caller.tenantId, endpoint: `execute:${session_id}`, key, request: request.body },
-        () => submitStep(steps, caller, session_id, request.body, detached),
+      return submitAndAnswer(answering, request, reply, { caller, mode, detached }, () =>
+        idempotency.once(
+          { tenantId: caller.tenantId, endpoint: `execute:${session_id}`, key, request: request.body },
+          () => submitStep(steps, caller, session_id, request.body, detached),
+        ),
       );
-      return answerExecution(answering, request, reply, { caller, id, mode, detached });
     },
   });
   api.route({

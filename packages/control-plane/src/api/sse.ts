@@ -2,7 +2,8 @@ import { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { whenGone } from './caller.ts';
-import type { FeedEvent, Follower } from '../orchestrator/output-feed.ts';
+import { writeJson } from '../orchestrator/embedded-json.ts';
+import type { FeedEvent, Follower, LongFinishedEvent } from '../orchestrator/output-feed.ts';
 
 export interface SseSettings {
   readonly heartbeatMs: number;
@@ -45,11 +46,13 @@ async function* framesOf(
   for (;;) {
     const event = await withHeartbeat(next, heartbeatMs, gone);
     if (event === undefined) return;
-    const stalled = setTimeout(cut, stalledReaderMs).unref();
-    try {
-      yield event === 'heartbeat' ? ': still here\n\n' : frameOf(event);
-    } finally {
-      clearTimeout(stalled);
+    for await (const text of event === 'heartbeat' ? [': still here\n\n'] : frameOf(event)) {
+      const stalled = setTimeout(cut, stalledReaderMs).unref();
+      try {
+        yield text;
+      } finally {
+        clearTimeout(stalled);
+      }
     }
     if (event !== 'heartbeat') next = events.next();
   }
@@ -71,8 +74,16 @@ async function withHeartbeat(
 }
 
 /** JSON has no line breaks of its own, so that `data` is always one line. */
-function frameOf({ id, event: { type, ...data } }: FeedEvent): string {
-  return `id: ${id}\nevent: ${type}\ndata: ${JSON.stringify(data)}\n\n`;
+function frameOf({ id, event }: FeedEvent): Iterable<string> | AsyncIterable<string> {
+  if ('pieces' in event) return longFrameOf(id, event);
+  const { type, ...data } = event;
+  return [`id: ${id}\nevent: ${type}\ndata: ${writeJson(data)}\n\n`];
+}
+
+async function* longFrameOf(id: number, { type, pieces }: LongFinishedEvent): AsyncGenerator<string> {
+  yield `id: ${id}\nevent: ${type}\ndata: {"execution":`;
+  yield* pieces();
+  yield '}\n\n';
 }
 
 /** Where a reader that comes back goes on: after this id. Anything but a number is the beginning. */

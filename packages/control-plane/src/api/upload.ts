@@ -2,11 +2,11 @@ import multipart from '@fastify/multipart';
 import { CaissonError, parseWorkspacePath, uploadedFiles } from '@caisson/protocol';
 import type { FileEntry, WorkspacePath } from '@caisson/protocol';
 import type { FastifyRequest } from 'fastify';
-import type { Readable } from 'node:stream';
 import { problems } from './answers.ts';
 import { callerSignal } from './caller.ts';
 import { fileEntryOf, withIdleLimit } from './file-bodies.ts';
 import { recordFile, withFiles } from './files.ts';
+import { formParts } from './form-parts.ts';
 import type { Api } from './server.ts';
 import type { Services } from './services.ts';
 import { sessionParams } from './sessions.ts';
@@ -54,10 +54,11 @@ export async function uploadRoute(api: Api, services: Services): Promise<void> {
         }
         const { principal: caller } = request;
         const { session_id: sessionId } = request.params;
+        services.storage.assertWorking();
         const entries = await withFiles(services, caller.tenantId, sessionId, (files) => {
           const signal = callerSignal(reply);
-          return writeForm(request, async (path, body) => {
-            const entry = await files.write(path, withIdleLimit(body, config.bodyTimeoutMs), signal);
+          return writeForm(request, config.bodyTimeoutMs, async (path, chunks) => {
+            const entry = await files.write(path, withIdleLimit(chunks, config.bodyTimeoutMs), signal);
             await recordFile(services, caller, sessionId, 'file.written', {
               path,
               size_bytes: entry.sizeBytes,
@@ -72,38 +73,28 @@ export async function uploadRoute(api: Api, services: Services): Promise<void> {
   });
 }
 
-/** What the parser of forms says of a form that is broken. */
-const BROKEN_FORM = /^(?:Unexpected end of|Malformed|Multipart:|Unterminated|Missing|Part terminated)/;
+type WriteFile = (path: WorkspacePath, chunks: AsyncIterable<Buffer>) => Promise<FileEntry>;
 
-type WriteFile = (path: WorkspacePath, body: Readable) => Promise<FileEntry>;
-
-async function writeForm(request: FastifyRequest, write: WriteFile): Promise<FileEntry[]> {
-  try {
-    return await writeParts(request, write);
-  } catch (error) {
-    if (error instanceof Error && BROKEN_FORM.test(error.message))
-      throw invalid('body', 'is not a whole form');
-    throw error;
-  }
-}
-
-async function writeParts(request: FastifyRequest, write: WriteFile): Promise<FileEntry[]> {
+async function writeForm(request: FastifyRequest, partMs: number, write: WriteFile): Promise<FileEntry[]> {
   const entries: FileEntry[] = [];
   let directory = '';
-  for await (const part of request.parts()) {
+  for await (const part of formParts(request, partMs)) {
     if (part.type === 'file') {
-      entries.push(await write(pathOf(directory, part.filename), part.file));
+      entries.push(await write(pathOf(directory, part.filename), part.chunks));
     } else if (part.fieldname === 'path') {
       if (typeof part.value !== 'string' || part.valueTruncated) throw invalid('path', 'must be a path');
       directory = checked('path', part.value);
     } else {
-      throw invalid(part.fieldname.slice(0, 100), 'is not a field of this request');
+      const name = part.fieldname?.slice(0, 100) ?? '';
+      throw invalid(name === '' ? 'name' : name, 'is not a field of this request');
     }
   }
   return entries;
 }
 
-function pathOf(directory: string, filename: string): WorkspacePath {
+/** The type says that there always is one; the sender decides. */
+function pathOf(directory: string, filename: string | undefined): WorkspacePath {
+  if (filename === undefined) throw invalid('filename', 'must be given for each file');
   const name = checked('filename', filename);
   if (name === '' || name.includes('/')) throw invalid('filename', 'must be the name of a file');
   return checked('path', directory === '' ? name : `${directory}/${name}`);

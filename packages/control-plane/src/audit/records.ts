@@ -16,8 +16,8 @@ export function tenantCreated({ id, name, createdAt }: NewTenant): NewAuditRecor
   return { at: createdAt, tenantId: id, principal: SYSTEM, action: 'tenant.created', subject: id, details };
 }
 
-export function apiKeyCreated({ id, tenantId, name, createdAt }: NewApiKey): NewAuditRecord {
-  const details = { name };
+export function apiKeyCreated({ id, tenantId, name, role, createdAt }: NewApiKey): NewAuditRecord {
+  const details = { name, role };
   return { at: createdAt, tenantId, principal: SYSTEM, action: 'api_key.created', subject: id, details };
 }
 

@@ -8,8 +8,9 @@ import { hashApiKey, newApiKey } from './api-key.ts';
 export const ADMIN_KEY_FILE = 'admin.key';
 
 /**
- * Where there is no key yet: makes the tenant "default" with an admin key, writes it to `admin.key` (mode 0600, no line
- * break), and returns it for the one time that it is shown.
+ * Where there is no key yet: makes the tenant "default" with an operator's key, writes it to `admin.key` (mode 0600, no line
+ * break), and returns the path of that file, or `undefined` where there are keys. The key itself goes nowhere else: what
+ * is printed ends up in logs.
  */
 export async function makeFirstKey(
   tenants: TenantRepository,
@@ -19,14 +20,15 @@ export async function makeFirstKey(
   if (await tenants.hasKeys()) return undefined;
   const key = newApiKey();
   // The file first: a key that is in the database but that nobody has could never be made again.
-  await writeSecret(join(dataDir, ADMIN_KEY_FILE), key);
+  const path = join(dataDir, ADMIN_KEY_FILE);
+  await writeSecret(path, key);
   const tenantId = newTenantId();
   const createdAt = clock.nowMs();
   await tenants.addTenant(
     { id: tenantId, name: 'default', createdAt },
-    { id: newApiKeyId(), tenantId, name: 'admin', hash: hashApiKey(key), createdAt },
+    { id: newApiKeyId(), tenantId, name: 'admin', hash: hashApiKey(key), role: 'operator', createdAt },
   );
-  return key;
+  return path;
 }
 
 async function writeSecret(path: string, text: string): Promise<void> {

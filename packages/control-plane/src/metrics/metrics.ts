@@ -1,8 +1,9 @@
-import type { PoolHealth } from '@caisson/protocol';
+import type { DataPlaneHealth } from '@caisson/protocol';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { ExecutionRecord } from '../orchestrator/execution-record.ts';
 import { watchEventLoop } from './event-loop.ts';
 import { registerPoolMetrics } from './pool-metrics.ts';
+import { registerReadMetrics } from './read-metrics.ts';
 
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600];
 
@@ -11,7 +12,7 @@ export interface Gauges {
   queued(): number;
   running(): number;
   sessions(): number;
-  pools(): Promise<readonly PoolHealth[]>;
+  dataPlane(): Promise<DataPlaneHealth>;
 }
 
 export interface Metrics {
@@ -75,7 +76,8 @@ export function createMetrics(): Metrics {
       gauge('caisson_executions_queued', 'Executions that wait', () => gauges.queued());
       gauge('caisson_executions_running', 'Executions that run', () => gauges.running());
       gauge('sandbox_active_total', 'Sessions that hold a sandbox', () => gauges.sessions());
-      registerPoolMetrics(registry, () => gauges.pools());
+      registerPoolMetrics(registry, async () => (await gauges.dataPlane()).pools);
+      registerReadMetrics(registry, async () => (await gauges.dataPlane()).reads);
     },
     close() {
       loop.close();

@@ -1,5 +1,5 @@
-import { Cancellation } from '@caisson/protocol';
-import type { CancelReason } from '@caisson/protocol';
+import { CaissonError, Cancellation, isCaissonError } from '@caisson/protocol';
+import type { CancelReason, ExecutionResult } from '@caisson/protocol';
 import type { Logger } from 'pino';
 import type { Actor } from '../audit/audit-record.ts';
 import { whoEnded } from '../audit/who-ended.ts';
@@ -7,18 +7,27 @@ import type { Clock } from '../clock.ts';
 import type { ControlPlaneConfig } from '../config.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { ExecutionRepository } from '../store/executions.ts';
+import type { StorageHealth } from '../store/storage-health.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { advance } from './execution-record.ts';
 import type { ExecutionRecord } from './execution-record.ts';
 import { executionResultOf, executionStatusOf } from './execution-view.ts';
 import type { LiveExecution } from './live-execution.ts';
+import type { FollowedEvent } from './output-feed.ts';
 import { runIn } from './placing.ts';
 import type { Ending } from './placing.ts';
+import { assertKept, resultPieces } from './stored-result.ts';
 import { settledWithin } from './waiting.ts';
 
+/** A result of up to this length is told to readers of events as a whole. */
+const SHORT_RESULT_CHARACTERS = 64 * 1024;
+/** The longest that a timer can be set for: as good as no limit. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
 export interface LifeDependencies {
-  readonly config: Pick<ControlPlaneConfig, 'placementGraceMs'>;
+  readonly config: Pick<ControlPlaneConfig, 'placementGraceMs' | 'maxEventReadersPerTenant'>;
   readonly store: ExecutionRepository;
+  readonly storage: StorageHealth;
   readonly dispatcher: Dispatcher;
   readonly metrics: Metrics;
   readonly logger: Logger;
@@ -30,7 +39,7 @@ export class ExecutionLife {
   readonly #dependencies: LifeDependencies;
   readonly #onEnd: (execution: LiveExecution) => void;
 
-  /** `onEnd` is called once for each, after its end is in the database. */
+  /** `onEnd` is called once for each, after its end is in the database, or is given up. */
   constructor(dependencies: LifeDependencies, onEnd: (execution: LiveExecution) => void) {
     this.#dependencies = dependencies;
     this.#onEnd = onEnd;
@@ -49,7 +58,14 @@ export class ExecutionLife {
     this.begin(execution);
     try {
       await execution.inserted;
-      await this.#dependencies.store.update(execution.record);
+    } catch {
+      // Whoever submitted it was told, and nothing of it is on record.
+      execution.feed.close();
+      this.#dependencies.dispatcher.leave(execution.entrant);
+      return;
+    }
+    try {
+      await this.#recordStart(execution);
     } catch (error) {
       this.#log(execution.record).error({ err: error }, 'the start of the execution was not recorded');
     }
@@ -74,13 +90,29 @@ export class ExecutionLife {
   /** Ends one for a reason from outside, `by` whom it was asked, and waits until it is gone, `waitMs` at most. */
   async end(execution: LiveExecution, reason: CancelReason, by: Actor, waitMs: number): Promise<void> {
     execution.endedBy ??= by;
+    const ended = settledWithin(execution.finished.promise, waitMs);
     if (this.#dependencies.dispatcher.withdraw(execution.entrant)) {
       const event = { type: 'cancelled', reason } as const;
-      await this.#finish(execution, { event, outcome: null, placement: null, cause: undefined });
+      await Promise.race([
+        this.#finish(execution, { event, outcome: null, placement: null, cause: undefined }),
+        ended,
+      ]);
       return;
     }
     execution.controller.abort(new Cancellation(reason));
-    await settledWithin(execution.finished.promise, waitMs);
+    await ended;
+  }
+
+  /** Where a job runs before its start is on record, a crash would make it run again: it waits for the storage. */
+  async #recordStart({ record, controller }: LiveExecution): Promise<void> {
+    const { storage, store } = this.#dependencies;
+    const write = () => store.update(record);
+    try {
+      await write();
+    } catch (error) {
+      if (!isCaissonError(error, 'storage_unavailable')) throw error;
+      await settledWithin(storage.untilWritten(write), LONGEST_TIMER_MS, controller.signal);
+    }
   }
 
   async #finish(execution: LiveExecution, { event, outcome, placement }: Ending): Promise<void> {
@@ -91,22 +123,54 @@ export class ExecutionLife {
     const told = outcome && feed.resultsTruncated ? { ...outcome, truncated: true } : outcome;
     const record = { ...next, outcome: told, placement };
     feed.settle();
+    const by = whoEnded(record.state.reason, record.submittedBy, execution.endedBy);
     try {
       await execution.inserted;
-      const by = whoEnded(record.state.reason, record.submittedBy, execution.endedBy);
-      await store.finish(record, feed.output, by);
+      await this.#recordEnd(execution, () => store.finish(record, feed.output, by));
     } catch (error) {
-      // The caller gets the result all the same; the next start ends the row as lost.
+      // Nobody is told that it has ended: the next start ends the row as lost.
       this.#log(record).error({ err: error }, 'the end of the execution was not recorded');
+      feed.close();
+      this.#onEnd(execution);
+      execution.finished.reject(error);
+      return;
     }
     execution.record = record;
     const result = executionResultOf(record, feed.output);
-    feed.push({ type: 'finished', execution: result });
+    feed.push(this.#finishedEvent(execution, result));
     feed.close();
     metrics.finished(record);
     this.#onEnd(execution);
     execution.finished.resolve(result);
     this.#log(record).info({ ...record.state, code_sha256: record.codeSha256 }, 'the execution has ended');
+  }
+
+  /** Each of many readers would hold a copy of a long result: they get it from the store, piece by piece. */
+  #finishedEvent({ record, feed }: LiveExecution, result: ExecutionResult): FollowedEvent {
+    const characters = feed.outputCharacters + (record.outcome?.returnValue?.length ?? 0);
+    if (characters <= SHORT_RESULT_CHARACTERS) return { type: 'finished', execution: result };
+    const { store } = this.#dependencies;
+    return {
+      type: 'finished',
+      async *pieces() {
+        const stored = await store.read(record.tenantId, record.id);
+        if (stored === undefined) throw new CaissonError('execution_not_found', { id: record.id });
+        assertKept(stored);
+        yield* resultPieces(stored);
+      },
+    };
+  }
+
+  /** Until its end is written it keeps its turn, so that no more of them are kept than can run at once. */
+  async #recordEnd(execution: LiveExecution, write: () => Promise<void>): Promise<void> {
+    try {
+      await write();
+    } catch (error) {
+      if (!isCaissonError(error, 'storage_unavailable')) throw error;
+      execution.unwritten = error;
+      execution.finished.reject(error);
+      await this.#dependencies.storage.untilWritten(write);
+    }
   }
 
   #log(record: ExecutionRecord): Logger {

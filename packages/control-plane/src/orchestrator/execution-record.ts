@@ -5,7 +5,7 @@ import type {
   ExecutionId,
   ExecutionState,
   ExecutionStateEvent,
-  JsonValue,
+  JsonText,
   Language,
   Placement,
   SandboxRequest,
@@ -34,9 +34,14 @@ export interface ExecutionRecord {
   readonly outcome: RecordedOutcome | null;
 }
 
+/** What a list shows of one: nothing that the code has made, for that may be megabytes. */
+export interface ListedExecution extends Omit<ExecutionRecord, 'codeSha256' | 'submittedBy' | 'outcome'> {
+  readonly outcome: Pick<RecordedOutcome, 'usage'> | null;
+}
+
 export interface RecordedOutcome {
   readonly exitCode: number | null;
-  readonly returnValue: JsonValue | null;
+  readonly returnValue: JsonText | null;
   readonly error: CodeError | null;
   readonly truncated: boolean;
   readonly kernelRestarted: boolean;

@@ -2,17 +2,19 @@ import type {
   ExecutionEvent,
   ExecutionResult,
   ExecutionSummary,
+  JsonValue,
   OutputEvent,
   executionLogs,
   executionStatusView,
 } from '@caisson/protocol';
-import { isFinished } from '@caisson/protocol';
 import type { z } from 'zod';
-import type { ExecutionRecord } from './execution-record.ts';
+import { embedded } from './embedded-json.ts';
+import type { ExecutionRecord, ListedExecution } from './execution-record.ts';
 
 type Output = readonly OutputEvent[];
+type Bundle = ExecutionResult['results'][number];
 
-export function executionSummaryOf(record: ExecutionRecord): ExecutionSummary {
+export function executionSummaryOf(record: ListedExecution): ExecutionSummary {
   const usage = record.outcome?.usage ?? null;
   return {
     execution_id: record.id,
@@ -39,21 +41,24 @@ export function executionSummaryOf(record: ExecutionRecord): ExecutionSummary {
 export function executionResultOf(record: ExecutionRecord, output: Output): ExecutionResult {
   const { outcome } = record;
   const error = outcome?.error ?? null;
+  const returnValue = outcome?.returnValue ?? null;
   return {
     ...executionSummaryOf(record),
     stdout: textOf(output, 'stdout'),
     stderr: textOf(output, 'stderr'),
     truncated: outcome?.truncated ?? isTruncated(output),
     exit_code: outcome?.exitCode ?? null,
-    return_value: outcome?.returnValue ?? null,
-    results: output.flatMap((event) => (event.type === 'result' ? [{ ...event.bundle }] : [])),
+    return_value: returnValue === null ? null : (embedded(returnValue) as JsonValue),
+    results: output.flatMap((event) => (event.type === 'result' ? [embedded(event.bundle) as Bundle] : [])),
     error: error && { ...error, traceback: [...error.traceback] },
     kernel_restarted: outcome?.kernelRestarted ?? false,
     artifacts: [],
   };
 }
 
-export function executionStatusOf(record: ExecutionRecord): z.output<typeof executionStatusView> {
+export function executionStatusOf(
+  record: Pick<ExecutionRecord, 'id' | 'state'>,
+): z.output<typeof executionStatusView> {
   return { execution_id: record.id, ...record.state };
 }
 
@@ -66,21 +71,19 @@ export function executionLogsOf(record: ExecutionRecord, output: Output): z.outp
   };
 }
 
-/** The events of an execution that has ended, with the ids that they had while it lived. */
-export function replayOf(record: ExecutionRecord, output: Output): ExecutionEvent[] {
-  const events: ExecutionEvent[] = [
-    { type: 'status', execution_id: record.id, status: 'queued', reason: null },
-  ];
-  if (record.startedAt !== null) {
-    events.push({ type: 'status', execution_id: record.id, status: 'running', reason: null });
-  }
-  for (const event of output) {
-    events.push(event.type === 'result' ? { type: 'result', bundle: { ...event.bundle } } : event);
-  }
-  if (isFinished(record.state.status)) {
-    events.push({ type: 'finished', execution: executionResultOf(record, output) });
-  }
-  return events;
+/** The events that come before any output. */
+export function firstEventsOf({
+  id,
+  startedAt,
+}: Pick<ExecutionRecord, 'id' | 'startedAt'>): ExecutionEvent[] {
+  const event = { type: 'status', execution_id: id, reason: null } as const;
+  const queued = { ...event, status: 'queued' } as const;
+  return startedAt === null ? [queued] : [queued, { ...event, status: 'running' }];
+}
+
+/** What is told of output while it comes, and later. */
+export function eventOf(event: OutputEvent): ExecutionEvent {
+  return event.type === 'result' ? { type: 'result', bundle: embedded(event.bundle) as Bundle } : event;
 }
 
 export function rfc3339(ms: number): string {

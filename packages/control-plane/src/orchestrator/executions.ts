@@ -1,25 +1,21 @@
 import { hash } from 'node:crypto';
-import { CaissonError, SYSTEM } from '@caisson/protocol';
-import type {
-  CancelReason,
-  ExecutionId,
-  ExecutionResult,
-  OutputEvent,
-  SessionId,
-  TenantId,
-} from '@caisson/protocol';
+import { CaissonError, isFinished, SYSTEM } from '@caisson/protocol';
+import type { CancelReason, ExecutionId, ExecutionResult, SessionId, TenantId } from '@caisson/protocol';
 import type { Actor } from '../audit/audit-record.ts';
-import type { ExecutionFilter } from '../store/executions.ts';
+import type { ExecutionFilter, StoredExecution } from '../store/executions.ts';
 import type { Principal } from '../store/tenants.ts';
 import { ExecutionLife } from './execution-life.ts';
 import type { LifeDependencies } from './execution-life.ts';
 import { queuedExecution } from './execution-record.ts';
-import type { ExecutionRecord, QueuedJob } from './execution-record.ts';
-import { executionResultOf, replayOf } from './execution-view.ts';
+import type { ExecutionRecord, ListedExecution, QueuedJob } from './execution-record.ts';
+import { executionLogsOf, executionResultOf } from './execution-view.ts';
 import { liveExecution } from './live-execution.ts';
 import type { LiveExecution, Run } from './live-execution.ts';
-import { OutputFeed } from './output-feed.ts';
 import type { Follower } from './output-feed.ts';
+import { ReaderSeats } from './reader-seats.ts';
+import { followStored } from './stored-follower.ts';
+import { assertKept, storedLogsOf, storedResultOf } from './stored-result.ts';
+import type { ExecutionLogs, JsonPieces } from './stored-result.ts';
 import { settledWithin } from './waiting.ts';
 
 /** How long a cancel waits for the code to be gone before it tells the state as it is. */
@@ -38,10 +34,12 @@ export class Executions {
   readonly #live = new Map<ExecutionId, LiveExecution>();
   readonly #dependencies: LifeDependencies;
   readonly #life: ExecutionLife;
+  readonly #seats: ReaderSeats;
   #stopping = false;
 
   constructor(dependencies: LifeDependencies) {
     this.#dependencies = dependencies;
+    this.#seats = new ReaderSeats(dependencies.config.maxEventReadersPerTenant);
     this.#life = new ExecutionLife(dependencies, ({ record }) => this.#live.delete(record.id));
   }
 
@@ -51,11 +49,12 @@ export class Executions {
 
   /**
    * Admits an execution and records it; it runs at once, or when its turn comes.
-   * @throws CaissonError `queue_full`, `shutting_down`
+   * @throws CaissonError `queue_full`, `shutting_down`, `storage_unavailable`
    */
   async submit(submission: Submission): Promise<ExecutionId> {
     if (this.#stopping) throw new CaissonError('shutting_down', SHUTTING_DOWN);
-    const { dispatcher, store } = this.#dependencies;
+    const { dispatcher, storage, store } = this.#dependencies;
+    storage.assertWorking();
     const execution = this.#hold(this.#newRecord(submission), submission);
     const { id } = execution.record;
     const admission = dispatcher.enter(execution.entrant);
@@ -83,50 +82,90 @@ export class Executions {
   }
 
   /** @throws CaissonError `execution_not_found`, for another tenant's too */
-  async find(tenantId: TenantId, id: ExecutionId): Promise<ExecutionRecord> {
-    const record = this.#live.get(id)?.record ?? (await this.#dependencies.store.find(tenantId, id));
-    if (record?.tenantId !== tenantId) throw new CaissonError('execution_not_found', { id });
-    return record;
+  async find(tenantId: TenantId, id: ExecutionId): Promise<ListedExecution> {
+    const live = this.#liveOf(tenantId, id);
+    const record = live?.record ?? (await this.#dependencies.store.find(tenantId, id));
+    return record ?? notFound(id);
   }
 
   /** Newest first. */
-  async list(tenantId: TenantId, filter: ExecutionFilter): Promise<ExecutionRecord[]> {
+  async list(tenantId: TenantId, filter: ExecutionFilter): Promise<ListedExecution[]> {
     return this.#dependencies.store.list(tenantId, filter);
   }
 
-  /** The record and what it has written, as they stand now. */
-  async look(
+  /** What came of it so far. @throws CaissonError `execution_not_found`, `output_expired` */
+  async look(tenantId: TenantId, id: ExecutionId): Promise<ExecutionResult | JsonPieces> {
+    const live = this.#liveOf(tenantId, id);
+    if (live !== undefined) return executionResultOf(live.record, live.feed.output);
+    return storedResultOf(await this.#read(tenantId, id));
+  }
+
+  /** Its output so far. @throws CaissonError `execution_not_found`, `output_expired` */
+  async logs(tenantId: TenantId, id: ExecutionId): Promise<ExecutionLogs | JsonPieces> {
+    const live = this.#liveOf(tenantId, id);
+    if (live !== undefined) return executionLogsOf(live.record, live.feed.output);
+    return storedLogsOf(await this.#read(tenantId, id));
+  }
+
+  /**
+   * What came of one that has ended.
+   * @throws CaissonError `execution_not_found`, `output_expired`, `execution_not_finished`, and `storage_unavailable` where it
+   * has ended, but that is not on record yet
+   */
+  async lookAtEnded(tenantId: TenantId, id: ExecutionId): Promise<ExecutionResult | JsonPieces> {
+    const { status } = (await this.find(tenantId, id)).state;
+    if (isFinished(status)) return storedResultOf(await this.#read(tenantId, id));
+    throw this.#live.get(id)?.unwritten ?? new CaissonError('execution_not_finished', { id, status });
+  }
+
+  /** Waits until it has ended. @throws CaissonError `output_expired`, `storage_unavailable` where its end could not be written */
+  async result(tenantId: TenantId, id: ExecutionId): Promise<ExecutionResult | JsonPieces> {
+    return this.#liveOf(tenantId, id)?.finished.promise ?? this.look(tenantId, id);
+  }
+
+  /** A place among the tenant's readers of events, to be had before the execution is there. @throws CaissonError `too_many_readers` */
+  takeSeat(tenantId: TenantId): Disposable {
+    return this.#seats.take(tenantId);
+  }
+
+  /**
+   * The events after the id `after`, live or replayed; disposing of the reader gives its `seat` back. With `holdsBack`, a slow
+   * reader slows the code down.
+   * @throws CaissonError `execution_not_found`, `output_expired`, `too_many_readers`
+   */
+  async follow(
     tenantId: TenantId,
     id: ExecutionId,
-  ): Promise<{ record: ExecutionRecord; output: readonly OutputEvent[] }> {
-    const live = this.#live.get(id);
-    if (live?.record.tenantId === tenantId) return { record: live.record, output: live.feed.output };
-    const record = await this.find(tenantId, id);
-    return { record, output: await this.#dependencies.store.output(id) };
+    after: number,
+    holdsBack: boolean,
+    seat = this.takeSeat(tenantId),
+  ): Promise<Follower> {
+    using resources = new DisposableStack();
+    resources.use(seat);
+    const follower = resources.use(
+      this.#liveOf(tenantId, id)?.feed.follow(after, holdsBack) ??
+        followStored(await this.#readKept(tenantId, id), after),
+    );
+    const held = resources.move();
+    return {
+      next: () => follower.next(),
+      [Symbol.dispose]: () => {
+        held.dispose();
+      },
+    };
   }
 
-  /** Waits until it has ended. */
-  async result(tenantId: TenantId, id: ExecutionId): Promise<ExecutionResult> {
-    const live = this.#live.get(id);
-    if (live?.record.tenantId === tenantId) return live.finished.promise;
-    const { record, output } = await this.look(tenantId, id);
-    return executionResultOf(record, output);
-  }
-
-  /** The events after the id `after`, live or replayed. With `holdsBack`, a slow reader slows the code down. */
-  async follow(tenantId: TenantId, id: ExecutionId, after: number, holdsBack: boolean): Promise<Follower> {
-    const live = this.#live.get(id);
-    if (live?.record.tenantId === tenantId) return live.feed.follow(after, holdsBack);
-    const { record, output } = await this.look(tenantId, id);
-    return OutputFeed.of(replayOf(record, output)).follow(after, false);
-  }
-
-  /** Cancels it and waits until it is gone, ten seconds at most; one that has ended stays as it is. */
-  async cancel({ tenantId, apiKeyId }: Principal, id: ExecutionId): Promise<ExecutionResult> {
-    const live = this.#live.get(id);
-    if (live?.record.tenantId === tenantId) await this.#life.end(live, 'cancelled', apiKeyId, CANCEL_WAIT_MS);
-    const { record, output } = await this.look(tenantId, id);
-    return executionResultOf(record, output);
+  /**
+   * Cancels it and waits until it is gone, ten seconds at most; one that has ended stays as it is.
+   * @throws CaissonError `execution_not_found`, `output_expired`, `storage_unavailable` where its end could not be written
+   */
+  async cancel({ tenantId, apiKeyId }: Principal, id: ExecutionId): Promise<ExecutionResult | JsonPieces> {
+    const live = this.#liveOf(tenantId, id);
+    if (live !== undefined) {
+      await this.#life.end(live, 'cancelled', apiKeyId, CANCEL_WAIT_MS);
+      if (live.unwritten !== undefined && this.#live.has(id)) throw live.unwritten;
+    }
+    return this.look(tenantId, id);
   }
 
   /** How many steps of a session run or wait. */
@@ -167,6 +206,21 @@ export class Executions {
     await Promise.all(running.map((one) => this.#life.end(one, 'shutdown', SYSTEM, CANCEL_WAIT_MS)));
   }
 
+  #liveOf(tenantId: TenantId, id: ExecutionId): LiveExecution | undefined {
+    const live = this.#live.get(id);
+    return live?.record.tenantId === tenantId ? live : undefined;
+  }
+
+  async #read(tenantId: TenantId, id: ExecutionId): Promise<StoredExecution> {
+    return (await this.#dependencies.store.read(tenantId, id)) ?? notFound(id);
+  }
+
+  async #readKept(tenantId: TenantId, id: ExecutionId): Promise<StoredExecution> {
+    const stored = await this.#read(tenantId, id);
+    assertKept(stored);
+    return stored;
+  }
+
   #newRecord({ caller, step, templateId }: Submission): ExecutionRecord {
     return queuedExecution({
       id: step.executionId,
@@ -191,4 +245,8 @@ export class Executions {
       this.#dependencies.logger.error({ err: error }, 'an execution was left without an end');
     });
   }
+}
+
+function notFound(id: ExecutionId): never {
+  throw new CaissonError('execution_not_found', { id });
 }

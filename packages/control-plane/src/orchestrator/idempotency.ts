@@ -1,8 +1,9 @@
 import { hash } from 'node:crypto';
-import { CaissonError } from '@caisson/protocol';
+import { CaissonError, isCaissonError } from '@caisson/protocol';
 import type { TenantId } from '@caisson/protocol';
 import type { Clock } from '../clock.ts';
 import type { IdempotencyRepository } from '../store/idempotency.ts';
+import type { StorageHealth } from '../store/storage-health.ts';
 
 export interface IdempotentRequest {
   readonly tenantId: TenantId;
@@ -15,13 +16,15 @@ export interface IdempotentRequest {
 /** Makes a request with a key happen once. */
 export class Idempotency {
   readonly #store: IdempotencyRepository;
+  readonly #storage: StorageHealth;
   readonly #clock: Clock;
   readonly #maxAgeMs: number;
   /** Requests whose key is not in the store yet. */
-  readonly #underWay = new Map<string, { fingerprint: string; id: Promise<string> }>();
+  readonly #underWay = new Map<string, { fingerprint: string; made: Promise<{ id: string }> }>();
 
-  constructor(store: IdempotencyRepository, clock: Clock, maxAgeMs: number) {
+  constructor(store: IdempotencyRepository, storage: StorageHealth, clock: Clock, maxAgeMs: number) {
     this.#store = store;
+    this.#storage = storage;
     this.#clock = clock;
     this.#maxAgeMs = maxAgeMs;
   }
@@ -39,14 +42,19 @@ export class Idempotency {
     const underWay = this.#underWay.get(slot);
     if (underWay !== undefined) {
       if (underWay.fingerprint !== fingerprint) throw new CaissonError('idempotency_key_reused', { key });
-      return (await underWay.id) as Id;
+      return (await underWay.made).id as Id;
     }
-    const id = this.#makeOnce(tenantId, endpoint, key, fingerprint, make);
-    this.#underWay.set(slot, { fingerprint, id });
+    const made = this.#makeOnce(tenantId, endpoint, key, fingerprint, make);
+    this.#underWay.set(slot, { fingerprint, made });
     try {
-      return await id;
-    } finally {
+      const { id, recorded } = await made;
+      // While the storage fails, it is remembered here alone.
+      const forget = () => this.#underWay.delete(slot);
+      recorded.then(forget, forget);
+      return id;
+    } catch (error) {
       this.#underWay.delete(slot);
+      throw error;
     }
   }
 
@@ -61,15 +69,21 @@ export class Idempotency {
     key: string,
     fingerprint: string,
     make: () => Promise<Id>,
-  ): Promise<Id> {
+  ): Promise<{ id: Id; recorded: Promise<void> }> {
     const known = await this.#store.find(tenantId, endpoint, key, this.#clock.nowMs() - this.#maxAgeMs);
     if (known !== undefined) {
       if (known.fingerprint !== fingerprint) throw new CaissonError('idempotency_key_reused', { key });
-      return known.resourceId as Id;
+      return { id: known.resourceId as Id, recorded: Promise.resolve() };
     }
     const id = await make();
     const createdAt = this.#clock.nowMs();
-    await this.#store.put({ tenantId, endpoint, key, fingerprint, resourceId: id, createdAt });
-    return id;
+    const put = () => this.#store.put({ tenantId, endpoint, key, fingerprint, resourceId: id, createdAt });
+    try {
+      await put();
+    } catch (error) {
+      if (!isCaissonError(error, 'storage_unavailable')) throw error;
+      return { id, recorded: this.#storage.untilWritten(put) };
+    }
+    return { id, recorded: Promise.resolve() };
   }
 }

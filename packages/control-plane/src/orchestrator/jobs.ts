@@ -1,4 +1,4 @@
-import { newExecutionId, newSandboxId } from '@caisson/protocol';
+import { jsonTextOf, newExecutionId, newSandboxId } from '@caisson/protocol';
 import type {
   DataPlane,
   ExecuteRequest,
@@ -83,6 +83,6 @@ export function stepOf(
     timeoutMs: Math.round(request.timeout * 1000),
     env: request.env_vars,
     stdin: request.stdin ?? null,
-    event: request.event ?? {},
+    event: jsonTextOf(request.event ?? {}),
   };
 }

@@ -1,4 +1,4 @@
-import type { ExecutionResult, StepRequest } from '@caisson/protocol';
+import type { CaissonError, ExecutionResult, StepRequest } from '@caisson/protocol';
 import type { Actor } from '../audit/audit-record.ts';
 import type { Entrant } from './dispatcher.ts';
 import type { ExecutionRecord } from './execution-record.ts';
@@ -19,12 +19,15 @@ export interface LiveExecution {
   readonly run: Run;
   readonly feed: OutputFeed;
   readonly controller: AbortController;
+  /** The result, once it is on record; rejects where its end could not be written at once. */
   readonly finished: PromiseWithResolvers<ExecutionResult>;
   readonly entrant: Entrant;
   /** Who asked for its end from outside. */
   endedBy: Actor | undefined;
   /** Settles when its row is in the database. */
   inserted: Promise<void>;
+  /** Set while its end cannot be written: what to tell those who ask for the end. */
+  unwritten: CaissonError | undefined;
 }
 
 /** `start` is called when its turn comes, if it has to wait. */
@@ -41,6 +44,7 @@ export function liveExecution(
     finished: Promise.withResolvers<ExecutionResult>(),
     inserted: Promise.resolve(),
     endedBy: undefined,
+    unwritten: undefined,
     entrant: {
       tenantId: record.tenantId,
       lane: record.sessionId,
@@ -59,5 +63,5 @@ export function liveExecution(
 /** Bytes that a waiting step holds, roughly: its texts, and a kilobyte for the rest. */
 function sizeOf({ code, stdin, env, event }: StepRequest): number {
   const envCharacters = Object.entries(env).reduce((sum, [name, text]) => sum + name.length + text.length, 0);
-  return 1024 + code.length + (stdin?.length ?? 0) + envCharacters + JSON.stringify(event).length;
+  return 1024 + code.length + (stdin?.length ?? 0) + envCharacters + event.length;
 }

@@ -1,4 +1,4 @@
-import type { LentSandbox } from '@caisson/protocol';
+import type { CaissonError, LentSandbox } from '@caisson/protocol';
 import type { SessionRecord } from './session-record.ts';
 
 /** A session that has not ended, as this process holds it. */
@@ -14,6 +14,10 @@ export interface LiveSession {
   changing: 'pause' | 'resume' | undefined;
   /** Settles when it has ended and nothing of it is left; `undefined` while it lives. */
   ending: Promise<void> | undefined;
+  /** Whether its row is in the database. */
+  inserted: boolean;
+  /** Set while its end cannot be written: what to tell those who ask for the end. */
+  unwritten: CaissonError | undefined;
 }
 
 export function liveSession(record: SessionRecord): LiveSession {
@@ -24,5 +28,7 @@ export function liveSession(record: SessionRecord): LiveSession {
     uses: 0,
     changing: undefined,
     ending: undefined,
+    inserted: false,
+    unwritten: undefined,
   };
 }

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { jsonTextOf } from '@caisson/protocol';
 import { test } from 'node:test';
 import { OutputFeed } from './output-feed.ts';
 
@@ -39,7 +40,10 @@ test('a reader that leaves makes room', async () => {
 test('rich results are bounded, and it is told that some were dropped', () => {
   const feed = new OutputFeed(1024);
   for (let index = 0; index < 100; index += 1) {
-    assert.equal(feed.sink({ type: 'result', bundle: { 'text/plain': 'x'.repeat(1000) } }), undefined);
+    assert.equal(
+      feed.sink({ type: 'result', bundle: jsonTextOf({ 'text/plain': 'x'.repeat(1000) }) }),
+      undefined,
+    );
   }
   assert.ok(feed.output.length < 5);
   assert.equal(feed.resultsTruncated, true);

@@ -1,4 +1,5 @@
 import type { EventSink, ExecutionEvent, OutputEvent } from '@caisson/protocol';
+import { eventOf } from './execution-view.ts';
 
 /** How far, in characters, a follower that holds back may fall behind before the process is held back. */
 const MAX_LAG = 256 * 1024;
@@ -11,10 +12,19 @@ const RESULT_LIMITS = 4;
 
 type TextEvent = Extract<OutputEvent, { type: 'stdout' | 'stderr' }>;
 
+/** An event as its readers get it: the last one has the whole result, which may be too long to hold for each of them. */
+export type FollowedEvent = ExecutionEvent | LongFinishedEvent;
+
+/** `pieces` begins to make the JSON text of the result anew. */
+export interface LongFinishedEvent {
+  readonly type: 'finished';
+  readonly pieces: () => AsyncIterable<string>;
+}
+
 export interface FeedEvent {
   /** Counts from 1. */
   readonly id: number;
-  readonly event: ExecutionEvent;
+  readonly event: FollowedEvent;
 }
 
 /** Reads a feed from a place of its own. */
@@ -25,7 +35,7 @@ export interface Follower extends Disposable {
 
 /** The events of one execution while it lives: kept in their order, told to any number of followers. */
 export class OutputFeed {
-  readonly events: ExecutionEvent[] = [];
+  readonly events: FollowedEvent[] = [];
   readonly output: OutputEvent[] = [];
   #resultsTruncated = false;
   readonly #resultLimit: number;
@@ -42,20 +52,17 @@ export class OutputFeed {
     this.#resultLimit = RESULT_LIMITS * outputLimitBytes;
   }
 
-  /** A feed of an execution that has ended. */
-  static of(events: readonly ExecutionEvent[]): OutputFeed {
-    const feed = new OutputFeed(0);
-    for (const event of events) feed.push(event);
-    feed.close();
-    return feed;
-  }
-
   get closed(): boolean {
     return this.#closed;
   }
 
   get characters(): number {
     return this.#characters;
+  }
+
+  /** Of all that was written and displayed. */
+  get outputCharacters(): number {
+    return this.#characters + this.#resultCharacters;
   }
 
   /** Whether rich results were dropped because there were too many of them. */
@@ -74,7 +81,7 @@ export class OutputFeed {
     return this.#room.promise;
   };
 
-  push(event: ExecutionEvent): void {
+  push(event: FollowedEvent): void {
     this.#flush();
     this.#tell(event);
   }
@@ -126,7 +133,7 @@ export class OutputFeed {
   }
 
   #appendResult(event: Extract<OutputEvent, { type: 'result' }>): void {
-    const size = JSON.stringify(event.bundle).length;
+    const size = event.bundle.length;
     if (this.#resultCharacters + size > this.#resultLimit) {
       this.#resultsTruncated = true;
       return;
@@ -138,7 +145,7 @@ export class OutputFeed {
   #appendOutput(event: OutputEvent): void {
     this.#flush();
     this.output.push(event);
-    this.#tell(event.type === 'result' ? { type: 'result', bundle: { ...event.bundle } } : event);
+    this.#tell(eventOf(event));
   }
 
   #flush(): void {
@@ -151,7 +158,7 @@ export class OutputFeed {
     this.#tell(joined);
   }
 
-  #tell(event: ExecutionEvent): void {
+  #tell(event: FollowedEvent): void {
     if ('text' in event) this.#characters += event.text.length;
     this.events.push(event);
     for (const follower of this.#followers) follower.wake();

@@ -1,4 +1,4 @@
-import { CaissonError, SYSTEM } from '@caisson/protocol';
+import { CaissonError, isCaissonError, SYSTEM } from '@caisson/protocol';
 import type {
   CreateSessionRequest,
   DataPlane,
@@ -11,9 +11,11 @@ import type {
 } from '@caisson/protocol';
 import type { Logger } from 'pino';
 import type { Actor } from '../audit/audit-record.ts';
+import type { SessionAction } from '../audit/records.ts';
 import type { Clock } from '../clock.ts';
 import type { ControlPlaneConfig } from '../config.ts';
 import type { SessionFilter, SessionRepository } from '../store/sessions.ts';
+import type { StorageHealth } from '../store/storage-health.ts';
 import type { Principal } from '../store/tenants.ts';
 import type { Executions } from './executions.ts';
 import { liveSession } from './live-session.ts';
@@ -38,6 +40,7 @@ export interface SessionsDependencies {
   readonly dataPlane: DataPlane;
   readonly executions: Executions;
   readonly store: SessionRepository;
+  readonly storage: StorageHealth;
   readonly logger: Logger;
   readonly clock: Clock;
   readonly ids: IdSource | undefined;
@@ -60,7 +63,7 @@ export class Sessions {
   /**
    * Makes a session with its sandbox; when `caller` is aborted meanwhile, it is ended again.
    * @throws CaissonError `template_not_found`, `session_limit_reached`, `session_not_running` where it was ended
-   * meanwhile, and what the data plane throws
+   * meanwhile, `storage_unavailable`, and what the data plane throws
    */
   async create(
     { tenantId, apiKeyId }: Principal,
@@ -68,7 +71,8 @@ export class Sessions {
     caller: AbortSignal | undefined,
   ): Promise<SessionId> {
     if (this.#stopping) throw new CaissonError('shutting_down', { retryAfterSeconds: 5 });
-    const { config, clock, dataPlane, ids, store } = this.#dependencies;
+    const { config, clock, dataPlane, ids, storage, store } = this.#dependencies;
+    storage.assertWorking();
     const record = newSession(request, { tenantId, templates: dataPlane.templates, now: clock.nowMs(), ids });
     const maximumMs = config.maxSessionLifetimeMs;
     if (record.expiresAt - record.createdAt > maximumMs) throw tooLong(record.id, maximumMs);
@@ -83,6 +87,7 @@ export class Sessions {
     caller?.addEventListener('abort', onGone, { once: true });
     try {
       await store.insert(record, apiKeyId);
+      live.inserted = true;
       await this.#make(live, request.env_vars);
     } catch (error) {
       await this.#end(live, 'create_failed', SYSTEM);
@@ -93,21 +98,22 @@ export class Sessions {
     return record.id;
   }
 
-  /** @throws CaissonError `session_not_found`, for another tenant's too */
+  /** One whose end cannot be written is told as it is on record. @throws CaissonError `session_not_found`, for another tenant's too */
   async find(tenantId: TenantId, id: SessionId): Promise<SessionRecord> {
-    const record = this.#live.get(id)?.record ?? (await this.#dependencies.store.find(tenantId, id));
+    const record = this.#liveRecord(id) ?? (await this.#dependencies.store.find(tenantId, id));
     if (record?.tenantId !== tenantId) throw new CaissonError('session_not_found', { id });
     return record;
   }
 
   async list(tenantId: TenantId, filter: SessionFilter): Promise<SessionRecord[]> {
     const records = await this.#dependencies.store.list(tenantId, filter);
-    return records.map((record) => this.#live.get(record.id)?.record ?? record);
+    return records.map((record) => this.#liveRecord(record.id) ?? record);
   }
 
   /**
    * Calls `use` with the sandbox of a running session, which counts as use of it.
-   * @throws CaissonError `session_not_found`, `session_not_running`, and what `use` throws
+   * @throws CaissonError `session_not_found`, `session_not_running`, `storage_unavailable` where it has ended, but that is not
+   * on record yet, and what `use` throws
    */
   async use<Result>(
     tenantId: TenantId,
@@ -116,6 +122,7 @@ export class Sessions {
   ): Promise<Result> {
     const record = await this.find(tenantId, id);
     const live = this.#live.get(id);
+    if (live?.unwritten !== undefined) throw live.unwritten;
     const status = live?.changing === 'pause' ? 'paused' : (live?.record ?? record).state.status;
     if (live?.sandbox === undefined || status !== 'running') {
       throw new CaissonError('session_not_running', { id, status });
@@ -135,12 +142,16 @@ export class Sessions {
     }
   }
 
-  /** Ends it and waits until nothing of it is left; one that has ended stays as it is. */
+  /**
+   * Ends it and waits until nothing of it is left; one that has ended stays as it is.
+   * @throws CaissonError `storage_unavailable` where its end could not be written
+   */
   async terminate({ tenantId, apiKeyId }: Principal, id: SessionId): Promise<SessionRecord> {
     const record = await this.find(tenantId, id);
     const live = this.#live.get(id);
     if (live === undefined) return record;
     await this.#end(live, 'requested', apiKeyId);
+    if (live.unwritten !== undefined) throw live.unwritten;
     return live.record;
   }
 
@@ -156,7 +167,8 @@ export class Sessions {
 
   /** Lets it live for `timeoutMs` from now. @throws CaissonError `session_lifetime_exceeded`, `session_state_conflict` */
   async extend({ tenantId, apiKeyId }: Principal, id: SessionId, timeoutMs: number): Promise<SessionRecord> {
-    const { clock, config, store } = this.#dependencies;
+    const { clock, config, storage } = this.#dependencies;
+    storage.assertWorking();
     const { state } = await this.find(tenantId, id);
     const live = this.#live.get(id);
     if (live === undefined || live.ending !== undefined) throw conflict(id, state.status, 'be extended');
@@ -165,7 +177,7 @@ export class Sessions {
       throw tooLong(id, config.maxSessionLifetimeMs);
     }
     live.record = { ...live.record, expiresAt, lastUsedAt: clock.nowMs() };
-    await store.change(live.record, 'session.extended', apiKeyId);
+    await this.#recordChange(live.record, 'session.extended', apiKeyId);
     return live.record;
   }
 
@@ -239,7 +251,8 @@ export class Sessions {
     action: 'pause' | 'resume',
     act: (sandbox: LentSandbox, signal: AbortSignal) => Promise<void>,
   ): Promise<SessionRecord> {
-    const { clock, executions, store } = this.#dependencies;
+    const { clock, executions, storage } = this.#dependencies;
+    storage.assertWorking();
     const { state } = await this.find(tenantId, id);
     const event = { type: action === 'pause' ? 'paused' : 'resumed' } as const;
     const live = this.#live.get(id);
@@ -255,7 +268,7 @@ export class Sessions {
       const changed = advanceSession(live.record, event, clock.nowMs());
       if (changed === undefined) throw conflict(id, live.record.state.status, action);
       live.record = changed;
-      await store.change(changed, `session.${event.type}`, apiKeyId);
+      await this.#recordChange(changed, `session.${event.type}`, apiKeyId);
       return changed;
     } finally {
       live.changing = undefined;
@@ -275,7 +288,7 @@ export class Sessions {
 
   /** Never rejects: what could not be removed is logged, and the data plane's own sweep finds it. */
   async #endOnce(live: LiveSession, reason: SessionReason, by: Actor): Promise<void> {
-    const { clock, executions, store } = this.#dependencies;
+    const { clock, executions } = this.#dependencies;
     const { id } = live.record;
     // First the state, so that nothing new begins in it.
     live.record = advanceSession(live.record, { type: 'terminated', reason }, clock.nowMs()) ?? live.record;
@@ -284,13 +297,39 @@ export class Sessions {
       const stepsEndAs = reason === 'shutdown' ? 'shutdown' : 'session_terminated';
       await executions.endOfSession(id, stepsEndAs, by, END_OF_STEPS_MS);
       if (live.sandbox !== undefined) await this.#destroy(id, live.sandbox);
-      await store.change(live.record, 'session.terminated', by);
+      if (live.inserted) await this.#recordEnd(live, by);
     } catch (error) {
       this.#log(id).error({ err: error }, 'the end of the session was not recorded');
     } finally {
-      this.#live.delete(id);
+      if (live.unwritten === undefined) this.#live.delete(id);
     }
     this.#log(id).info({ reason }, 'the session has ended');
+  }
+
+  async #recordEnd(live: LiveSession, by: Actor): Promise<void> {
+    const { storage, store } = this.#dependencies;
+    const { record } = live;
+    const write = () => store.change(record, 'session.terminated', by);
+    try {
+      await write();
+    } catch (error) {
+      if (!isCaissonError(error, 'storage_unavailable')) throw error;
+      live.unwritten = error;
+      const forget = () => this.#live.delete(record.id);
+      // Where it is never written, the next start does it.
+      storage.untilWritten(write).then(forget, forget);
+    }
+  }
+
+  /** What was done cannot be undone: where the storage fails just now, it is put down later. */
+  #recordChange(record: SessionRecord, action: SessionAction, by: Actor): Promise<void> {
+    const { storage, store } = this.#dependencies;
+    return storage.orLater(() => store.change(record, action, by));
+  }
+
+  #liveRecord(id: SessionId): SessionRecord | undefined {
+    const live = this.#live.get(id);
+    return live?.unwritten === undefined ? live?.record : undefined;
   }
 
   async #destroy(id: SessionId, sandbox: LentSandbox): Promise<void> {

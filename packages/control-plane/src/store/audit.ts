@@ -21,7 +21,7 @@ export interface AuditRepository {
 
 export function auditRepository(db: Kysely<Tables>, writer: Writer): AuditRepository {
   return {
-    append: (record) => writer.write([], [record]),
+    append: (record) => writer.writeAnyway([], [record]),
     async list(tenantId, { limit, before }) {
       let query = db.selectFrom('audit_events').selectAll().where('tenant_id', '=', tenantId);
       if (before !== undefined) query = query.where('sequence', '<', before);

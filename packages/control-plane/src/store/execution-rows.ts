@@ -1,14 +1,31 @@
-import type { CodeError, JsonValue } from '@caisson/protocol';
+import type { CodeError, JsonText, StepUsage } from '@caisson/protocol';
 import { isFinished } from '@caisson/protocol';
-import type { ExecutionRecord, RecordedOutcome } from '../orchestrator/execution-record.ts';
+import type { Selectable } from 'kysely';
+import type { ExecutionRecord, ListedExecution, RecordedOutcome } from '../orchestrator/execution-record.ts';
 import type { ExecutionsTable } from './tables.ts';
 
 /** All but what a repository keeps beside the record. */
-export type ExecutionRow = Omit<ExecutionsTable, 'request_json'>;
+export type ExecutionRow = Omit<Selectable<ExecutionsTable>, 'request_json' | 'output_expired'>;
 
-export function toExecutionRow(record: ExecutionRecord): ExecutionRow {
+/** How the row of an execution has its output: what is in it, and how many bytes are in rows of another table. */
+export interface OutputInRow {
+  readonly returnValue: JsonText | null;
+  readonly items: Uint8Array | null;
+  readonly bytesElsewhere: number;
+}
+
+export const NO_OUTPUT: OutputInRow = { returnValue: null, items: null, bytesElsewhere: 0 };
+
+export function toExecutionRow(
+  record: ExecutionRecord,
+  { returnValue, items, bytesElsewhere }: OutputInRow,
+): ExecutionRow {
   const { outcome, placement } = record;
   const usage = outcome?.usage ?? null;
+  const error = outcome?.error ?? null;
+  const errorJson = error === null ? null : JSON.stringify(error);
+  const textBytes = Buffer.byteLength(returnValue ?? '') + Buffer.byteLength(errorJson ?? '');
+  const outputBytes = bytesElsewhere + textBytes + (items?.length ?? 0);
   return {
     id: record.id,
     tenant_id: record.tenantId,
@@ -29,14 +46,39 @@ export function toExecutionRow(record: ExecutionRecord): ExecutionRow {
     cpu_ms: usage?.cpuMs ?? null,
     peak_memory_bytes: usage?.peakMemoryBytes ?? null,
     exit_code: outcome?.exitCode ?? null,
-    return_value_json: jsonOrNull(outcome?.returnValue ?? null),
-    error_json: jsonOrNull(outcome?.error ?? null),
+    return_value_json: returnValue,
+    error_json: errorJson,
     truncated: outcome?.truncated === true ? 1 : 0,
     kernel_restarted: outcome?.kernelRestarted === true ? 1 : 0,
+    output_bytes: outputBytes === 0 ? null : outputBytes,
+    output_items: items,
   };
 }
 
-export function fromExecutionRow(row: ExecutionsTable): ExecutionRecord {
+/** The columns of `ListedExecution`; SQLite does not read the pages of the others. */
+export const LISTED_COLUMNS = [
+  'id',
+  'tenant_id',
+  'session_id',
+  'status',
+  'reason',
+  'language',
+  'template_id',
+  'runtime',
+  'isolation',
+  'isolation_scope',
+  'created_at',
+  'started_at',
+  'finished_at',
+  'duration_ms',
+  'cpu_ms',
+  'peak_memory_bytes',
+] as const satisfies (keyof ExecutionsTable)[];
+type ListedRow = Pick<ExecutionRow, (typeof LISTED_COLUMNS)[number]>;
+
+export const UNFINISHED_COLUMNS = [...LISTED_COLUMNS, 'code_sha256', 'submitted_by'] as const;
+
+export function fromListedRow(row: ListedRow): ListedExecution {
   const { runtime, isolation, isolation_scope: scope } = row;
   return {
     id: row.id,
@@ -45,29 +87,39 @@ export function fromExecutionRow(row: ExecutionsTable): ExecutionRecord {
     state: { status: row.status, reason: row.reason },
     language: row.language,
     templateId: row.template_id,
-    codeSha256: row.code_sha256,
-    submittedBy: row.submitted_by,
     placement:
       runtime === null || isolation === null || scope === null ? null : { runtime, isolation, scope },
     createdAt: row.created_at,
     startedAt: row.started_at,
     finishedAt: row.finished_at,
-    outcome: isFinished(row.status) ? outcomeOf(row) : null,
+    outcome: isFinished(row.status) ? { usage: usageOf(row) } : null,
   };
 }
 
-function outcomeOf(row: ExecutionsTable): RecordedOutcome {
+export function fromUnfinishedRow(
+  row: Pick<ExecutionRow, (typeof UNFINISHED_COLUMNS)[number]>,
+): ExecutionRecord {
+  const { code_sha256: codeSha256, submitted_by: submittedBy } = row;
+  return { ...fromListedRow(row), codeSha256, submittedBy, outcome: null };
+}
+
+export function fromExecutionRow(row: ExecutionRow): ExecutionRecord {
+  const outcome = isFinished(row.status) ? outcomeOf(row) : null;
+  return { ...fromUnfinishedRow(row), outcome };
+}
+
+function usageOf(row: ListedRow): StepUsage | null {
   const { duration_ms: durationMs, cpu_ms: cpuMs, peak_memory_bytes: peakMemoryBytes } = row;
+  return durationMs === null || cpuMs === null ? null : { durationMs, cpuMs, peakMemoryBytes };
+}
+
+function outcomeOf(row: ExecutionRow): RecordedOutcome {
   return {
     exitCode: row.exit_code,
-    returnValue: row.return_value_json === null ? null : (JSON.parse(row.return_value_json) as JsonValue),
+    returnValue: row.return_value_json as JsonText | null,
     error: row.error_json === null ? null : (JSON.parse(row.error_json) as CodeError),
     truncated: row.truncated !== 0,
     kernelRestarted: row.kernel_restarted !== 0,
-    usage: durationMs === null || cpuMs === null ? null : { durationMs, cpuMs, peakMemoryBytes },
+    usage: usageOf(row),
   };
-}
-
-function jsonOrNull(value: unknown): string | null {
-  return value === null ? null : JSON.stringify(value);
 }

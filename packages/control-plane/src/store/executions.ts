@@ -1,14 +1,28 @@
-import type { Kysely } from 'kysely';
+import type { Kysely, Selectable } from 'kysely';
 import type { ExecutionId, ExecutionStatus, OutputEvent, SessionId, TenantId } from '@caisson/protocol';
 import type { Actor } from '../audit/audit-record.ts';
 import { executionFinished } from '../audit/records.ts';
-import type { ExecutionRecord, QueuedJob } from '../orchestrator/execution-record.ts';
-import { fromExecutionRow, toExecutionRow } from './execution-rows.ts';
+import type { ExecutionRecord, ListedExecution, QueuedJob } from '../orchestrator/execution-record.ts';
+import {
+  fromExecutionRow,
+  fromListedRow,
+  fromUnfinishedRow,
+  LISTED_COLUMNS,
+  NO_OUTPUT,
+  toExecutionRow,
+  UNFINISHED_COLUMNS,
+} from './execution-rows.ts';
 import type { ExecutionRow } from './execution-rows.ts';
+import { encodePages, MAX_INLINE_BYTES, MAX_INLINE_CHARACTERS } from './output-pages.ts';
+import type { OutputPage } from './output-pages.ts';
+import { outputOfRow, outputStatements } from './outputs.ts';
+import type { StoredOutput } from './outputs.ts';
 import { prepareQuery } from './prepared-query.ts';
-import type { ExecutionOutputsTable, ExecutionsTable, Tables } from './tables.ts';
+import type { ExecutionsTable, Tables } from './tables.ts';
 import { transactionWriter } from './writer.ts';
 import type { Writer } from './writer.ts';
+
+const UNFINISHED_AT_ONCE = 100;
 
 export interface ExecutionFilter {
   readonly limit: number;
@@ -23,6 +37,14 @@ export interface UnfinishedExecution {
   readonly job: QueuedJob | null;
 }
 
+export interface StoredExecution {
+  /** Its return value is `null` where it is so long that it is kept in the pages of the output. */
+  readonly record: ExecutionRecord;
+  readonly output: StoredOutput;
+  /** Whether what it has made was removed, because the tenant had too much. */
+  readonly expired: boolean;
+}
+
 /** Executions and their output. Nothing here decides a state: records are written as they are given. */
 export interface ExecutionRepository {
   /** `job` is kept until the execution starts or ends. */
@@ -34,19 +56,21 @@ export interface ExecutionRepository {
    * `by` is who ended it.
    */
   finish(record: ExecutionRecord, output: readonly OutputEvent[], by: Actor): Promise<void>;
-  find(tenantId: TenantId, id: ExecutionId): Promise<ExecutionRecord | undefined>;
-  output(id: ExecutionId): Promise<OutputEvent[]>;
+  find(tenantId: TenantId, id: ExecutionId): Promise<ListedExecution | undefined>;
+  /** With what it has made. */
+  read(tenantId: TenantId, id: ExecutionId): Promise<StoredExecution | undefined>;
   /** Newest first. */
-  list(tenantId: TenantId, filter: ExecutionFilter): Promise<ExecutionRecord[]>;
-  /** Of all tenants, oldest first. */
-  unfinished(): Promise<UnfinishedExecution[]>;
+  list(tenantId: TenantId, filter: ExecutionFilter): Promise<ListedExecution[]>;
+  /** Of all tenants, oldest first. One job is in memory at a time: together they may be hundreds of megabytes. */
+  unfinished(): AsyncIterable<UnfinishedExecution>;
 }
 
 export function executionRepository(
   db: Kysely<Tables>,
   writer: Writer = transactionWriter(db),
 ): ExecutionRepository {
-  const insert = prepareQuery<ExecutionsTable>((value) =>
+  const outputs = outputStatements(db);
+  const insert = prepareQuery<Omit<Selectable<ExecutionsTable>, 'output_expired'>>((value) =>
     db.insertInto('executions').values({
       ...changing(value),
       id: value('id'),
@@ -66,62 +90,96 @@ export function executionRepository(
       .set({ ...changing(value), request_json: null })
       .where('id', '=', value('id')),
   );
-  const insertOutput = prepareQuery<ExecutionOutputsTable>((value) =>
-    db
-      .insertInto('execution_outputs')
-      .values({ execution_id: value('execution_id'), events_json: value('events_json') }),
-  );
+  const select = prepareQuery<OneExecution>((value) => oneExecution(db, value).select(LISTED_COLUMNS));
+  const selectAll = prepareQuery<OneExecution>((value) => oneExecution(db, value).selectAll());
+  const queuedJob = async (id: ExecutionId): Promise<QueuedJob | null> => {
+    const row = await db
+      .selectFrom('executions')
+      .select('request_json')
+      .where('id', '=', id)
+      .executeTakeFirst();
+    return row === undefined || row.request_json === null
+      ? null
+      : (JSON.parse(row.request_json) as QueuedJob);
+  };
   return {
     insert(record, job) {
-      const row = { ...toExecutionRow(record), request_json: job === null ? null : JSON.stringify(job) };
-      return writer.write([insert(row)]);
+      const row = toExecutionRow(record, NO_OUTPUT);
+      return writer.write([insert({ ...row, request_json: job === null ? null : JSON.stringify(job) })]);
     },
-    update: (record) => writer.write([update(toExecutionRow(record))]),
+    update: (record) => writer.writeAnyway([update(toExecutionRow(record, NO_OUTPUT))]),
     finish(record, output, by) {
-      const end = update(toExecutionRow(record));
-      const audit = [executionFinished(record, by)];
-      if (output.length === 0) return writer.write([end], audit);
-      const values = { execution_id: record.id, events_json: JSON.stringify(output) };
-      return writer.write([end, insertOutput(values)], audit);
+      const returnValue = record.outcome?.returnValue ?? null;
+      const isLong = returnValue !== null && returnValue.length > MAX_INLINE_CHARACTERS;
+      const pages = encodePages(output, isLong ? returnValue : null);
+      const small = smallPage(pages);
+      const bytes = pages.reduce((sum, { items }) => sum + items.length, 0);
+      const inRow = {
+        returnValue: isLong ? null : returnValue,
+        items: small,
+        bytesElsewhere: small === null ? bytes : 0,
+      };
+      const statements = [update(toExecutionRow(record, inRow))];
+      if (small === null) statements.push(...pages.map((page) => outputs.insert(record.id, page)));
+      return writer.writeAnyway(statements, [executionFinished(record, by)]);
     },
     async find(tenantId, id) {
-      const row = await db
-        .selectFrom('executions')
-        .selectAll()
-        .where('id', '=', id)
-        .where('tenant_id', '=', tenantId)
-        .executeTakeFirst();
-      return row && fromExecutionRow(row);
+      const { rows } = await db.executeQuery(select({ id, tenant_id: tenantId }));
+      const [row] = rows as Selectable<ExecutionsTable>[];
+      return row && fromListedRow(row);
     },
-    async output(id) {
-      const row = await db
-        .selectFrom('execution_outputs')
-        .select('events_json')
-        .where('execution_id', '=', id)
-        .executeTakeFirst();
-      return row === undefined ? [] : (JSON.parse(row.events_json) as OutputEvent[]);
+    async read(tenantId, id) {
+      const { rows } = await db.executeQuery(selectAll({ id, tenant_id: tenantId }));
+      const [row] = rows as Selectable<ExecutionsTable>[];
+      if (row === undefined) return undefined;
+      const expired = row.output_expired !== 0;
+      const items = row.output_items;
+      const output = items === null ? await outputs.stored(id) : outputOfRow(items);
+      return { record: fromExecutionRow(row), output, expired };
     },
     async list(tenantId, { limit, after, status, sessionId }) {
-      let query = db.selectFrom('executions').selectAll().where('tenant_id', '=', tenantId);
+      let query = db.selectFrom('executions').select(LISTED_COLUMNS).where('tenant_id', '=', tenantId);
       if (after !== undefined) query = query.where('id', '<', after as ExecutionId);
       if (status !== undefined) query = query.where('status', '=', status);
       if (sessionId !== undefined) query = query.where('session_id', '=', sessionId);
       const rows = await query.orderBy('id', 'desc').limit(limit).execute();
-      return rows.map(fromExecutionRow);
+      return rows.map(fromListedRow);
     },
-    async unfinished() {
-      const rows = await db
-        .selectFrom('executions')
-        .selectAll()
-        .where('finished_at', 'is', null)
-        .orderBy('id')
-        .execute();
-      return rows.map((row) => ({
-        record: fromExecutionRow(row),
-        job: row.request_json === null ? null : (JSON.parse(row.request_json) as QueuedJob),
-      }));
+    async *unfinished() {
+      let last = '' as ExecutionId;
+      for (;;) {
+        const rows = await db
+          .selectFrom('executions')
+          .select(UNFINISHED_COLUMNS)
+          .where('finished_at', 'is', null)
+          .where('id', '>', last)
+          .orderBy('id')
+          .limit(UNFINISHED_AT_ONCE)
+          .execute();
+        for (const row of rows) yield { record: fromUnfinishedRow(row), job: await queuedJob(row.id) };
+        const next = rows.at(-1)?.id;
+        if (next === undefined) return;
+        last = next;
+      }
     },
   };
+}
+
+function smallPage(pages: readonly OutputPage[]): Uint8Array | null {
+  const [page] = pages;
+  return page === undefined || page.items.length > MAX_INLINE_BYTES ? null : page.items;
+}
+
+type OneExecution = Pick<ExecutionsTable, 'id' | 'tenant_id'>;
+
+function oneExecution(
+  db: Kysely<Tables>,
+  value: <Name extends keyof OneExecution>(name: Name) => OneExecution[Name],
+) {
+  return db
+    .selectFrom('executions')
+    .where('id', '=', value('id'))
+    .where('tenant_id', '=', value('tenant_id'));
 }
 
 /** The columns that an execution changes in its life. */
@@ -142,5 +200,7 @@ function changing(value: <Name extends keyof ExecutionRow>(name: Name) => Execut
     error_json: value('error_json'),
     truncated: value('truncated'),
     kernel_restarted: value('kernel_restarted'),
+    output_bytes: value('output_bytes'),
+    output_items: value('output_items'),
   };
 }

@@ -188,15 +188,16 @@ test('what was told to be written outlives kill -9, and what had not ended is fo
     ['ok'],
   );
   const executions = executionRepository(store.db, store.writer);
-  const unfinished = new Set((await executions.unfinished()).map(({ record }) => record.id));
+  const unfinished = new Set((await Array.fromAsync(executions.unfinished())).map(({ record }) => record.id));
   assert.ok(unfinished.size > 0);
+  const pagesOf = async (id: ExecutionId) => (await executions.read(tenantId, id))?.output.pageCount;
   for (const [id, state] of told) {
     const record = await executions.find(tenantId, id);
     assert.ok(record, id);
     if (state === 'running') continue;
     assert.equal(record.state.status, state);
     assert.equal(unfinished.has(id), false);
-    assert.equal((await executions.output(id)).length, 1);
+    assert.equal(await pagesOf(id), 1);
   }
   const rows = await executions.list(tenantId, {
     limit: 100_000,
@@ -206,7 +207,7 @@ test('what was told to be written outlives kill -9, and what had not ended is fo
   });
   for (const { id, state } of rows) {
     assert.equal(unfinished.has(id), state.status === 'running');
-    assert.equal((await executions.output(id)).length, state.status === 'running' ? 0 : 1);
+    assert.equal(await pagesOf(id), state.status === 'running' ? 0 : 1);
   }
   const audit = auditRepository(store.db, store.writer);
   const trail = await audit.list(tenantId, { limit: 100_000, before: undefined });
@@ -223,7 +224,7 @@ async function makeTenant(dataDir: string): Promise<TenantId> {
   const id = newTenantId();
   await tenantRepository(store.db).addTenant(
     { id, name: 'tenant', createdAt: 0 },
-    { id: newApiKeyId(), tenantId: id, name: 'key', hash: 'hash', createdAt: 0 },
+    { id: newApiKeyId(), tenantId: id, name: 'key', hash: 'hash', role: 'member', createdAt: 0 },
   );
   return id;
 }

@@ -5,7 +5,8 @@ import type { ChainEnd, NewAuditRecord } from '../audit/audit-record.ts';
 import { chained, CHAIN_START } from '../audit/chain.ts';
 import type { AuditStatements } from './audit-rows.ts';
 import type { Prepare } from './sqlite.ts';
-import type { Writer } from './writer.ts';
+import { isStorageFailure } from './storage-failure.ts';
+import type { Commits } from './writer.ts';
 
 /** Some milliseconds of work: the event loop is not kept longer at a time. */
 const MAX_BATCH = 256;
@@ -31,7 +32,7 @@ export interface GroupCommitOptions {
  * Commits together what is written in one turn of the event loop, in the order of the calls. Where one of them fails,
  * all are tried again, each by itself, so that it fails alone.
  */
-export class GroupCommit implements Writer {
+export class GroupCommit implements Commits {
   readonly #options: GroupCommitOptions;
   readonly #queue: PendingWrite[] = [];
   #scheduled = false;
@@ -93,12 +94,16 @@ export class GroupCommit implements Writer {
     const batch = this.#queue.splice(0, MAX_BATCH);
     if (this.#queue.length > 0) this.#schedule();
     if (batch.length > 1 && this.#commitTogether(batch)) return;
-    for (const write of batch) {
+    for (const [index, write] of batch.entries()) {
       try {
         this.#commit([write]);
         write.resolve();
       } catch (error) {
         write.reject(error);
+        if (!isStorageFailure(error)) continue;
+        // It would fail as often as there are writes, and each time only after it has filled the disk.
+        for (const other of batch.slice(index + 1)) other.reject(error);
+        return;
       }
     }
   }

@@ -1,6 +1,8 @@
 import type { Kysely } from 'kysely';
 import type { TenantId } from '@caisson/protocol';
 import type { Tables } from './tables.ts';
+import { transactionWriter } from './writer.ts';
+import type { Writer } from './writer.ts';
 
 export interface IdempotencyRecord {
   readonly tenantId: TenantId;
@@ -26,7 +28,10 @@ export interface IdempotencyRepository {
   deleteOlderThan(time: number): Promise<void>;
 }
 
-export function idempotencyRepository(db: Kysely<Tables>): IdempotencyRepository {
+export function idempotencyRepository(
+  db: Kysely<Tables>,
+  writer: Writer = transactionWriter(db),
+): IdempotencyRepository {
   return {
     async find(tenantId, endpoint, key, since) {
       return db
@@ -38,13 +43,14 @@ export function idempotencyRepository(db: Kysely<Tables>): IdempotencyRepository
         .where('created_at', '>', since)
         .executeTakeFirst();
     },
-    async put({ tenantId, endpoint, key, fingerprint, resourceId, createdAt }) {
+    put({ tenantId, endpoint, key, fingerprint, resourceId, createdAt }) {
       const made = { fingerprint, resource_id: resourceId, created_at: createdAt };
-      await db
+      const insert = db
         .insertInto('idempotency_keys')
         .values({ tenant_id: tenantId, endpoint, key, ...made })
         .onConflict((conflict) => conflict.columns(['tenant_id', 'endpoint', 'key']).doUpdateSet(made))
-        .execute();
+        .compile();
+      return writer.writeAnyway([insert]);
     },
     async deleteOlderThan(time) {
       await db.deleteFrom('idempotency_keys').where('created_at', '<=', time).execute();

@@ -7,6 +7,9 @@ import type { Tables } from './tables.ts';
 export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0001-initial': { up: initial },
   '0002-audit-events': { up: auditEvents },
+  '0003-api-key-roles': { up: apiKeyRoles },
+  '0004-storage-probe': { up: storageProbe },
+  '0005-output-pages': { up: outputPages },
 };
 
 async function initial(db: Kysely<unknown>): Promise<void> {
@@ -122,4 +125,46 @@ async function auditEvents(db: Kysely<unknown>): Promise<void> {
     .addPrimaryKeyConstraint('audit_events_in_order', ['tenant_id', 'sequence'])
     .execute();
   await schema.alterTable('executions').addColumn('submitted_by', 'text').execute();
+}
+
+/** Up to here the only key was that of the first start, which is an operator's. One that comes without a role is none. */
+async function apiKeyRoles(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .alterTable('api_keys')
+    .addColumn('role', 'text', (column) => column.notNull().defaultTo('member'))
+    .execute();
+  await (db as Kysely<Tables>).updateTable('api_keys').set({ role: 'operator' }).execute();
+}
+
+async function storageProbe(db: Kysely<unknown>): Promise<void> {
+  await (db as Kysely<Tables>).schema
+    .createTable('storage_probe')
+    .addColumn('id', 'integer', (column) => column.primaryKey())
+    .addColumn('filler', 'blob', (column) => column.notNull())
+    .execute();
+}
+
+async function outputPages(db: Kysely<unknown>): Promise<void> {
+  const { schema } = db as Kysely<Tables>;
+  await schema
+    .createTable('execution_output_pages')
+    .addColumn('execution_id', 'text', (column) => column.notNull().references('executions.id'))
+    .addColumn('page', 'integer', (column) => column.notNull())
+    .addColumn('first_event', 'integer', (column) => column.notNull())
+    .addColumn('items', 'blob', (column) => column.notNull())
+    .addPrimaryKeyConstraint('execution_output_pages_pk', ['execution_id', 'page'])
+    .execute();
+  await schema.alterTable('executions').addColumn('output_bytes', 'bigint').execute();
+  await schema.alterTable('executions').addColumn('output_items', 'blob').execute();
+  await schema
+    .alterTable('executions')
+    .addColumn('output_expired', 'integer', (column) => column.notNull().defaultTo(0))
+    .execute();
+  // Tells how much a tenant has without a look at the rows themselves.
+  await schema
+    .createIndex('executions_with_output')
+    .on('executions')
+    .columns(['tenant_id', 'id', 'output_bytes'])
+    .where(sql.ref('output_bytes'), '>', sql.lit(0))
+    .execute();
 }

@@ -46,8 +46,9 @@ export function sessionRepository(
       const row = db.insertInto('sessions').values(toRow(record)).compile();
       return writer.write([row], [sessionChanged(record, 'session.created', by)]);
     },
-    change: (record, action, by) => writer.write([update(record)], [sessionChanged(record, action, by)]),
-    update: (record) => writer.write([update(record)]),
+    change: (record, action, by) =>
+      writer.writeAnyway([update(record)], [sessionChanged(record, action, by)]),
+    update: (record) => writer.writeAnyway([update(record)]),
     async find(tenantId, id) {
       const row = await db
         .selectFrom('sessions')

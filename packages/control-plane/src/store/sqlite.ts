@@ -11,6 +11,8 @@ const BUSY_TIMEOUT_MS = 1000;
  * SQLite's own 4 MiB it happens four times as often, and pages that change with each job are written out each time.
  */
 const CHECKPOINT_PAGES = 4000;
+/** To what the log's file is cut back when it is begun anew: one huge transaction may not keep the disk that it took. */
+const LOG_BYTES = 64 * 2 ** 20;
 /** Far above the number of statements that the repositories have; bounds what lists of varying length could add. */
 const MAX_CACHED_STATEMENTS = 500;
 
@@ -27,6 +29,7 @@ export function openSqlite(path: string): DatabaseSync {
     // A commit survives a crash of the process; only a power cut may take the last ones, never the consistency.
     database.exec('PRAGMA synchronous = NORMAL');
     database.exec(`PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
+    database.exec(`PRAGMA journal_size_limit = ${LOG_BYTES}`);
     return database;
   } catch (cause) {
     database.close();

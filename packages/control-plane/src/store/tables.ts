@@ -7,6 +7,7 @@ import type {
   Isolation,
   IsolationScope,
   Language,
+  Role,
   RuntimeName,
   SandboxId,
   SessionId,
@@ -14,6 +15,7 @@ import type {
   SessionStatus,
   TenantId,
 } from '@caisson/protocol';
+import type { Generated } from 'kysely';
 import type { Actor } from '../audit/audit-record.ts';
 
 /** Times are milliseconds since 1970; `_json` columns hold JSON text; flags are 0 or 1. */
@@ -23,8 +25,10 @@ export interface Tables {
   sessions: SessionsTable;
   executions: ExecutionsTable;
   execution_outputs: ExecutionOutputsTable;
+  execution_output_pages: ExecutionOutputPagesTable;
   idempotency_keys: IdempotencyKeysTable;
   audit_events: AuditEventsTable;
+  storage_probe: StorageProbeTable;
 }
 
 interface TenantsTable {
@@ -38,6 +42,7 @@ interface ApiKeysTable {
   tenant_id: TenantId;
   name: string;
   hash: string;
+  role: Role;
   created_at: number;
 }
 
@@ -89,12 +94,28 @@ export interface ExecutionsTable {
   error_json: string | null;
   truncated: number;
   kernel_restarted: number;
+  /** What the code has made, its return value and error included; null where that is nothing, or was removed. */
+  output_bytes: number | null;
+  /** The only page of its output, if that is small; see `ExecutionOutputPagesTable`. */
+  output_items: Uint8Array | null;
+  /** Whether it was removed, because the tenant had too much. */
+  output_expired: Generated<number>;
 }
 
-export interface ExecutionOutputsTable {
+/** Output of earlier versions: read, and removed in time, but not written. */
+interface ExecutionOutputsTable {
   execution_id: ExecutionId;
-  /** The output events in their order: what stdout, stderr, results and replays are derived from. */
   events_json: string;
+}
+
+/** Output events in their order: what stdout, stderr, results and replays are derived from. See `output-pages.ts`. */
+export interface ExecutionOutputPagesTable {
+  execution_id: ExecutionId;
+  /** Counts from 0. */
+  page: number;
+  /** How many events are on the pages before. */
+  first_event: number;
+  items: Uint8Array;
 }
 
 interface IdempotencyKeysTable {
@@ -117,4 +138,10 @@ export interface AuditEventsTable {
   details_json: string;
   previous_hash: string;
   hash: string;
+}
+
+/** One row, which is written again and again to see whether that works. */
+interface StorageProbeTable {
+  id: number;
+  filler: Uint8Array;
 }

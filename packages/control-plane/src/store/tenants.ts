@@ -1,5 +1,5 @@
 import type { Kysely } from 'kysely';
-import type { ApiKeyId, TenantId } from '@caisson/protocol';
+import type { ApiKeyId, Role, TenantId } from '@caisson/protocol';
 import { apiKeyCreated, tenantCreated } from '../audit/records.ts';
 import type { Tables } from './tables.ts';
 import { transactionWriter } from './writer.ts';
@@ -17,6 +17,7 @@ export interface NewApiKey {
   readonly name: string;
   /** See `auth/api-key.ts`; the key itself is never stored. */
   readonly hash: string;
+  readonly role: Role;
   readonly createdAt: number;
 }
 
@@ -24,6 +25,7 @@ export interface NewApiKey {
 export interface Principal {
   readonly tenantId: TenantId;
   readonly apiKeyId: ApiKeyId;
+  readonly role: Role;
 }
 
 export interface TenantRepository {
@@ -50,6 +52,7 @@ export function tenantRepository(
           tenant_id: key.tenantId,
           name: key.name,
           hash: key.hash,
+          role: key.role,
           created_at: key.createdAt,
         })
         .compile();
@@ -61,10 +64,10 @@ export function tenantRepository(
     async findPrincipal(keyHash) {
       const row = await db
         .selectFrom('api_keys')
-        .select(['id', 'tenant_id'])
+        .select(['id', 'tenant_id', 'role'])
         .where('hash', '=', keyHash)
         .executeTakeFirst();
-      return row && { apiKeyId: row.id, tenantId: row.tenant_id };
+      return row && { apiKeyId: row.id, tenantId: row.tenant_id, role: row.role };
     },
   };
 }

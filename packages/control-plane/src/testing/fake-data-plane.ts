@@ -12,6 +12,7 @@ import type {
   LentSandbox,
   Placement,
   PoolHealth,
+  ReadHealth,
   SandboxId,
   SandboxRequest,
   StepOutcome,
@@ -42,6 +43,7 @@ export class FakeDataPlane implements DataPlane {
   readonly requests: SandboxRequest[] = [];
   readonly pools: PoolHealth[] = [];
   readonly problems: string[] = [];
+  reads: ReadHealth = { droppedBytes: 0, delayedMs: 0, broken: 0 };
   readonly steps: StepRequest[] = [];
   /** By the code that asks for it. */
   readonly #scripts = new Map<string, Script>();
@@ -55,8 +57,8 @@ export class FakeDataPlane implements DataPlane {
   }
 
   health(): Promise<DataPlaneHealth> {
-    const { pools, problems } = this;
-    return Promise.resolve({ runtimes: [], sandboxes: this.sandboxes.size, pools, problems });
+    const { pools, problems, reads } = this;
+    return Promise.resolve({ runtimes: [], sandboxes: this.sandboxes.size, pools, problems, reads });
   }
 
   async createSandbox(request: SandboxRequest, signal: AbortSignal): Promise<LentSandbox> {

@@ -1,6 +1,6 @@
 import { closeSync, constants, fstatSync, openSync } from 'node:fs';
 import { Socket } from 'node:net';
-import type { ProcessExit } from '@caisson/session-agent';
+import type { ByteChannel, ByteSource, ProcessExit } from '@caisson/session-agent';
 import type { CgroupUsageMeter } from '../limits/cgroup-usage.ts';
 import { signalName } from '../signal-name.ts';
 import { DirectSocket } from './direct-socket.ts';
@@ -22,11 +22,13 @@ export interface CellLink {
 export class ForkedCell implements Cell {
   readonly spec: CellSpec;
   readonly meter: CgroupUsageMeter;
-  readonly control: DirectSocket;
-  readonly stdout: DirectSocket;
-  readonly stderr: DirectSocket;
+  readonly control: ByteChannel;
+  readonly stdout: ByteSource;
+  readonly stderr: ByteSource;
   readonly exited: Promise<ProcessExit>;
   readonly #link: CellLink;
+  readonly #frames: DirectSocket;
+  readonly #socket: DirectSocket;
   #alive = true;
   #lost = false;
 
@@ -34,21 +36,24 @@ export class ForkedCell implements Cell {
   constructor(
     spec: CellSpec,
     meter: CgroupUsageMeter,
-    connection: { readonly control: DirectSocket; readonly hello: CellHello; readonly link: CellLink },
+    connection: { readonly socket: DirectSocket; readonly hello: CellHello; readonly link: CellLink },
   ) {
-    const { control, hello, link } = connection;
+    const { socket, hello, link } = connection;
     this.spec = spec;
     this.meter = meter;
-    this.control = control;
     this.#link = link;
     const process = `${link.runnerRoot}/proc/${hello.pid}`;
-    this.stdout = openPipe(process, hello.stdout, link.buffer);
-    try {
-      this.stderr = openPipe(process, hello.stderr, link.buffer);
-    } catch (error) {
-      this.stdout.close();
-      throw error;
-    }
+    using failed = new DisposableStack();
+    const open = (end: PipeEnd): DirectSocket =>
+      failed.adopt(openPipe(process, end, link.buffer), (pipe) => {
+        pipe.close();
+      });
+    this.stdout = open(hello.stdout);
+    this.stderr = open(hello.stderr);
+    this.#frames = open(hello.frames);
+    this.#socket = socket;
+    this.control = channelOf(this.#frames, socket);
+    failed.move();
     this.exited = this.#untilGone();
   }
 
@@ -83,15 +88,38 @@ export class ForkedCell implements Cell {
   }
 
   async end(): Promise<void> {
-    // At once, for the end of each stream would wake us. Not the control: at its end the kernel would begin to exit.
+    // At once, for the end of each stream would wake us. Not the socket: at its end the kernel would begin to exit.
     this.stdout.close();
     this.stderr.close();
+    this.#frames.close();
     try {
       await this.kill();
     } finally {
-      this.control.close();
+      this.#socket.close();
     }
   }
+}
+
+/** The cell writes to a pipe, by which it can send nothing but bytes, and reads from the socket, which is open in one direction. */
+function channelOf(frames: DirectSocket, socket: DirectSocket): ByteChannel {
+  return {
+    read: (take, end) => {
+      frames.read(take, end);
+    },
+    pause: () => {
+      frames.pause();
+    },
+    resume: () => {
+      frames.resume();
+    },
+    write: (text) => {
+      socket.write(text);
+    },
+    close: () => {
+      frames.close();
+      socket.close();
+    },
+  };
 }
 
 /** Opens the pipe again by the process that holds it, which runs no code of a tenant's yet. */

@@ -90,12 +90,14 @@ export class Forking {
   async #forkInto(slot: Slot, spec: CellSpec): Promise<Cell> {
     using failed = new DisposableStack();
     const path = `${this.#root}/run/cells.sock`;
-    const socket = new DirectSocket(this.#buffer, (onread) => connect({ path, onread }));
+    const socket = new DirectSocket(this.#buffer, (onread) => connect({ path, onread, allowHalfOpen: true }));
     failed.defer(() => {
       socket.close();
     });
     socket.write(`${JSON.stringify(paramsOf(slot, spec))}\n`);
     const hello = parseHello(await socket.firstLine(MAX_LINE_BYTES, FORK_TIMEOUT_MS));
+    // From here on only the cell's pipes are read.
+    socket.pause();
     const meter = new CgroupUsageMeter(slot.counters, spec.resources.memoryBytes);
     const gone = this.#await(hello.cell).then((end) => {
       this.#giveBack(slot);
@@ -104,7 +106,7 @@ export class Forking {
     // Where the cell turns out not to be what it says, nobody waits for its end.
     gone.catch(() => undefined);
     const cell = new ForkedCell(spec, meter, {
-      control: socket,
+      socket,
       hello,
       link: {
         runnerRoot: this.#root,

@@ -5,6 +5,8 @@ export interface CellHello {
   readonly pid: number;
   readonly stdout: PipeEnd;
   readonly stderr: PipeEnd;
+  /** What its kernel says. */
+  readonly frames: PipeEnd;
 }
 
 /** The end of a pipe that the process has open. */
@@ -22,9 +24,10 @@ export interface Gone {
 /** @throws Error if the line is anything else */
 export function parseHello(line: string): CellHello {
   const frame = parse(line, 'cell');
-  const { cell, pid, stdout, stderr } = frame;
-  if (!isCount(cell) || !isCount(pid) || !isPipeEnd(stdout) || !isPipeEnd(stderr)) throw unexpected();
-  return { cell, pid, stdout, stderr };
+  const { cell, pid, stdout, stderr, frames } = frame;
+  if (!isCount(cell) || !isCount(pid)) throw unexpected();
+  if (!isPipeEnd(stdout) || !isPipeEnd(stderr) || !isPipeEnd(frames)) throw unexpected();
+  return { cell, pid, stdout, stderr, frames };
 }
 
 /** @throws Error if the line is anything else */

@@ -1,8 +1,14 @@
 import { CaissonError } from '@caisson/protocol';
 import type { EventSink, Files, SandboxId, StepOutcome, StepRequest } from '@caisson/protocol';
 import { SessionEngine } from '@caisson/session-agent';
-import type { SpawnedProcess, Spawner } from '@caisson/session-agent';
+import type { LoopShare, SpawnedProcess, Spawner } from '@caisson/session-agent';
 import type { Cell } from './fork-server.ts';
+
+export interface CellJob {
+  readonly step: StepRequest;
+  readonly events: EventSink;
+  readonly loopShare: LoopShare;
+}
 
 /**
  * Runs one step in a cell by the same engine that runs sessions. The cell is spent then; the caller ends it.
@@ -12,8 +18,7 @@ import type { Cell } from './fork-server.ts';
 export async function runInCell(
   id: SandboxId,
   cell: Cell,
-  step: StepRequest,
-  events: EventSink,
+  { step, events, loopShare }: CellJob,
   signal: AbortSignal,
 ): Promise<StepOutcome> {
   const engine = new SessionEngine({
@@ -21,6 +26,7 @@ export async function runInCell(
     meter: cell.meter,
     files: noFiles(id),
     memoryLimitBytes: cell.spec.resources.memoryBytes,
+    loopShare,
   });
   const outcome = await engine.step(step, events, signal);
   if (cell.lost && outcome.status === 'failed') throw new CaissonError('sandbox_lost', { id });

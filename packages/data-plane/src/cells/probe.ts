@@ -1,4 +1,5 @@
-import { newExecutionId, newSandboxId } from '@caisson/protocol';
+import { jsonTextOf, newExecutionId, newSandboxId } from '@caisson/protocol';
+import { LoopShare, monotonicClock } from '@caisson/session-agent';
 import type { ForkServers } from './fork-server.ts';
 import { runInCell } from './job.ts';
 
@@ -16,19 +17,22 @@ export async function probeCells(servers: ForkServers, signal: AbortSignal): Pro
     newSandboxId(),
     cell,
     {
-      executionId: newExecutionId(),
-      sessionId: null,
-      language: 'python',
-      code: 'print("works")',
-      timeoutMs: PROBE_TIMEOUT_MS,
-      env: {},
-      stdin: null,
-      event: null,
-      outputLimitBytes: 4096,
-    },
-    (event) => {
-      if (event.type === 'stdout' || event.type === 'stderr') output += event.text;
-      return undefined;
+      loopShare: new LoopShare(monotonicClock, () => undefined),
+      step: {
+        executionId: newExecutionId(),
+        sessionId: null,
+        language: 'python',
+        code: 'print("works")',
+        timeoutMs: PROBE_TIMEOUT_MS,
+        env: {},
+        stdin: null,
+        event: jsonTextOf(null),
+        outputLimitBytes: 4096,
+      },
+      events: (event) => {
+        if (event.type === 'stdout' || event.type === 'stderr') output += event.text;
+        return undefined;
+      },
     },
     deadline,
   );

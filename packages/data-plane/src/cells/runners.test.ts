@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
-import { newExecutionId, newSandboxId, newTenantId } from '@caisson/protocol';
+import { jsonTextOf, newExecutionId, newSandboxId, newTenantId } from '@caisson/protocol';
 import type { SandboxRequest, StepRequest, TenantId } from '@caisson/protocol';
 import { pino } from 'pino';
 import { FakeForkServers } from './fork-server.testing.ts';
@@ -31,7 +31,7 @@ function request(tenantId: TenantId): SandboxRequest {
 function step(code: string): StepRequest {
   return {
     ...{ executionId: newExecutionId(), sessionId: null, language: 'python', code, timeoutMs: 1 },
-    ...{ env: {}, stdin: null, event: null, outputLimitBytes: 1 },
+    ...{ env: {}, stdin: null, event: jsonTextOf(null), outputLimitBytes: 1 },
   };
 }
 

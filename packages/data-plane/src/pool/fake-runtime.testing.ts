@@ -1,4 +1,4 @@
-import { newExecutionId, newSandboxId, newTenantId } from '@caisson/protocol';
+import { jsonTextOf, newExecutionId, newSandboxId, newTenantId } from '@caisson/protocol';
 import type {
   Isolation,
   SandboxId,
@@ -212,7 +212,7 @@ export function step(): StepRequest {
     timeoutMs: 1000,
     env: {},
     stdin: null,
-    event: null,
+    event: jsonTextOf(null),
     outputLimitBytes: 100,
   };
 }

@@ -36,6 +36,15 @@ export const healthDetailed = health
     problems: z
       .array(z.string())
       .meta({ description: 'Why no sandboxes can be made any more; empty while they can' }),
+    reads: z
+      .object({
+        dropped_bytes: z.int().meta({ description: 'Said by kernels that ran no step' }),
+        delayed_ms: z.number().meta({
+          description: 'How long the reading of sandboxes over their share was put off, all together',
+        }),
+        broken: z.int().meta({ description: 'Kernels that were killed because reading them failed' }),
+      })
+      .meta({ description: 'What sandboxes made of the event loop that reads them, since the start' }),
     executions: z.object({ running: z.int(), queued: z.int(), limit: z.int(), queue_limit: z.int() }),
     event_loop_delay: z
       .object({
@@ -47,6 +56,11 @@ export const healthDetailed = health
           .meta({ description: 'For how long up to now it was seen: 30 to 60 seconds, less after a start' }),
       })
       .meta({ description: 'How late the event loop was of late; reading it resets nothing' }),
-    database: z.object({ driver: z.string(), ok: z.boolean() }),
+    database: z.object({
+      driver: z.string(),
+      ok: z.boolean().meta({ description: 'Whether it can be read' }),
+      writable: z.boolean().meta({ description: 'Whether it can be written: new work is refused while not' }),
+      unwritten: z.int().meta({ description: 'Ends and other facts that wait until it can be written' }),
+    }),
   })
   .meta({ id: 'HealthDetailed' });

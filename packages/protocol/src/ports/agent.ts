@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { ExecutionReason, ExecutionStatus } from '../execution-state.ts';
-import type { JsonValue } from '../json.ts';
+import type { JsonText } from '../json-text.ts';
 import type { ExecutionId, SessionId } from '../ids.ts';
 import type { Language } from '../languages.ts';
 import type { WorkspacePath } from '../workspace-path.ts';
@@ -29,7 +29,7 @@ export interface StepRequest {
   /** All of standard input; `null` is the same as an empty one. */
   readonly stdin: string | null;
   /** Given to `handler`, if the code defines one. */
-  readonly event: JsonValue;
+  readonly event: JsonText;
   /** How much of each of stdout and stderr is kept, in bytes. */
   readonly outputLimitBytes: number;
 }
@@ -46,8 +46,8 @@ export type OutputEvent =
   /** The kernel was killed; the next step starts a fresh one, without the state. */
   | { readonly type: 'kernel_restarted' };
 
-/** One value in several forms, by MIME type, as in Jupyter's `display_data`; binary ones are base64. */
-export type MimeBundle = Readonly<Record<string, JsonValue>>;
+/** JSON object: one value in several forms, by MIME type, as in Jupyter's `display_data`; binary ones are base64. */
+export type MimeBundle = JsonText;
 
 export interface CodeError {
   readonly name: string;
@@ -62,7 +62,7 @@ export interface StepOutcome {
   /** `null` where the code was ended from outside. */
   readonly exitCode: number | null;
   /** What `handler` returned; `undefined` where there was no handler. */
-  readonly returnValue: JsonValue | undefined;
+  readonly returnValue: JsonText | undefined;
   readonly error: CodeError | null;
   readonly truncated: boolean;
   readonly kernelRestarted: boolean;

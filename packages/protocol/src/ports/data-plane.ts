@@ -95,6 +95,17 @@ export interface DataPlaneHealth {
   readonly pools: readonly PoolHealth[];
   /** Why it makes no sandboxes any more; empty while it does. */
   readonly problems: readonly string[];
+  readonly reads: ReadHealth;
+}
+
+/** What sandboxes made of the event loop that reads them, since the start. */
+export interface ReadHealth {
+  /** Written to the control channel by kernels that ran no step, in bytes. */
+  readonly droppedBytes: number;
+  /** How long the reading of sandboxes that were over their share was put off, all together. */
+  readonly delayedMs: number;
+  /** Kernels that were killed because reading what they wrote failed. */
+  readonly broken: number;
 }
 
 /** Sandboxes that were made ready ahead, of one class. */

@@ -1,31 +1,57 @@
-import type { ByteChannel } from './byte-source.ts';
+import type { ByteChannel, ByteSource } from './byte-source.ts';
+import { GrowingBuffer } from './growing-buffer.ts';
+import { guardedSource, type ReadGuard } from './read-guard.ts';
 import { parseKernelFrame, type KernelFrame } from './kernel-frames.ts';
+import { ValueReader, type KernelValue } from './value-reader.ts';
 
-/** Holds any result that a kernel may send (see `kernels/README.md`), and bounds what a hostile one can make us keep. */
-const MAX_FRAME_BYTES = 16 * 1024 * 1024;
+/** Of a frame; values come in lines of their own, of any length. */
+const MAX_FRAME_BYTES = 1024 * 1024;
+/** What kernels allow: see `kernels/README.md`. */
+const MAX_RETURN_VALUE_BYTES = 8 * 1024 * 1024;
 const NEWLINE = 0x0a;
+const RESULT_MARK = 0x2b;
+const RETURN_VALUE_MARK = 0x3d;
 
 export interface ControlListener {
+  /** Whether the kernel may say anything; what it says otherwise is dropped. */
+  readonly expects: boolean;
+  /** How many bytes of the next result are kept. */
+  readonly resultRoomBytes: number;
   /** While what it returned is pending, no more is read. */
-  onFrame(frame: KernelFrame): Promise<void> | undefined;
+  onResult(value: KernelValue): Promise<void> | undefined;
+  /** `value` is the return value that was sent before. */
+  onFrame(frame: KernelFrame, value: KernelValue | undefined): void;
+  onDropped(bytes: number): void;
   /** The channel was closed, or something came that is no frame. Called once. */
   onLost(): void;
 }
 
-/** Lines of JSON to and from a kernel. */
+/** Frames and values from a kernel, and lines to it. */
 export class ControlChannel {
   readonly #bytes: ByteChannel;
+  readonly #source: ByteSource;
+  readonly #guard: ReadGuard;
   readonly #listener: ControlListener;
-  #partial: Buffer[] = [];
-  #partialBytes = 0;
-  readonly #lines: string[] = [];
+  /** Of a frame that is not whole yet. */
+  readonly #partial = new GrowingBuffer();
+  /** The value that comes. */
+  #reader: ValueReader | undefined;
+  #isResult = false;
+  #returnValue: KernelValue | undefined;
+  #atLineStart = true;
+  /** Whether the rest of the line belongs to what was dropped. */
+  #skipping = false;
+  /** What is read and waits until the listener has taken what came before. */
+  #rest: Buffer | undefined;
   #waiting = false;
   #lost = false;
 
-  constructor(bytes: ByteChannel, listener: ControlListener) {
+  constructor(bytes: ByteChannel, guard: ReadGuard, listener: ControlListener) {
     this.#bytes = bytes;
+    this.#guard = guard;
     this.#listener = listener;
-    bytes.read(this.#take.bind(this), this.#lose.bind(this));
+    this.#source = guardedSource(bytes, guard);
+    this.#source.read(this.#take.bind(this), this.#lose.bind(this));
   }
 
   send(line: string): void {
@@ -33,67 +59,108 @@ export class ControlChannel {
   }
 
   close(): void {
-    this.#bytes.close();
+    this.#source.close();
   }
 
   #take(chunk: Buffer): void {
-    let start = 0;
-    for (let end = chunk.indexOf(NEWLINE); end !== -1; end = chunk.indexOf(NEWLINE, start)) {
-      this.#lines.push(this.#finishLine(chunk.subarray(start, end)));
-      start = end + 1;
-    }
-    if (start < chunk.length) {
-      this.#partial.push(chunk.subarray(start));
-      this.#partialBytes += chunk.length - start;
-    }
-    if (this.#partialBytes > MAX_FRAME_BYTES) this.#lose();
+    this.#rest = this.#rest === undefined ? chunk : Buffer.concat([this.#rest, chunk]);
     if (!this.#waiting) this.#deliver();
   }
 
-  #finishLine(last: Buffer): string {
-    if (this.#partial.length === 0) return last.toString();
-    const line = Buffer.concat([...this.#partial, last]).toString();
-    this.#partial = [];
-    this.#partialBytes = 0;
-    return line;
-  }
-
   #deliver(): void {
-    for (let line = this.#lines.shift(); line !== undefined; line = this.#lines.shift()) {
-      const frame = parseKernelFrame(line);
-      if (frame === undefined) {
-        this.#lose();
-        return;
-      }
-      const pending = this.#listener.onFrame(frame);
-      if (pending !== undefined) {
-        this.#wait(pending);
-        return;
+    while (this.#rest !== undefined && !this.#waiting && !this.#lost) {
+      const bytes = this.#rest;
+      if (this.#listener.expects) {
+        const end = bytes.indexOf(NEWLINE);
+        this.#rest = end === -1 || end + 1 === bytes.length ? undefined : bytes.subarray(end + 1);
+        this.#takePart(end === -1 ? bytes : bytes.subarray(0, end), end !== -1);
+      } else {
+        this.#rest = undefined;
+        this.#drop(bytes);
       }
     }
   }
 
-  #wait(pending: Promise<void>): void {
-    this.#waiting = true;
-    this.#bytes.pause();
-    const go = (): void => {
-      this.#waiting = false;
-      this.#deliver();
-      this.#resume();
-    };
-    pending.then(go, go);
+  #drop(bytes: Buffer): void {
+    this.#forgetLine();
+    this.#returnValue = undefined;
+    this.#skipping = bytes.at(-1) !== NEWLINE;
+    this.#listener.onDropped(bytes.length);
   }
 
-  #resume(): void {
-    if (!this.#waiting) this.#bytes.resume();
+  /** Takes what comes of a line, which is whole where `isEnd`. */
+  #takePart(part: Buffer, isEnd: boolean): void {
+    if (this.#skipping) {
+      this.#skipping = !isEnd;
+      this.#listener.onDropped(part.length);
+      return;
+    }
+    if (this.#atLineStart && (part[0] === RESULT_MARK || part[0] === RETURN_VALUE_MARK)) {
+      this.#isResult = part[0] === RESULT_MARK;
+      this.#reader = new ValueReader(
+        this.#isResult ? this.#listener.resultRoomBytes : MAX_RETURN_VALUE_BYTES,
+      );
+      this.#reader.write(part.subarray(1));
+    } else if (this.#reader !== undefined) this.#reader.write(part);
+    else this.#keep(part);
+    this.#atLineStart = isEnd;
+    if (isEnd && !this.#lost) this.#endLine();
+  }
+
+  #keep(part: Buffer): void {
+    if (this.#partial.length + part.length > MAX_FRAME_BYTES) this.#lose();
+    else this.#partial.append(part);
+  }
+
+  #endLine(): void {
+    const reader = this.#reader;
+    const line = this.#partial.take();
+    this.#forgetLine();
+    if (reader !== undefined) {
+      this.#takeValue(reader.end());
+      return;
+    }
+    const frame = parseKernelFrame(line);
+    const value = this.#returnValue;
+    this.#returnValue = undefined;
+    if (frame === undefined) this.#lose();
+    else this.#listener.onFrame(frame, value);
+  }
+
+  #takeValue(value: KernelValue | undefined): void {
+    if (value === undefined) this.#lose();
+    else if (this.#isResult) this.#waitFor(this.#listener.onResult(value));
+    else if (this.#returnValue === undefined) this.#returnValue = value;
+    else this.#lose();
+  }
+
+  #forgetLine(): void {
+    this.#reader = undefined;
+    this.#partial.take();
+    this.#atLineStart = true;
+  }
+
+  #waitFor(pending: Promise<void> | undefined): void {
+    if (pending === undefined) return;
+    this.#waiting = true;
+    this.#source.pause();
+    const goOn = (): void => {
+      this.#guard.run(() => {
+        this.#waiting = false;
+        this.#deliver();
+      });
+      if (!this.#waiting) this.#source.resume();
+    };
+    pending.then(goOn, goOn);
   }
 
   #lose(): void {
     if (this.#lost) return;
     this.#lost = true;
-    this.#partial = [];
-    this.#lines.length = 0;
-    this.#bytes.close();
+    this.#forgetLine();
+    this.#returnValue = undefined;
+    this.#rest = undefined;
+    this.#source.close();
     this.#listener.onLost();
   }
 }

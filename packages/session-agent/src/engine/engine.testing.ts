@@ -2,10 +2,12 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
+  jsonTextOf,
   newExecutionId,
   newSessionId,
   type EventSink,
   type Files,
+  type JsonText,
   type Language,
   type OutputEvent,
   type StepOutcome,
@@ -29,8 +31,8 @@ export class FakeMeter implements UsageMeter {
 }
 
 export interface Ran {
-  readonly outcome: StepOutcome;
-  readonly events: readonly OutputEvent[];
+  readonly outcome: Omit<StepOutcome, 'returnValue'> & { readonly returnValue: unknown };
+  readonly events: readonly { readonly type: OutputEvent['type'] }[];
   readonly stdout: string;
   readonly stderr: string;
 }
@@ -68,7 +70,14 @@ export class TestSession implements AsyncDisposable {
     );
     const text = (type: 'stdout' | 'stderr'): string =>
       events.map((event) => (event.type === type ? event.text : '')).join('');
-    return { outcome, events, stdout: text('stdout'), stderr: text('stderr') };
+    return {
+      outcome: { ...outcome, returnValue: valueOf(outcome.returnValue) },
+      events: events.map((event) =>
+        event.type === 'result' ? { type: event.type, bundle: valueOf(event.bundle) } : event,
+      ),
+      stdout: text('stdout'),
+      stderr: text('stderr'),
+    };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -84,10 +93,14 @@ export class TestSession implements AsyncDisposable {
       timeoutMs: 10_000,
       env: {},
       stdin: null,
-      event: { name: 'Ada "\\ é' },
+      event: jsonTextOf({ name: 'Ada "\\ é' }),
       outputLimitBytes: 1024 * 1024,
     };
   }
+}
+
+function valueOf(text: JsonText | undefined): unknown {
+  return text === undefined ? undefined : (JSON.parse(text) as unknown);
 }
 
 interface Hooks {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { jsonTextOf } from '@caisson/protocol';
 import { parseKernelFrame } from './kernel-frames.ts';
 import { encodeStepFrame } from './step-frame.ts';
 
@@ -12,12 +13,13 @@ const refused = [
   '{"type":"done"}',
   '{"type":"done","exit_code":256}',
   '{"type":"done","exit_code":0,"error":5}',
-  '{"type":"result","bundle":[]}',
-  `{"type":"result","bundle":{"a":${'['.repeat(5000)}${']'.repeat(5000)}}}`,
+  '{"type":"done","exit_code":1,"error":{"name":"x","message":"m","traceback":[{"toString":1}]}}',
+  `{"type":"done","exit_code":1,"error":{"name":${'['.repeat(5000)}`,
+  '{"type":"done","exit_code":1,"error":{"name":"x","message":"m","traceback":[[]]}}',
 ];
 for (const line of refused) {
   test(`${line.slice(0, 50)} is no frame`, () => {
-    assert.equal(parseKernelFrame(line), undefined);
+    assert.equal(parseKernelFrame(Buffer.from(line)), undefined);
   });
 }
 
@@ -26,7 +28,7 @@ test('a step is JSON in one line, with no quote inside of a string', () => {
     nonce: 'n',
     code: 'say "\\" \n\\',
     stdin: '',
-    event: { a: '"' },
+    event: jsonTextOf({ a: '"' }),
     executionId: 'e',
     sessionId: '',
     remainingMs: 1.6,

@@ -1,42 +1,28 @@
-import type { CodeError, JsonValue, MimeBundle } from '@caisson/protocol';
+import { findJsonProblem, type CodeError } from '@caisson/protocol';
 
-/** What a kernel says. `kernels/README.md` describes the wire. */
-export type KernelFrame = { readonly type: 'ready' } | ResultFrame | DoneFrame;
-
-export interface ResultFrame {
-  readonly type: 'result';
-  readonly bundle: MimeBundle;
-}
+/** What a kernel says. `kernels/README.md` describes the wire; values are not part of a frame. */
+export type KernelFrame = { readonly type: 'ready' } | DoneFrame;
 
 export interface DoneFrame {
   readonly type: 'done';
   readonly exitCode: number;
   readonly error: CodeError | null;
-  readonly returnValue: JsonValue | undefined;
 }
 
-/** Deeper values overflow the stack of what writes them as JSON later. */
-const MAX_DEPTH = 1000;
+/** An error with its traceback is the most that a frame holds. */
+const LIMITS = { maxDepth: 3, maxValues: 1000, lineBreaks: false };
 const MAX_NAME_CHARACTERS = 256;
 const MAX_MESSAGE_CHARACTERS = 64 * 1024;
 const MAX_TRACEBACK_ENTRIES = 200;
 
 /** The frame that a line holds; `undefined` where it holds none: a kernel is not to be trusted. */
-export function parseKernelFrame(line: string): KernelFrame | undefined {
-  let frame: unknown;
-  try {
-    frame = JSON.parse(line);
-  } catch {
-    return undefined;
-  }
-  if (!isRecord(frame) || !isShallow(frame, MAX_DEPTH)) return undefined;
+export function parseKernelFrame(line: Buffer): KernelFrame | undefined {
+  if (findJsonProblem(line, LIMITS) !== undefined) return undefined;
+  const frame = JSON.parse(line.toString()) as unknown;
+  if (!isRecord(frame)) return undefined;
   switch (frame['type']) {
     case 'ready':
       return { type: 'ready' };
-    case 'result':
-      return isRecord(frame['bundle'])
-        ? { type: 'result', bundle: frame['bundle'] as MimeBundle }
-        : undefined;
     case 'done':
       return parseDone(frame);
     default:
@@ -50,22 +36,18 @@ function parseDone(frame: Record<string, unknown>): DoneFrame | undefined {
     return undefined;
   }
   const error = parseError(frame['error']);
-  if (error === undefined) return undefined;
-  return { type: 'done', exitCode, error, returnValue: frame['return_value'] as JsonValue | undefined };
+  return error === undefined ? undefined : { type: 'done', exitCode, error };
 }
 
 function parseError(error: unknown): CodeError | null | undefined {
   if (error === null || error === undefined) return null;
   if (!isRecord(error)) return undefined;
   const { name, message, traceback } = error;
-  if (typeof name !== 'string' || typeof message !== 'string' || !Array.isArray(traceback)) return undefined;
-  const lines: unknown[] = traceback;
+  if (typeof name !== 'string' || typeof message !== 'string' || !isTexts(traceback)) return undefined;
   return {
     name: bounded(name, MAX_NAME_CHARACTERS),
     message: bounded(message, MAX_MESSAGE_CHARACTERS),
-    traceback: lines
-      .slice(0, MAX_TRACEBACK_ENTRIES)
-      .map((line) => bounded(String(line), MAX_MESSAGE_CHARACTERS)),
+    traceback: traceback.slice(0, MAX_TRACEBACK_ENTRIES).map((line) => bounded(line, MAX_MESSAGE_CHARACTERS)),
   };
 }
 
@@ -73,11 +55,10 @@ function bounded(text: string, maxCharacters: number): string {
   return text.slice(0, maxCharacters).toWellFormed();
 }
 
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+function isTexts(value: unknown): value is string[] {
+  return Array.isArray(value) && value.every((line) => typeof line === 'string');
 }
 
-function isShallow(value: unknown, depth: number): boolean {
-  if (typeof value !== 'object' || value === null) return true;
-  return depth > 0 && Object.values(value).every((inner) => isShallow(inner, depth - 1));
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

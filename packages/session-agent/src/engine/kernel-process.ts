@@ -1,15 +1,18 @@
-import type { MimeBundle } from '@caisson/protocol';
-import { ControlChannel } from './control-channel.ts';
+import { ControlChannel, type ControlListener } from './control-channel.ts';
+import { guardedSource, ReadGuard } from './read-guard.ts';
 import type { KernelFrame } from './kernel-frames.ts';
+import type { LoopAccount } from './loop-share.ts';
 import type { KernelEnd } from './outcome.ts';
 import { OutputReader } from './output-reader.ts';
 import type { SpawnedProcess } from './spawner.ts';
+import type { StepValues } from './step-values.ts';
+import type { KernelValue } from './value-reader.ts';
 
 /** How long a process that closed its control channel may take to end before it counts as lost. */
 const EXIT_WAIT_MS = 500;
 
 interface RunningStep {
-  onResult(bundle: MimeBundle): Promise<void> | undefined;
+  readonly values: StepValues;
   end(end: KernelEnd): void;
 }
 
@@ -28,16 +31,15 @@ export class KernelProcess {
   #killed: Promise<void> | undefined;
   #step: RunningStep | undefined;
 
-  constructor(process: SpawnedProcess) {
+  /** @param account whose share of the event loop is spent on reading what it writes */
+  constructor(process: SpawnedProcess, account: LoopAccount) {
     this.#process = process;
-    this.stdout = new OutputReader(process.stdout);
-    this.stderr = new OutputReader(process.stderr);
-    this.#control = new ControlChannel(process.control, {
-      onFrame: (frame) => this.#take(frame),
-      onLost: () => {
-        this.#lose();
-      },
+    const guard = new ReadGuard(account, () => {
+      this.#break();
     });
+    this.stdout = new OutputReader(guardedSource(process.stdout, guard));
+    this.stderr = new OutputReader(guardedSource(process.stderr, guard));
+    this.#control = new ControlChannel(process.control, guard, this.#listener(account));
     process.exited.then(
       (exit) => {
         this.#finish({ type: 'exited', exit });
@@ -63,14 +65,14 @@ export class KernelProcess {
   }
 
   /** Sends one step and resolves, without ever rejecting, when the kernel is done with it or dead. */
-  step(line: string, onResult: RunningStep['onResult']): Promise<KernelEnd> {
+  step(line: string, values: StepValues): Promise<KernelEnd> {
     return new Promise((resolve) => {
       if (this.#end !== undefined) {
         resolve(this.#end);
         return;
       }
       this.used = true;
-      this.#step = { onResult, end: resolve };
+      this.#step = { values, end: resolve };
       this.#control.send(line);
     });
   }
@@ -101,16 +103,45 @@ export class KernelProcess {
     this.stderr.close();
   }
 
-  #take(frame: KernelFrame): Promise<void> | undefined {
+  #listener(account: LoopAccount): ControlListener {
+    const isExpected = (): boolean => !this.wasReady || this.#step !== undefined;
+    const resultRoomBytes = (): number => this.#step?.values.resultRoomBytes ?? 0;
+    return {
+      get expects() {
+        return isExpected();
+      },
+      get resultRoomBytes() {
+        return resultRoomBytes();
+      },
+      onResult: (value) => this.#step?.values.takeResult(value),
+      onFrame: (frame, value) => {
+        this.#take(frame, value);
+      },
+      onDropped: (bytes) => {
+        account.share.countDropped(bytes);
+      },
+      onLost: () => {
+        this.#lose();
+      },
+    };
+  }
+
+  #take(frame: KernelFrame, returnValue: KernelValue | undefined): void {
     if (frame.type === 'ready') {
+      if (this.wasReady) this.#break();
       this.wasReady = true;
       this.#ready.resolve(undefined);
-      return undefined;
+    } else if (this.#step === undefined) this.#break();
+    else {
+      this.#step.values.takeReturnValue(returnValue);
+      this.#endStep(frame);
     }
-    if (frame.type === 'result') return this.#step?.onResult(frame.bundle);
-    if (this.#step === undefined) this.#finish({ type: 'lost' });
-    else this.#endStep(frame);
-    return undefined;
+  }
+
+  /** It broke the protocol. Whoever waits for the kill hears of its failure. */
+  #break(): void {
+    this.#finish({ type: 'lost' });
+    this.kill().catch(() => undefined);
   }
 
   /** The channel closes a moment before the process ends: what its end was tells more than that. */

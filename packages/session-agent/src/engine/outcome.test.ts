@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { endingOf, type WhatHappened } from './outcome.ts';
 
-const done = { type: 'done', exitCode: 0, error: null, returnValue: undefined } as const;
+const done = { type: 'done', exitCode: 0, error: null } as const;
 const exited = (exitCode: number | null, signal: NodeJS.Signals | null = null) =>
   ({ type: 'exited', exit: { exitCode, signal } }) as const;
 const error = { name: 'E', message: 'm', traceback: [] };
@@ -42,7 +42,14 @@ const cases: readonly [string, Partial<WhatHappened>, string][] = [
 
 for (const [name, happened, expected] of cases) {
   test(`${name} is ${expected}`, () => {
-    const base = { end: done, stop: undefined, wasReady: true, killedForMemory: false, outOfMemory: false };
+    const base = {
+      end: done,
+      returnValue: undefined,
+      stop: undefined,
+      wasReady: true,
+      killedForMemory: false,
+      outOfMemory: false,
+    };
     const { status, reason, exitCode } = endingOf({ ...base, heapExhausted: false, ...happened });
     assert.equal(`${status}/${reason ?? 'null'}/${exitCode ?? 'null'}`, expected);
   });

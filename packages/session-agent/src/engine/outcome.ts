@@ -1,4 +1,4 @@
-import type { CodeError, ExecutionReason, ExecutionStatus, JsonValue } from '@caisson/protocol';
+import type { CodeError, ExecutionReason, ExecutionStatus, JsonText } from '@caisson/protocol';
 import type { DoneFrame } from './kernel-frames.ts';
 import type { ProcessExit } from './spawner.ts';
 import type { StopCause } from './step-stop.ts';
@@ -13,6 +13,8 @@ export type KernelEnd =
 
 export interface WhatHappened {
   readonly end: KernelEnd;
+  /** What `handler` returned. */
+  readonly returnValue: JsonText | undefined;
   /** What came first from outside, if anything. */
   readonly stop: StopCause | undefined;
   /** Whether the kernel had once said that it was ready. */
@@ -29,7 +31,7 @@ export interface Ending {
   readonly status: Exclude<ExecutionStatus, 'queued' | 'running'>;
   readonly reason: ExecutionReason | null;
   readonly exitCode: number | null;
-  readonly returnValue: JsonValue | undefined;
+  readonly returnValue: JsonText | undefined;
   readonly error: CodeError | null;
 }
 
@@ -41,7 +43,7 @@ const EXIT_CODE_OF_SIGKILL = 137;
 export function endingOf(happened: WhatHappened): Ending {
   const { end, stop } = happened;
   if (stop !== undefined) return endedFromOutside(stop, happened);
-  if (end.type === 'done') return endingOfCode(end);
+  if (end.type === 'done') return endingOfCode(end, happened.returnValue);
   if (diedOfMemory(happened)) return failed('out_of_memory');
   if (end.type === 'lost' || !happened.wasReady || end.exit.exitCode === null)
     return failed('kernel_crashed');
@@ -56,8 +58,7 @@ function endedFromOutside(stop: StopCause, happened: WhatHappened): Ending {
     : { ...NOTHING, status: 'cancelled', reason: stop };
 }
 
-function endingOfCode(done: DoneFrame): Ending {
-  const { exitCode, error, returnValue } = done;
+function endingOfCode({ exitCode, error }: DoneFrame, returnValue: JsonText | undefined): Ending {
   if (error !== null)
     return { status: 'failed', reason: 'exception', exitCode, returnValue: undefined, error };
   return { ...endingOfExit(exitCode), returnValue };

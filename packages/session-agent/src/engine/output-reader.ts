@@ -1,4 +1,5 @@
 import type { ByteSource } from './byte-source.ts';
+import { GrowingBuffer } from './growing-buffer.ts';
 import { MarkerScanner } from './marker-scanner.ts';
 
 /** What background processes write between two steps is kept for the next one, up to this much. */
@@ -15,8 +16,7 @@ export class OutputReader {
   /** Grows with each chunk: whether something still comes. */
   bytesRead = 0;
   readonly #stream: ByteSource;
-  #between: Buffer[] = [];
-  #betweenBytes = 0;
+  readonly #between = new GrowingBuffer();
   #ended = false;
   #pending = 0;
   #step: { scanner: MarkerScanner; consume: OutputConsumer; finish: () => void } | undefined;
@@ -35,10 +35,7 @@ export class OutputReader {
   begin(marker: Buffer, consume: OutputConsumer): Promise<void> {
     return new Promise((resolve) => {
       this.#step = { scanner: new MarkerScanner(marker), consume, finish: resolve };
-      const between = this.#between;
-      this.#between = [];
-      this.#betweenBytes = 0;
-      for (const bytes of between) this.#await(consume(bytes));
+      if (this.#between.length > 0) this.#await(consume(this.#between.take()));
       if (this.#ended) this.#end();
     });
   }
@@ -70,7 +67,7 @@ export class OutputReader {
       return;
     }
     this.#finish();
-    if (after.length > 0) this.#keep(Buffer.from(after));
+    if (after.length > 0) this.#keep(after);
   }
 
   #await(pending: Promise<void> | undefined): void {
@@ -85,11 +82,8 @@ export class OutputReader {
   }
 
   #keep(chunk: Buffer): void {
-    const room = MAX_BETWEEN_STEPS_BYTES - this.#betweenBytes;
-    if (room <= 0) return;
-    const kept = chunk.subarray(0, room);
-    this.#between.push(kept);
-    this.#betweenBytes += kept.length;
+    const room = MAX_BETWEEN_STEPS_BYTES - this.#between.length;
+    if (room > 0) this.#between.append(chunk.subarray(0, room));
   }
 
   #end(): void {

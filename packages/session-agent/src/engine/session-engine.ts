@@ -11,6 +11,7 @@ import {
 import { KERNELS, SANDBOX_LAYOUT, type KernelLayout } from '../kernels/kernels.ts';
 import { monotonicClock, type Clock } from './clock.ts';
 import { KernelProcess } from './kernel-process.ts';
+import { LoopShare, type LoopAccount } from './loop-share.ts';
 import { endingOf } from './outcome.ts';
 import type { Spawner } from './spawner.ts';
 import { StepEvents } from './step-events.ts';
@@ -30,6 +31,8 @@ export interface SessionEngineOptions {
   readonly workspaceDirectory?: string;
   /** Told to the code, and to languages that have a heap limit of their own. */
   readonly memoryLimitBytes?: number;
+  /** By which the event loop is shared with other sandboxes; default: with none. */
+  readonly loopShare?: LoopShare;
 }
 
 interface Run {
@@ -53,6 +56,7 @@ export class SessionEngine implements Agent, AsyncDisposable {
   readonly files: Files;
   readonly #options: SessionEngineOptions;
   readonly #clock: Clock;
+  readonly #reads: LoopAccount;
   readonly #lock = new StepLock();
   readonly #kernels = new Map<Language, KernelProcess>();
   readonly #stops = new Set<StepStop>();
@@ -65,6 +69,8 @@ export class SessionEngine implements Agent, AsyncDisposable {
     this.#options = options;
     this.files = options.files;
     this.#clock = options.clock ?? monotonicClock;
+    const share = options.loopShare ?? new LoopShare(monotonicClock, () => undefined);
+    this.#reads = share.account();
   }
 
   /**
@@ -144,7 +150,7 @@ export class SessionEngine implements Agent, AsyncDisposable {
     const kernel = await this.#kernelFor(request.language, stop);
     if (kernel === undefined) return this.#unstarted(run);
     memory.watch(kernel);
-    const { end, truncated, stderrTail } = await runStep(request, {
+    const { end, returnValue, truncated, stderrTail } = await runStep(request, {
       kernel,
       adoptedEnv: this.#unaware.delete(kernel) ? this.#adopted : {},
       stop,
@@ -159,6 +165,7 @@ export class SessionEngine implements Agent, AsyncDisposable {
     if (lostNow) await stop.orBefore(events.emit({ type: 'kernel_restarted' }));
     const ending = endingOf({
       end,
+      returnValue,
       stop: stop.cause,
       wasReady: kernel.wasReady,
       killedForMemory: memory.killed,
@@ -223,7 +230,7 @@ export class SessionEngine implements Agent, AsyncDisposable {
       { argv, env: { ...this.#adopted, ...env }, cwd: workspaceDirectory },
       signal,
     );
-    const kernel = new KernelProcess(process);
+    const kernel = new KernelProcess(process, this.#reads);
     if (this.#closed) {
       await discard(kernel);
       throw new Error('the engine was closed while a kernel was started');

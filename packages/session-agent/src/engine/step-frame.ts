@@ -1,10 +1,10 @@
-import type { JsonValue } from '@caisson/protocol';
+import type { JsonText } from '@caisson/protocol';
 
 export interface StepFrame {
   readonly nonce: string;
   readonly code: string;
   readonly stdin: string;
-  readonly event: JsonValue;
+  readonly event: JsonText;
   readonly executionId: string;
   /** `''` for a job. */
   readonly sessionId: string;
@@ -23,7 +23,7 @@ export function encodeStepFrame(frame: StepFrame): string {
   const adopted = Object.entries(frame.adoptedEnv).flat();
   const env = [...adopted, ...Object.entries(frame.env).flat()].map(quote);
   return `{"type":"step","nonce":${quote(frame.nonce)},"code":${quote(frame.code)},"stdin":${quote(frame.stdin)},\
-"event":${quote(JSON.stringify(frame.event))},"execution_id":${quote(frame.executionId)},\
+"event":${quote(frame.event)},"execution_id":${quote(frame.executionId)},\
 "session_id":${quote(frame.sessionId)},"remaining_ms":"${Math.max(0, Math.round(frame.remainingMs))}",\
 "memory_limit_bytes":"${frame.memoryLimitBytes ?? ''}","adopted":"${adopted.length}","env":[${env.join(',')}]}\n`;
 }

@@ -1,4 +1,5 @@
 import type { EventSink } from '@caisson/protocol';
+import { GrowingBuffer } from './growing-buffer.ts';
 
 /** Enough to find what Node says before it aborts, with the native stack that follows. */
 const TAIL_BYTES = 16 * 1024;
@@ -10,8 +11,7 @@ export class StepOutput {
   readonly #emit: EventSink;
   readonly #decoder = new TextDecoder('utf-8', { ignoreBOM: true });
   #roomBytes: number;
-  #tail: Buffer[] = [];
-  #tailBytes = 0;
+  readonly #tail = new GrowingBuffer();
 
   constructor(name: 'stdout' | 'stderr', limitBytes: number, emit: EventSink) {
     this.#name = name;
@@ -37,7 +37,7 @@ export class StepOutput {
 
   /** The last bytes of stderr, whether they were kept or not. */
   tail(): string {
-    return Buffer.concat(this.#tail).toString('latin1');
+    return this.#tail.take().subarray(-TAIL_BYTES).toString('latin1');
   }
 
   #emitText(text: string): Promise<void> | undefined {
@@ -45,13 +45,8 @@ export class StepOutput {
   }
 
   #keepTail(bytes: Buffer): void {
-    this.#tail.push(bytes.subarray(-TAIL_BYTES));
-    this.#tailBytes += Math.min(bytes.length, TAIL_BYTES);
-    for (let first = this.#tail[0]; first !== undefined; first = this.#tail[0]) {
-      if (this.#tailBytes - first.length < TAIL_BYTES) return;
-      this.#tail.shift();
-      this.#tailBytes -= first.length;
-    }
+    this.#tail.append(bytes.subarray(-TAIL_BYTES));
+    if (this.#tail.length > 4 * TAIL_BYTES) this.#tail.append(this.#tail.take().subarray(-TAIL_BYTES));
   }
 }
 

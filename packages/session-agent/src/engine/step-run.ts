@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { StepRequest } from '@caisson/protocol';
+import type { JsonText, StepRequest } from '@caisson/protocol';
 import type { KernelProcess } from './kernel-process.ts';
 import type { KernelEnd } from './outcome.ts';
 import { drainOutput } from './output-drain.ts';
@@ -7,13 +7,12 @@ import { encodeStepFrame } from './step-frame.ts';
 import type { StepEvents } from './step-events.ts';
 import { StepOutput } from './step-output.ts';
 import type { StepStop } from './step-stop.ts';
+import { StepValues } from './step-values.ts';
 import { stopKernel } from './stop-kernel.ts';
-
-/** Of the bundles of one step together. */
-const MAX_RESULT_BYTES = 32 * 1024 * 1024;
 
 export interface StepRun {
   readonly end: KernelEnd;
+  readonly returnValue: JsonText | undefined;
   readonly truncated: boolean;
   readonly stderrTail: string;
 }
@@ -42,7 +41,7 @@ export async function runStep(request: StepRequest, place: StepPlace): Promise<S
   ]);
   await using stopping = stopKernel(kernel, stop);
   stopping satisfies AsyncDisposable;
-  const results = new ResultLimit(MAX_RESULT_BYTES);
+  const values = new StepValues(request.outputLimitBytes, events.emit);
   const line = encodeStepFrame({
     ...request,
     nonce,
@@ -52,9 +51,7 @@ export async function runStep(request: StepRequest, place: StepPlace): Promise<S
     remainingMs: place.remainingMs,
     adoptedEnv: place.adoptedEnv,
   });
-  const end = await kernel.step(line, (bundle) =>
-    results.admits(bundle) ? events.emit({ type: 'result', bundle }) : undefined,
-  );
+  const end = await kernel.step(line, values);
   // What holds the streams open would else keep us waiting for their end.
   if (end.type !== 'done') await kernel.kill();
   await drainOutput(kernel, drained, { stop, events, alive: end.type === 'done' });
@@ -63,22 +60,8 @@ export async function runStep(request: StepRequest, place: StepPlace): Promise<S
   for (const pending of [stdout.end(), stderr.end()]) await stop.orBefore(pending);
   return {
     end,
-    truncated: stdout.truncated || stderr.truncated || results.exceeded,
+    returnValue: values.returnValue,
+    truncated: stdout.truncated || stderr.truncated || values.truncated,
     stderrTail: stderr.tail(),
   };
-}
-
-class ResultLimit {
-  exceeded = false;
-  #roomBytes: number;
-
-  constructor(roomBytes: number) {
-    this.#roomBytes = roomBytes;
-  }
-
-  admits(bundle: Readonly<Record<string, unknown>>): boolean {
-    this.#roomBytes -= JSON.stringify(bundle).length;
-    if (this.#roomBytes < 0) this.exceeded = true;
-    return !this.exceeded;
-  }
 }

@@ -96,9 +96,8 @@ suite('javascript', () => {
     const length = 2 ** 19;
     const { outcome, events } = await session.run(`display("x".repeat(${length})); process.exit(3)`);
     assert.deepEqual([outcome.reason, outcome.exitCode], ['exit_code', 3]);
-    const [shown] = events;
-    assert.ok(shown?.type === 'result');
-    assert.ok(shown.bundle['application/json'] === 'x'.repeat(length));
+    assert.equal(events[0]?.type, 'result');
+    assert.ok(JSON.stringify(events).includes('x'.repeat(length)));
   });
 
   test('children do not see the control channel', async () => {

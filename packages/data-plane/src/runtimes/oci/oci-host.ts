@@ -3,6 +3,7 @@ import { randomInt } from 'node:crypto';
 import { dirname, join } from 'node:path';
 import type { RuntimeName } from '@caisson/protocol';
 import { SANDBOX_FILES } from '@caisson/session-agent';
+import type { LoopShare } from '@caisson/session-agent';
 import type { Logger } from 'pino';
 import { Cgroup } from '../../limits/cgroup.ts';
 import { cgroupDirectory, readCgroupLayout } from '../../limits/cgroup-layout.ts';
@@ -39,6 +40,7 @@ export interface OciHost extends SharedHost {
   readonly root: RootFileSystem;
   readonly mounts: readonly ReadOnlyMount[];
   readonly seccomp: SeccompConfig;
+  readonly loopShare: LoopShare;
   /** Path of each runtime in the mount namespace. */
   readonly runtimes: Readonly<Partial<Record<RuntimeName, string>>>;
 }
@@ -67,12 +69,13 @@ export function missingForOci(): string[] {
 export async function prepareOciHost(options: {
   stateDirectory: string;
   logger: Logger;
+  loopShare: LoopShare;
 }): Promise<OciHost & AsyncDisposable> {
   const layout = readCgroupLayout();
   const init = findProgram(INIT_PROGRAM);
   if (layout === undefined || init === undefined) throw new Error(missingForOci().join('; '));
   await using cleanup = new AsyncDisposableStack();
-  const { stateDirectory, logger } = options;
+  const { stateDirectory, logger, loopShare } = options;
   mkdirSync(stateDirectory, { recursive: true });
   // Root of a sandbox's user namespace, which is nobody here, has to pass through to what is mounted from below.
   chmodSync(stateDirectory, 0o711);
@@ -125,6 +128,7 @@ export async function prepareOciHost(options: {
     ended: mountNamespace.ended,
     killAll: async (signal) => cgroup.kill(signal),
     ...{ instance, layout, mountNamespace, idRanges, pipes, root, mounts: staged, seccomp },
+    loopShare,
     runtimes: Object.fromEntries(runtimes.map(({ name, target }) => [name, target])),
     [Symbol.asyncDispose]: async () => release.disposeAsync(),
   };

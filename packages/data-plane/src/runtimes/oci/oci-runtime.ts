@@ -1,5 +1,5 @@
 import type { ExecutionId, Isolation } from '@caisson/protocol';
-import { newExecutionId, newSandboxId } from '@caisson/protocol';
+import { jsonTextOf, newExecutionId, newSandboxId } from '@caisson/protocol';
 import type { Runtime, RuntimeProbe, Sandbox, SandboxSpec } from '../runtime.ts';
 import { runCommand } from './command.ts';
 import { findProgram } from './find-program.ts';
@@ -74,7 +74,7 @@ function probeStep(executionId: ExecutionId) {
     timeoutMs: PROBE_TIMEOUT_MS,
     env: {},
     stdin: null,
-    event: null,
+    event: jsonTextOf(null),
     outputLimitBytes: 4096,
   } as const;
 }

@@ -64,6 +64,7 @@ export async function createOciSandbox(
     meter: new CgroupUsageMeter(counters, resources.memoryBytes),
     files: createWorkspaceFiles({ root: workspace, owner }),
     memoryLimitBytes: resources.memoryBytes,
+    loopShare: host.loopShare,
   });
   cleanup.use(agent);
   const release = cleanup.move();

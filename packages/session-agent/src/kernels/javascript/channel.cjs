@@ -26,9 +26,21 @@ class Channel {
     });
   }
 
-  /** All of the frame is in the pipe when this returns, so that it is not lost if the code ends the process next. */
-  send(frame) {
-    const bytes = Buffer.from(`${JSON.stringify(frame)}\n`);
+  /**
+   * Sends one frame, with the return value that belongs to it, as JSON, before it. All of it is in the pipe when this returns,
+   * so that it is not lost if the code ends the process next.
+   */
+  send(frame, returnValue) {
+    const value = returnValue === undefined ? '' : `=${returnValue}\n`;
+    this.#write(`${value}${JSON.stringify(frame)}\n`);
+  }
+
+  sendResult(bundle) {
+    this.#write(`+${JSON.stringify(bundle)}\n`);
+  }
+
+  #write(text) {
+    const bytes = Buffer.from(text);
     try {
       writeAll(this.#writer, bytes);
     } catch {

@@ -3,6 +3,9 @@ const { inspect } = require('node:util');
 
 const MAX_MESSAGE = 16 * 1024;
 const MAX_FRAMES = 100;
+const MAX_NAME = 256;
+/** Of all lines together: as JSON, a character takes six bytes at most, and a frame may have a mebibyte. */
+const MAX_TRACEBACK = 128 * 1024;
 
 /** Name, message and traceback of whatever was thrown; never throws. */
 function describeError({ error, position, file }) {
@@ -13,7 +16,11 @@ function describeError({ error, position, file }) {
     if (error instanceof SyntaxError && position !== undefined && lines.every((line) => !isFrame(line))) {
       lines.push(`    at ${file}:${position.line}:${position.column}`);
     }
-    return { name: String(error.name), message: cut(String(error.message)), traceback: lines };
+    return {
+      name: String(error.name).slice(0, MAX_NAME),
+      message: cut(String(error.message)),
+      traceback: lines,
+    };
   } catch {
     return { name: 'Error', message: '<unprintable>', traceback: [] };
   }
@@ -24,10 +31,12 @@ function callersLines(stack) {
   const all = stack.slice(0, MAX_FRAMES * MAX_MESSAGE).split('\n');
   const start = all.findIndex((line) => line.startsWith('    at Session.post (node:inspector'));
   const lines = start === -1 ? all : all.slice(0, start);
+  let room = MAX_TRACEBACK;
   return lines
     .filter((line) => !isFrame(line) || isCallers(line))
     .slice(0, MAX_FRAMES)
-    .map(cut);
+    .map(cut)
+    .filter((line) => (room -= line.length) >= 0);
 }
 
 const isFrame = (line) => /^ {4}at /.test(line);

@@ -3,7 +3,7 @@ const { findJsonProblem } = require('./json-value.cjs');
 
 const MAX_RETURN_VALUE = 8 * 1024 * 1024;
 
-/** Calls `handler(event, context)` as AWS Lambda does and resolves with a value that JSON can hold. */
+/** Calls `handler(event, context)` as AWS Lambda does and resolves with JSON of what it returns. */
 async function callHandler(handler, frame, deadlineMs) {
   const returned = await handler(JSON.parse(frame.event), contextOf(frame, deadlineMs));
   const value = returned === undefined ? null : returned;
@@ -15,7 +15,7 @@ async function callHandler(handler, frame, deadlineMs) {
       `handler returned ${text.length} characters of JSON; at most ${MAX_RETURN_VALUE} are kept`,
     );
   }
-  return JSON.parse(text);
+  return text;
 }
 
 function contextOf(frame, deadlineMs) {

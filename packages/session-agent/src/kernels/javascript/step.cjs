@@ -50,7 +50,7 @@ class StepRunner {
     this.#streams.input.give('');
     this.#evaluator.release();
     this.#streams.mark(frame.nonce);
-    this.#channel.send(done);
+    this.#channel.send(done, end.returnValue);
   }
 
   async #runCode(frame) {
@@ -127,7 +127,7 @@ class StepRunner {
       const { describeError } = require('./failure.cjs');
       return { type: 'done', exit_code: EXIT_CODE_OF_EXCEPTION, error: describeError(end) };
     }
-    return { type: 'done', exit_code: end.exit ?? exitCode, return_value: end.returnValue };
+    return { type: 'done', exit_code: end.exit ?? exitCode };
   }
 
   #uncaught(error) {
@@ -141,7 +141,7 @@ class StepRunner {
 
   #show(value) {
     const { bundleOf } = require('./display.cjs');
-    this.#channel.send({ type: 'result', bundle: bundleOf(value) });
+    this.#channel.sendResult(bundleOf(value));
   }
 
   #offerGlobals() {

@@ -60,7 +60,7 @@ class Channel:
                 return self._scan(b''.join(chunks).decode(), 0)[0]
 
     def send(self, text):
-        """Sends one frame; does nothing in a child that was forked from the kernel."""
+        """Sends lines; does nothing in a child that was forked from the kernel."""
         data = memoryview(text.encode() + b'\n')
         with self._lock:
             while data and self._writer != -1:

@@ -5,17 +5,20 @@ import traceback
 
 MAX_FRAMES = 100
 MAX_MESSAGE = 16 * 1024
+MAX_NAME = 256
+# Of all lines together: as JSON, a character takes twelve bytes at most, and a frame may have a mebibyte.
+MAX_TRACEBACK = 64 * 1024
 
 
 def describe(exception, sources):
     """Name, message and traceback of an exception, with the caller's own frames alone."""
     try:
-        name = type(exception).__name__
+        name = type(exception).__name__[:MAX_NAME]
         message = message_of(exception)
         return name, cut(message), traceback_of(exception, sources)
     except BaseException:
         # What the code put into its exception fails in its turn.
-        return type(exception).__name__, '', []
+        return type(exception).__name__[:MAX_NAME], '', []
 
 
 def message_of(exception):
@@ -30,7 +33,19 @@ def traceback_of(exception, sources):
     lines = traceback.format_exception(
         type(exception), exception, exception.__traceback__, limit=-MAX_FRAMES
     )
-    return [cut(line) for line in lines]
+    return newest(cut(line) for line in lines)
+
+
+def newest(lines):
+    """The last of the lines, which tell most, as far as there is room."""
+    kept = []
+    room = MAX_TRACEBACK
+    for line in reversed(list(lines)):
+        room -= len(line)
+        if room < 0:
+            break
+        kept.insert(0, line)
+    return kept
 
 
 def hide_frames_of_kernel(exception, sources):

@@ -40,7 +40,7 @@ class Kernel:
         if bundle is None:
             return
         with main_thread_only(self.interrupts):
-            self.channel.send('{"type":"result","bundle":%s}' % bundle)
+            self.channel.send('+' + bundle)
 
     def forget_in_child(self):
         self.channel.close_in_child()
@@ -64,9 +64,8 @@ class Outcome:
             parts.append(
                 f'"error":{{"name":{quote(name)},"message":{quote(message)},"traceback":[{lines}]}}'
             )
-        if self.return_value is not None:
-            parts.append(f'"return_value":{self.return_value}')
-        return '{' + ','.join(parts) + '}'
+        frame = '{' + ','.join(parts) + '}'
+        return frame if self.return_value is None else f'={self.return_value}\n{frame}'
 
 
 def run_step(kernel, frame):

@@ -1,0 +1,15 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { jsonTextOf } from '@caisson/protocol';
+import type { JsonText } from '@caisson/protocol';
+import { embedded, writeJson } from './embedded-json.ts';
+
+test('embedded texts stand where they were put, unchanged', () => {
+  const value = { a: embedded('{"x": 1e999}' as JsonText), b: [embedded(jsonTextOf('"$&')), 'two'], c: null };
+  assert.equal(writeJson(value), '{"a":{"x": 1e999},"b":["\\"$&","two"],"c":null}');
+});
+
+test('without embedded texts it writes what JSON.stringify does', () => {
+  const value = { text: 'a"b\n', at: new Date(0), none: undefined, list: [1, true, null] };
+  assert.equal(writeJson(value), JSON.stringify(value));
+});

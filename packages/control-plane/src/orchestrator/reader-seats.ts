@@ -1,0 +1,39 @@
+import { CaissonError } from '@caisson/protocol';
+import type { TenantId } from '@caisson/protocol';
+
+const RETRY_AFTER_SECONDS = 5;
+
+/** Bounds how many readers of events each tenant has at one time: each holds a connection and some memory. */
+export class ReaderSeats {
+  readonly #limit: number;
+  readonly #taken = new Map<TenantId, number>();
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  /** Disposing gives it back; that can be done twice. @throws CaissonError `too_many_readers` */
+  take(tenantId: TenantId): Disposable {
+    const taken = this.#taken.get(tenantId) ?? 0;
+    if (taken >= this.#limit) {
+      throw new CaissonError('too_many_readers', {
+        limit: this.#limit,
+        retryAfterSeconds: RETRY_AFTER_SECONDS,
+      });
+    }
+    this.#taken.set(tenantId, taken + 1);
+    let held = true;
+    return {
+      [Symbol.dispose]: () => {
+        if (held) this.#giveBack(tenantId);
+        held = false;
+      },
+    };
+  }
+
+  #giveBack(tenantId: TenantId): void {
+    const left = (this.#taken.get(tenantId) ?? 0) - 1;
+    if (left > 0) this.#taken.set(tenantId, left);
+    else this.#taken.delete(tenantId);
+  }
+}

@@ -1,0 +1,117 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { newApiKeyId, newExecutionId, newSandboxId, newTenantId, SYSTEM } from '@caisson/protocol';
+import type { StepRequest } from '@caisson/protocol';
+import { advance, queuedExecution } from '../orchestrator/execution-record.ts';
+import type { QueuedJob } from '../orchestrator/execution-record.ts';
+import { openStore } from './database.ts';
+import { executionRepository } from './executions.ts';
+import { tenantRepository } from './tenants.ts';
+
+async function openTemporary() {
+  await using undo = new AsyncDisposableStack();
+  const path = await mkdtemp(join(tmpdir(), 'caisson-executions-'));
+  undo.defer(() => rm(path, { recursive: true, force: true }));
+  const { db, writer } = undo.use(await openStore(path));
+  const tenantId = newTenantId();
+  await tenantRepository(db, writer).addTenant(
+    { id: tenantId, name: 'tenant', createdAt: 0 },
+    { id: newApiKeyId(), tenantId, name: 'key', role: 'member', hash: 'hash', createdAt: 0 },
+  );
+  const resources = undo.move();
+  return {
+    db,
+    tenantId,
+    executions: executionRepository(db, writer),
+    queued: () =>
+      queuedExecution({
+        ...{ id: newExecutionId(), tenantId, sessionId: null, language: 'python', templateId: 'python' },
+        ...{ codeSha256: '0'.repeat(64), submittedBy: null, createdAt: 1 },
+      }),
+    [Symbol.asyncDispose]: () => resources.disposeAsync(),
+  };
+}
+
+function jobOf(code: string): QueuedJob {
+  const resources = { cpuMillicores: 1, memoryBytes: 1, diskBytes: 1, pids: 1 };
+  return {
+    step: { code } as StepRequest,
+    sandbox: {
+      ...{ id: newSandboxId(), tenantId: newTenantId(), templateId: 'python', isolation: 'container' },
+      ...{ resources, env: {}, isolationScope: 'auto' },
+    },
+  };
+}
+
+test('a list reads nothing of what the code has made', async () => {
+  await using store = await openTemporary();
+  const running = advance(store.queued(), { type: 'dispatched' }, 2) ?? assert.fail();
+  await store.executions.insert(running, null);
+  const usage = { durationMs: 3, cpuMs: 2, peakMemoryBytes: 1 };
+  const ended = advance(running, { type: 'succeeded' }, 5) ?? assert.fail();
+  const outcome = { exitCode: 0, returnValue: null, error: null, truncated: false, kernelRestarted: false };
+  await store.executions.finish({ ...ended, outcome: { ...outcome, usage } }, [], SYSTEM);
+  // Whoever reads these columns fails.
+  await store.db.updateTable('executions').set({ return_value_json: '{', error_json: '{' }).execute();
+  const filter = { limit: 10, after: undefined, status: undefined, sessionId: undefined };
+  const listed = await store.executions.list(store.tenantId, filter);
+  assert.deepEqual(
+    listed.map(({ id, state, startedAt, finishedAt, outcome: made }) => [
+      id,
+      state.status,
+      startedAt,
+      finishedAt,
+      made,
+    ]),
+    [[ended.id, 'succeeded', 2, 5, { usage }]],
+  );
+});
+
+test('the output that an earlier version kept as one JSON text is read as before', async () => {
+  await using store = await openTemporary();
+  const running = advance(store.queued(), { type: 'dispatched' }, 2) ?? assert.fail();
+  await store.executions.insert(running, null);
+  const ended = advance(running, { type: 'succeeded' }, 5) ?? assert.fail();
+  await store.executions.finish(ended, [], SYSTEM);
+  const events = [
+    { type: 'stdout', text: '\u0001' },
+    { type: 'result', bundle: { 'text/plain': '1' } },
+    { type: 'result', bundle: '{"text/plain":"2"}' },
+  ];
+  await store.db
+    .insertInto('execution_outputs')
+    .values({ execution_id: ended.id, events_json: JSON.stringify(events) })
+    .execute();
+  const { output } = (await store.executions.read(store.tenantId, ended.id)) ?? assert.fail();
+  assert.equal(output.pageCount, 1);
+  assert.deepEqual((await output.page(0))?.events, [
+    { type: 'stdout', text: '\u0001' },
+    { type: 'result', bundle: '{"text/plain":"1"}' },
+    { type: 'result', bundle: '{"text/plain":"2"}' },
+  ]);
+});
+
+test('what has not ended is found, oldest first, each with the job that it waits with', async () => {
+  await using store = await openTemporary();
+  const records = Array.from({ length: 250 }, () => store.queued());
+  await Promise.all(
+    records.map((record, index) =>
+      store.executions.insert(record, index % 2 === 0 ? jobOf(`${index}`) : null),
+    ),
+  );
+  const found = new Map<string, string | undefined>();
+  for await (const { record, job } of store.executions.unfinished()) {
+    found.set(record.id, job?.step.code);
+    // As recovery does: what it has seen is over.
+    const ended = advance(record, { type: 'failed', reason: 'sandbox_lost' }, 2) ?? assert.fail();
+    await store.executions.finish(ended, [], SYSTEM);
+  }
+  assert.deepEqual([...found.keys()], records.map(({ id }) => id).toSorted());
+  records.forEach(({ id }, index) => {
+    assert.equal(found.get(id), index % 2 === 0 ? `${index}` : undefined);
+  });
+  assert.deepEqual(await Array.fromAsync(store.executions.unfinished()), []);
+});

@@ -1,0 +1,109 @@
+import type { Clock } from './clock.ts';
+
+/** Part of the event loop that all sandboxes over their burst share. */
+const TOTAL_SHARE = 0.5;
+/** One alone gets half of that: the others' turn may come at any moment. */
+const LEAST_SHARERS = 2;
+/** Event-loop time that a sandbox may use at once before it is read later. */
+const BURST_MS = 20;
+/** Of each read, what the system call takes beside what is measured. */
+const READ_MS = 0.01;
+
+/** What sandboxes did that an honest one does not, since the start. */
+export interface LoopShareCounters {
+  /** Written to the control channel by kernels that run no step. */
+  readonly droppedBytes: number;
+  /** How long reading was put off, of all sandboxes together. */
+  readonly delayedMs: number;
+  /** Kernels that were killed because reading what they wrote failed. */
+  readonly broken: number;
+}
+
+/**
+ * Shares the one event loop among sandboxes by what reading them costs: one that is over its share is read later, so that it
+ * has to wait when it writes, whatever it writes.
+ */
+export class LoopShare {
+  readonly #clock: Clock;
+  readonly #onBroken: (error: unknown) => void;
+  readonly #overdrawn = new Set<LoopAccount>();
+  readonly #counters = { droppedBytes: 0, delayedMs: 0, broken: 0 };
+
+  /** @param onBroken is told what was thrown while something of a sandbox was read */
+  constructor(clock: Clock, onBroken: (error: unknown) => void) {
+    this.#clock = clock;
+    this.#onBroken = onBroken;
+  }
+
+  get counters(): LoopShareCounters {
+    return this.#counters;
+  }
+
+  /** For all that is read of one sandbox. */
+  account(): LoopAccount {
+    return new LoopAccount(this);
+  }
+
+  nowMs(): number {
+    return this.#clock.nowMs();
+  }
+
+  /** What part of the loop a sandbox may use beyond its burst. */
+  get rate(): number {
+    return TOTAL_SHARE / Math.max(LEAST_SHARERS, this.#overdrawn.size);
+  }
+
+  countDropped(bytes: number): void {
+    this.#counters.droppedBytes += bytes;
+  }
+
+  countBroken(error: unknown): void {
+    this.#counters.broken += 1;
+    this.#onBroken(error);
+  }
+
+  /** One of the sources of `account` is read no more until `end`. */
+  begin(account: LoopAccount): void {
+    account.delayedSources += 1;
+    this.#overdrawn.add(account);
+  }
+
+  end(account: LoopAccount, delayedMs: number): void {
+    account.delayedSources -= 1;
+    if (account.delayedSources === 0) this.#overdrawn.delete(account);
+    this.#counters.delayedMs += delayedMs;
+  }
+}
+
+/** The event-loop time of one sandbox. */
+export class LoopAccount {
+  readonly share: LoopShare;
+  delayedSources = 0;
+  #balanceMs = BURST_MS;
+  #refilledAtMs: number;
+
+  constructor(share: LoopShare) {
+    this.share = share;
+    this.#refilledAtMs = share.nowMs();
+  }
+
+  /** Takes off what was read from `startedMs` until now; returns for how many milliseconds to read no more. */
+  spend(startedMs: number): number {
+    const now = this.share.nowMs();
+    this.#refill(now);
+    this.#balanceMs -= now - startedMs + READ_MS;
+    return this.waitMs();
+  }
+
+  /** For how many milliseconds to read no more. */
+  waitMs(): number {
+    this.#refill(this.share.nowMs());
+    return this.#balanceMs > 0 ? 0 : Math.ceil(-this.#balanceMs / this.share.rate) + 1;
+  }
+
+  #refill(now: number): void {
+    const earned = (now - this.#refilledAtMs) * this.share.rate;
+    this.#refilledAtMs = now;
+    this.#balanceMs = Math.min(BURST_MS, this.#balanceMs + earned);
+  }
+}

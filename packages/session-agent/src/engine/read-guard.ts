@@ -1,0 +1,121 @@
+import type { ByteSource } from './byte-source.ts';
+import type { LoopAccount } from './loop-share.ts';
+
+/** So that a share that has grown meanwhile is used soon. */
+const MAX_WAIT_MS = 100;
+
+/** Reads what a sandbox writes: within its share of the event loop, and such that an error costs nobody else. */
+export class ReadGuard {
+  readonly account: LoopAccount;
+  readonly #onBroken: () => void;
+
+  /** @param onBroken called when reading has thrown: what it was read for is of no use any more */
+  constructor(account: LoopAccount, onBroken: () => void) {
+    this.account = account;
+    this.#onBroken = onBroken;
+  }
+
+  /** Runs a piece of reading; returns for how many milliseconds to read no more. */
+  run(read: () => void): number {
+    const startedMs = this.account.share.nowMs();
+    try {
+      read();
+    } catch (error) {
+      this.account.share.countBroken(error);
+      this.#onBroken();
+    }
+    return this.account.spend(startedMs);
+  }
+}
+
+/** The same source, read under `guard`: while the sandbox is over its share, nothing is given and the writer has to wait. */
+export function guardedSource(source: ByteSource, guard: ReadGuard): ByteSource {
+  const valve = new Valve(source, guard.account);
+  return {
+    read: (take, end) => {
+      source.read(
+        (bytes) => {
+          const waitMs = guard.run(() => {
+            take(bytes);
+          });
+          if (waitMs > 0) valve.wait(waitMs);
+        },
+        () => {
+          guard.run(end);
+        },
+      );
+    },
+    pause: () => {
+      valve.hold(true);
+    },
+    resume: () => {
+      valve.hold(false);
+    },
+    close: () => {
+      valve.close();
+    },
+  };
+}
+
+/** Open while neither the reader holds it nor the sandbox is over its share. */
+class Valve {
+  readonly #source: ByteSource;
+  readonly #account: LoopAccount;
+  #held = false;
+  #waiting: NodeJS.Timeout | undefined;
+  #waitingSinceMs = 0;
+  #closed = false;
+
+  constructor(source: ByteSource, account: LoopAccount) {
+    this.#source = source;
+    this.#account = account;
+  }
+
+  hold(held: boolean): void {
+    this.#held = held;
+    this.#follow();
+  }
+
+  wait(waitMs: number): void {
+    if (this.#waiting !== undefined || this.#closed) return;
+    const { share } = this.#account;
+    this.#waitingSinceMs = share.nowMs();
+    share.begin(this.#account);
+    this.#sleep(waitMs);
+    this.#follow();
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#endWait();
+    this.#source.close();
+  }
+
+  #sleep(waitMs: number): void {
+    this.#waiting = setTimeout(
+      () => {
+        const left = this.#account.waitMs();
+        if (left > 0) this.#sleep(left);
+        else {
+          this.#endWait();
+          this.#follow();
+        }
+      },
+      Math.min(waitMs, MAX_WAIT_MS),
+    ).unref();
+  }
+
+  #endWait(): void {
+    if (this.#waiting === undefined) return;
+    clearTimeout(this.#waiting);
+    this.#waiting = undefined;
+    const { share } = this.#account;
+    share.end(this.#account, share.nowMs() - this.#waitingSinceMs);
+  }
+
+  #follow(): void {
+    if (this.#closed) return;
+    if (this.#held || this.#waiting !== undefined) this.#source.pause();
+    else this.#source.resume();
+  }
+}
