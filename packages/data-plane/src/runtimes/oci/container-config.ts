@@ -58,9 +58,8 @@ export const DEVPTS_OPTIONS = ['newinstance', 'ptmxmode=0666', 'mode=0620', `max
  * of it when it is closed, no cgroup counts.
  */
 export const NETWORK_SETTINGS: readonly (readonly [path: string, value: string])[] = [
-  // Least, initial and largest buffer in bytes.
+  // Least, initial and largest buffer for what is received, in bytes.
   ['net/ipv4/tcp_rmem', '4096 16384 1048576'],
-  ['net/ipv4/tcp_wmem', '4096 16384 1048576'],
   ['net/ipv4/tcp_max_tw_buckets', '1024'],
 ];
 

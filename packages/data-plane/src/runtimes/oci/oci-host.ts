@@ -37,6 +37,7 @@ export const INIT_PROGRAM = 'catatonit';
 export const INIT_PATH = '/opt/caisson/init';
 const OCI_RUNTIMES = ['crun', 'runc'] as const;
 const CLEAN_TIMEOUT_MS = 60_000;
+const MAX_SOCKET_PATH_BYTES = 107;
 
 /** What every container of an OCI runtime is made with. */
 export interface OciHost extends SharedHost {
@@ -143,6 +144,7 @@ export async function prepareOciHost(options: {
   const capacity = nodeCapacity(readHostFigures(layout, diskDirectory), node);
   limitInstance(layout, instance.cgroupPath, capacity.total);
   const pipes = new ProcessPipes(join(live, 'pipes'), mountNamespace);
+  requireShort(mountNamespace.gatePath, stateDirectory);
   const seccomp = loadSeccomp(mountNamespace.gatePath);
   const release = cleanup.move();
   const directories = ['etc', 'mounts', 'runtimes', 'live'].map((name) => join(instance.directory, name));
@@ -171,6 +173,13 @@ function guardedCgroup(layout: CgroupLayout, path: string): { pids: string; free
   const pids = cgroupDirectory(layout, 'pids', path);
   if (pids === undefined) throw new Error('this host has no cgroup controller pids: enable it in the kernel');
   return { pids, freezer: cgroupDirectory(layout, 'freezer', path) ?? pids };
+}
+
+/** A runtime connects to the socket by its path, which unix(7) limits. */
+function requireShort(socketPath: string, stateDirectory: string): void {
+  const excess = Buffer.byteLength(socketPath) - MAX_SOCKET_PATH_BYTES;
+  if (excess > 0)
+    throw new Error(`the path of the state directory is too long by ${excess} bytes: ${stateDirectory}`);
 }
 
 /**
