@@ -81,7 +81,7 @@ for (const [signal, message] of [
 ] as const) {
   test(`an error that nobody catches (${message}) ends the server with one line, and all code with it`, async () => {
     using home = makeServerHome();
-    await using server = await Server.start(home, ['--import', THROW_ON_SIGNAL]);
+    await using server = await Server.start(home, { nodeArguments: ['--import', THROW_ON_SIGNAL] });
     const instance = instanceOf(home.stateDirectory);
     const job = server
       .call('POST', '/api/v1/jobs', { body: { code: SLEEP, timeout: 600 } })

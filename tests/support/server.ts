@@ -48,12 +48,16 @@ export class Server implements AsyncDisposable {
   /** @param nodeArguments before those of the command */
   static async start(
     home: { dataDir: string; stateDirectory: string },
-    nodeArguments: readonly string[] = [],
+    started: {
+      readonly nodeArguments?: readonly string[];
+      readonly environment?: Readonly<Record<string, string>>;
+    } = {},
   ): Promise<Server> {
+    const { nodeArguments = [], environment = {} } = started;
     const command = [CLI, 'serve', '--port', '0', '--data-dir', home.dataDir];
     const child = spawn(process.execPath, [...nodeArguments, ...command], {
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, CAISSON_STATE_DIR: home.stateDirectory },
+      env: { ...process.env, CAISSON_STATE_DIR: home.stateDirectory, ...environment },
     });
     let log = '';
     child.stderr.setEncoding('utf8').on('data', (text: string) => (log = (log + text).slice(-100_000)));

@@ -9,6 +9,7 @@ import { isBrokenPipe } from './output.ts';
 import type { Planes, RunningServer, ServerOptions } from './planes.ts';
 import { buildProgram } from './program.ts';
 import { renderFailure } from './render/failure.ts';
+import { readSettings } from './settings.ts';
 import { whyNotListening } from './why-not-listening.ts';
 
 const INTERRUPTS: readonly InterruptSignal[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
@@ -23,12 +24,15 @@ async function makeLogger(level: ServerOptions['logLevel'], sync = false) {
 
 async function startServer(options: ServerOptions): Promise<RunningServer> {
   const { port, host, dataDir, runtime } = options;
-  const [{ controlPlaneConfig, createControlPlane }, { createDataPlane, RuntimeUnavailableError }, logger] =
-    await Promise.all([
-      import('@caisson/control-plane'),
-      import('@caisson/data-plane'),
-      makeLogger(options.logLevel),
-    ]);
+  const [forCallers, forSandboxes, logger] = await Promise.all([
+    import('@caisson/control-plane'),
+    import('@caisson/data-plane'),
+    makeLogger(options.logLevel),
+  ]);
+  const { CONTROL_PLANE_SETTINGS, controlPlaneConfig, createControlPlane } = forCallers;
+  const { createDataPlane, NODE_SETTINGS, nodeOptions, RuntimeUnavailableError } = forSandboxes;
+  const config = readSettings(controlPlaneConfig, CONTROL_PLANE_SETTINGS, process.env, { dataDir });
+  const node = readSettings(nodeOptions, NODE_SETTINGS, process.env);
   const lastWords = await makeLogger('fatal', true);
   endOnUncaught(
     (error) => {
@@ -38,13 +42,12 @@ async function startServer(options: ServerOptions): Promise<RunningServer> {
   );
   await using stack = new AsyncDisposableStack();
   const dataPlane = stack.use(
-    await createDataPlane({ ...stateDirectory, runtime, logger }).catch((error: unknown) => {
+    await createDataPlane({ ...node, ...stateDirectory, runtime, logger }).catch((error: unknown) => {
       if (!(error instanceof RuntimeUnavailableError)) throw error;
       const { problems } = error;
       throw new CliFailure('this host cannot make sandboxes', { suggestions: problems, cause: error });
     }),
   );
-  const config = controlPlaneConfig.parse({ dataDir });
   const controlPlane = await createControlPlane({ config, dataPlane, logger });
   stack.defer(async () => controlPlane.close());
   const { url } = await controlPlane.listen(port, host).catch((error: unknown) => {
@@ -60,11 +63,12 @@ async function startServer(options: ServerOptions): Promise<RunningServer> {
 const planes: Planes = {
   startServer,
   probeRuntimes: async (signal) => {
-    const [{ probeRuntimes }, logger] = await Promise.all([
+    const [{ NODE_SETTINGS, nodeOptions, probeRuntimes }, logger] = await Promise.all([
       import('@caisson/data-plane'),
       makeLogger('fatal'),
     ]);
-    return probeRuntimes({ ...stateDirectory, logger, signal });
+    const node = readSettings(nodeOptions, NODE_SETTINGS, process.env);
+    return probeRuntimes({ ...node, ...stateDirectory, logger, signal });
   },
 };
 

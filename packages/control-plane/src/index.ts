@@ -1,4 +1,9 @@
 export { createControlPlane, type ControlPlane, type ControlPlaneOptions } from './control-plane.ts';
 export { ADMIN_KEY_FILE } from './auth/first-start.ts';
 export type { Clock } from './clock.ts';
-export { controlPlaneConfig, type ControlPlaneConfig, type ControlPlaneConfigInput } from './config.ts';
+export {
+  CONTROL_PLANE_SETTINGS,
+  controlPlaneConfig,
+  type ControlPlaneConfig,
+  type ControlPlaneConfigInput,
+} from './config.ts';
