@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { rmSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -18,6 +18,16 @@ const FAILURES = [
       process.kill(helperPid(stateDirectory, instance), 'SIGKILL');
     },
     said: /the mount namespace has ended: its helper ended with signal SIGKILL/,
+  },
+  {
+    name: 'the process that bounds netlink sockets is killed',
+    breakIt: (stateDirectory: string, instance: string) => {
+      const helper = helperPid(stateDirectory, instance);
+      // Its first child; the others are programs that it has started.
+      const [gate] = readFileSync(`/proc/${helper}/task/${helper}/children`, 'utf8').split(' ');
+      process.kill(Number(gate), 'SIGKILL');
+    },
+    said: /the netlink gate has ended/,
   },
   {
     name: "the instance's directory is removed",

@@ -65,8 +65,7 @@ def main(text):
     # What the server was started with is not for the programs.
     os.closerange(3, 1 << 20)
     preparation = json.loads(text)
-    prepare(preparation)
-    helper = NamespaceHelper()
+    helper = NamespaceHelper(prepare(preparation))
     try:
         helper.run()
     finally:
@@ -77,6 +76,7 @@ def main(text):
 
 
 def prepare(preparation):
+    """Returns the pidfd of the gate."""
     for path in preparation['unmount']:
         unmount(path, 0)
     for source, target in preparation['bind']:
@@ -87,9 +87,10 @@ def prepare(preparation):
     mount('caisson', preparation['directory'], 'tmpfs', FLAGS['nosuid'] | FLAGS['nodev'], 'mode=0711')
     os.umask(0o077)
     os.chdir(preparation['directory'])
-    start_gate()
+    gate = start_gate()
     os.chdir('/')
     os.umask(0o022)
+    return gate
 
 
 def start_gate():
@@ -98,7 +99,8 @@ def start_gate():
     gate.bind('netlink-gate.sock')
     gate.listen(BACKLOG)
     parent = os.getpid()
-    if os.fork() == 0:
+    child = os.fork()
+    if child == 0:
         try:
             check(_libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0), 'end of the parent')
             if os.getppid() == parent:
@@ -113,6 +115,7 @@ def start_gate():
         finally:
             os._exit(1)
     gate.close()
+    return os.pidfd_open(child)
 
 
 def mount(source, target, kind, flags, options):
@@ -223,7 +226,9 @@ def write(path, text):
 
 
 class NamespaceHelper:
-    def __init__(self):
+    def __init__(self, gate):
+        """`gate`: pidfd of the netlink gate, without which no sandbox can be kept as it should be."""
+        self._gate = gate
         self._poll = select.epoll()
         self._partial = b''
         self._score = OomScore()
@@ -233,11 +238,14 @@ class NamespaceHelper:
     def run(self):
         """Serves until the server is gone."""
         self._poll.register(0, select.EPOLLIN)
+        self._poll.register(self._gate, select.EPOLLIN)
         say({'ready': True})
         while True:
             for descriptor, _ in self._poll.poll():
                 if descriptor in self._programs:
                     self._reap(descriptor)
+                elif descriptor == self._gate:
+                    raise ChildProcessError('the netlink gate has ended')
                 elif not self._read():
                     return
 
