@@ -59,8 +59,9 @@ for (const runtime of ['crun', 'runc'] as const) {
           const request = sandboxRequest({ isolationScope: otherScope, tenantId: newTenantId() });
           const code =
             'import json, subprocess, sys, wave\nsubprocess.run(["/usr/bin/true"])\nprint(wave.__file__)';
-          const { stdout } = await runJob(dataPlane, code, { request, timeoutMs: 120_000 });
-          readFileSync(stdout.trim());
+          const other = await runJob(dataPlane, code, { request, timeoutMs: 120_000 });
+          assert.equal(other.status, 'succeeded', `${other.reason}: ${other.stderr} ${other.error?.message}`);
+          readFileSync(other.stdout.trim());
         }
         const output = await watching.end();
         const ofOthers = isolationScope === 'cell' ? output.replace(OWN_RUNNER, '[]') : output;

@@ -21,30 +21,26 @@ A program is {"argv": [...], "files": [[path, flags], ...]}: it finds the files 
 Its code is negative where a signal ended it.
 """
 
-import contextlib
 import ctypes
-import errno
 import fcntl
 import json
 import os
 import select
 import signal
-import socket
 import sys
 import time
 
-# For this import: the interpreter is isolated.
+# For these imports: the interpreter is isolated.
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from end_processes import end_processes, kill  # noqa: E402
+from netlink_gate import start_gate  # noqa: E402
+from oom_score import OomScore  # noqa: E402
+from user_namespace import make_user_namespace  # noqa: E402
 
 MS_RDONLY = 1
 MS_REMOUNT = 32
 MS_BIND = 4096
 MNT_DETACH = 2
-CLONE_NEWUSER = 0x10000000
-PR_SET_PDEATHSIG = 1
-PR_SET_SECUREBITS = 28
-SECBIT_NO_SETUID_FIXUP = 1 << 2
 FLAGS = {'nosuid': 2, 'nodev': 4}
 KEPT_FLAGS = 2 | 4 | 8
 MAX_LINE = 65536
@@ -53,8 +49,6 @@ OUTLIVED_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 # What is ignored is inherited; Python itself ignores the first two.
 DEFAULT_SIGNALS = (signal.SIGPIPE, signal.SIGXFSZ, *OUTLIVED_SIGNALS)
 PROGRAMS_END_SECONDS = 1
-# As many as may be asked for at the same moment.
-BACKLOG = 1024
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -85,37 +79,10 @@ def prepare(preparation):
         kept = os.statvfs(target).f_flag & KEPT_FLAGS
         mount(None, target, None, MS_BIND | MS_REMOUNT | MS_RDONLY | kept, None)
     mount('caisson', preparation['directory'], 'tmpfs', FLAGS['nosuid'] | FLAGS['nodev'], 'mode=0711')
-    os.umask(0o077)
-    os.chdir(preparation['directory'])
-    gate = start_gate()
+    gate = start_gate(os.path.join(preparation['directory'], 'netlink-gate.sock'))
     os.chdir('/')
     os.umask(0o022)
     return gate
-
-
-def start_gate():
-    """In a process of its own, so that nobody who floods the gate keeps this one from its work."""
-    gate = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    gate.bind('netlink-gate.sock')
-    gate.listen(BACKLOG)
-    parent = os.getpid()
-    child = os.fork()
-    if child == 0:
-        try:
-            check(_libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0), 'end of the parent')
-            if os.getppid() == parent:
-                # Its pipes are the parent's alone: whoever waits for their end waits for that of the parent.
-                null = os.open('/dev/null', os.O_RDWR)
-                for descriptor in (0, 1):
-                    os.dup2(null, descriptor)
-                sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-                from netlink_gate import Gate
-
-                Gate(gate).run()
-        finally:
-            os._exit(1)
-    gate.close()
-    return os.pidfd_open(child)
 
 
 def mount(source, target, kind, flags, options):
@@ -141,86 +108,6 @@ def open_above(lowest, path, flags):
         if not flags & os.O_NONBLOCK:
             os.set_blocking(descriptor, True)
         return fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, lowest)
-    finally:
-        os.close(descriptor)
-
-
-def make_user_namespace(path, owner, ids, limits):
-    """Bound to a new file at `path`. Made by the user `owner`: the kernel charges the maker for what is made in it."""
-    made_reader, made = os.pipe()
-    mapped_reader, mapped = os.pipe()
-    child = os.fork()
-    if child == 0:
-        become_namespace(owner, limits, made, mapped_reader, mapped)
-    os.close(made)
-    os.close(mapped_reader)
-    try:
-        # Nothing where it has failed: its status says so.
-        if os.read(made_reader, 1):
-            for kind in ('uid', 'gid'):
-                write(f'/proc/{child}/{kind}_map', f'0 {ids[0]} {ids[1]}')
-            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-            mount(f'/proc/{child}/ns/user', path, None, MS_BIND, None)
-            os.write(mapped, b'x')
-    finally:
-        for descriptor in (made_reader, mapped):
-            os.close(descriptor)
-        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    if status != 0:
-        _libc.umount2(os.fsencode(path), MNT_DETACH)
-        raise OSError(status, os.strerror(max(status, 0)), 'user namespace')
-
-
-def become_namespace(owner, limits, made, mapped_reader, mapped):
-    """In a child of this process; never returns."""
-    status = errno.EIO
-    try:
-        os.close(mapped)
-        # Else it would lose its capabilities with its user.
-        check(_libc.prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP, 0, 0, 0), 'securebits')
-        os.seteuid(owner)
-        check(_libc.unshare(CLONE_NEWUSER), 'unshare')
-        os.write(made, b'x')
-        if os.read(mapped_reader, 1):
-            for name, value in limits.items():
-                try:
-                    write(f'/proc/sys/user/{name}', str(value))
-                except FileNotFoundError:
-                    # Of a newer kernel; what is not counted cannot be used up.
-                    pass
-            status = 0
-    except OSError as error:
-        status = error.errno
-    finally:
-        os._exit(status)
-
-
-class OomScore:
-    """How late this process is ended when memory runs out, which it has from the server; see proc_pid_oom_score_adj(5)."""
-
-    PATH = '/proc/self/oom_score_adj'
-
-    def __init__(self):
-        with open(self.PATH) as file:
-            self._own = file.read()
-
-    @contextlib.contextmanager
-    def raised(self):
-        """What is started meanwhile cannot lower its own to less than 0, whatever it does."""
-        if int(self._own) >= 0:
-            yield
-            return
-        write(self.PATH, '0')
-        try:
-            yield
-        finally:
-            write(self.PATH, self._own)
-
-
-def write(path, text):
-    descriptor = os.open(path, os.O_WRONLY)
-    try:
-        os.write(descriptor, text.encode())
     finally:
         os.close(descriptor)
 

@@ -12,6 +12,7 @@ import fcntl
 import os
 import resource
 import select
+import signal
 import socket
 import struct
 import time
@@ -22,7 +23,10 @@ MOST_SOCKETS = 16
 ROUND_SECONDS = 0.002
 # Lower than what sandboxes run at.
 NICENESS = 5
+# As many runtimes as may come at the same moment.
+BACKLOG = 1024
 MAX_MESSAGE = 65536
+PR_SET_PDEATHSIG = 1
 NETLINK_ROUTE = '0'
 # `struct seccomp_notif` is 80 bytes: the id, the thread, flags, and the call. `struct seccomp_notif_resp`: id, value, error, flags.
 NOTIFICATION_BYTES = 80
@@ -30,6 +34,38 @@ RESPONSE = struct.Struct('QqiI')
 RECEIVE = 0xC0502100
 SEND = 0xC0182101
 CONTINUE = 1
+
+
+def start_gate(path):
+    """Begins to listen at `path`, in a process of its own: nobody who floods it keeps this one from its work. It ends with this one.
+
+    Returns its pidfd.
+    """
+    gate = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    before = os.umask(0o077)
+    directory = os.open('.', os.O_PATH)
+    # By its name alone: the whole path may be longer than the name of a socket can be.
+    os.chdir(os.path.dirname(path))
+    gate.bind(os.path.basename(path))
+    os.fchdir(directory)
+    os.close(directory)
+    os.umask(before)
+    gate.listen(BACKLOG)
+    parent = os.getpid()
+    child = os.fork()
+    if child == 0:
+        try:
+            libc = ctypes.CDLL(None, use_errno=True)
+            if libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) == 0 and os.getppid() == parent:
+                # Its pipes are the parent's alone: whoever waits for their end waits for that of the parent.
+                null = os.open('/dev/null', os.O_RDWR)
+                for descriptor in (0, 1):
+                    os.dup2(null, descriptor)
+                Gate(gate).run()
+        finally:
+            os._exit(1)
+    gate.close()
+    return os.pidfd_open(child)
 
 
 class Gate:
