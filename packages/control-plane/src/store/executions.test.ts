@@ -94,6 +94,32 @@ test('the output that an earlier version kept as one JSON text is read as before
   ]);
 });
 
+test('pages are read one in a turn of the event loop, however many readers there are', async () => {
+  await using store = await openTemporary();
+  const running = advance(store.queued(), { type: 'dispatched' }, 2) ?? assert.fail();
+  await store.executions.insert(running, null);
+  const ended = advance(running, { type: 'succeeded' }, 5) ?? assert.fail();
+  const text = 'x'.repeat(64 * 1024);
+  const events = Array.from({ length: 5 }, () => ({ type: 'stdout', text }) as const);
+  await store.executions.finish(ended, events, SYSTEM);
+  let pages = 0;
+  const readers = Array.from({ length: 4 }, async () => {
+    const { output } = (await store.executions.read(store.tenantId, ended.id)) ?? assert.fail();
+    assert.equal(output.pageCount, 5);
+    for (let page = 0; page < output.pageCount; page += 1) {
+      assert.ok(await output.page(page));
+      pages += 1;
+    }
+  });
+  let most = 0;
+  for (let before = 0; pages < 20; before = pages) {
+    await new Promise(setImmediate);
+    most = Math.max(most, pages - before);
+  }
+  await Promise.all(readers);
+  assert.ok(most <= 2, `${most} pages between two turns`);
+});
+
 test('what has not ended is found, oldest first, each with the job that it waits with', async () => {
   await using store = await openTemporary();
   const records = Array.from({ length: 250 }, () => store.queued());

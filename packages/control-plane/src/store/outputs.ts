@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { jsonTextOf } from '@caisson/protocol';
 import type { ExecutionId, JsonValue, OutputEvent } from '@caisson/protocol';
 import { sql } from 'kysely';
@@ -57,6 +58,9 @@ export function outputStatements(db: Kysely<Tables>): OutputStatements {
       .where('execution_id', '=', value('execution_id'))
       .where('page', '=', value('page')),
   );
+  // However many readers there are, and however quick: the event loop is given back after each page of any of them.
+  let turn: Promise<unknown> = Promise.resolve();
+  const takeTurn = () => (turn = turn.then(() => nextTurn()));
   const firstOf = async <Row>(query: CompiledQuery): Promise<Row | undefined> =>
     (await db.executeQuery(query)).rows[0] as Row | undefined;
   return {
@@ -70,6 +74,7 @@ export function outputStatements(db: Kysely<Tables>): OutputStatements {
         pageOfEvent: async (index) =>
           (await firstOf<Pick<Key, 'page'>>(ofEvent({ execution_id: id, first_event: index })))?.page ?? 0,
         async page(page) {
+          if (lastPage.page > 0) await takeTurn();
           const row = await firstOf<Omit<ExecutionOutputPagesTable, keyof Key>>(
             one({ execution_id: id, page }),
           );
