@@ -132,7 +132,9 @@ class NamespaceHelper:
                 if descriptor in self._programs:
                     self._reap(descriptor)
                 elif descriptor == self._gate:
-                    raise ChildProcessError('the netlink gate has ended')
+                    # The server lives, and ends the sandboxes itself: it has to know why before they are gone.
+                    os.write(2, b'the netlink gate has ended')
+                    os._exit(1)
                 elif not self._read():
                     return
 
