@@ -94,6 +94,28 @@ test('the output that an earlier version kept as one JSON text is read as before
   ]);
 });
 
+test('a list of one status is complete and in order, however far apart its executions are', async () => {
+  await using store = await openTemporary();
+  const records = Array.from({ length: 2500 }, () => store.queued());
+  records.sort((a, b) => (a.id < b.id ? 1 : -1));
+  await Promise.all(records.map((record) => store.executions.insert(record, null)));
+  const places = [0, 1, 999, 1000, 1001, 1999, 2001, 2499];
+  const ids = places.map((place) => records[place]?.id ?? assert.fail());
+  for (const place of places) {
+    const record = records[place] ?? assert.fail();
+    const failed = advance(record, { type: 'cancelled', reason: 'cancelled' }, 5) ?? assert.fail();
+    await store.executions.finish(failed, [], SYSTEM);
+  }
+  const list = async (limit: number, after?: string) => {
+    const filter = { limit, after, status: 'cancelled', sessionId: undefined } as const;
+    return (await store.executions.list(store.tenantId, filter)).map(({ id }) => id);
+  };
+  assert.deepEqual(await list(100), ids);
+  assert.deepEqual(await list(3), ids.slice(0, 3));
+  assert.deepEqual(await list(3, ids[2]), ids.slice(3, 6));
+  assert.deepEqual(await list(3, ids.at(-1)), []);
+});
+
 test('pages are read one in a turn of the event loop, however many readers there are', async () => {
   await using store = await openTemporary();
   const running = advance(store.queued(), { type: 'dispatched' }, 2) ?? assert.fail();

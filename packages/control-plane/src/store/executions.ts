@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Kysely, Selectable } from 'kysely';
 import type { ExecutionId, ExecutionStatus, OutputEvent, SessionId, TenantId } from '@caisson/protocol';
 import type { Actor } from '../audit/audit-record.ts';
@@ -24,6 +25,9 @@ import { transactionWriter } from './writer.ts';
 import type { Writer } from './writer.ts';
 
 const UNFINISHED_AT_ONCE = 100;
+const LOOKED_AT_ONCE = 1000;
+/** Behind every id: they begin with a letter. */
+const AFTER_ALL = '~';
 
 export interface ExecutionFilter {
   readonly limit: number;
@@ -142,12 +146,26 @@ export function executionRepository(
       return { record: fromExecutionRow(row), output, expired };
     },
     async list(tenantId, { limit, after, status, sessionId }) {
-      let query = db.selectFrom('executions').select(LISTED_COLUMNS).where('tenant_id', '=', tenantId);
-      if (after !== undefined) query = query.where('id', '<', after as ExecutionId);
-      if (status !== undefined) query = query.where('status', '=', status);
-      if (sessionId !== undefined) query = query.where('session_id', '=', sessionId);
-      const rows = await query.orderBy('id', 'desc').limit(limit).execute();
-      return rows.map(fromListedRow);
+      let all = db.selectFrom('executions').where('tenant_id', '=', tenantId).orderBy('id', 'desc');
+      if (sessionId !== undefined) all = all.where('session_id', '=', sessionId);
+      const page = all.select(LISTED_COLUMNS);
+      if (status === undefined) {
+        const older = after === undefined ? page : page.where('id', '<', after as ExecutionId);
+        return (await older.limit(limit).execute()).map(fromListedRow);
+      }
+      // No index has the status: where few rows have it, many are looked at, and not in one go.
+      const found: ListedExecution[] = [];
+      let before = (after ?? AFTER_ALL) as ExecutionId;
+      for (;;) {
+        const older = all.where('id', '<', before);
+        const next = await older.select('id').offset(LOOKED_AT_ONCE).limit(1).executeTakeFirst();
+        let some = page.where('id', '<', before).where('status', '=', status);
+        if (next !== undefined) some = some.where('id', '>', next.id);
+        found.push(...(await some.limit(limit - found.length).execute()).map(fromListedRow));
+        if (next === undefined || found.length >= limit) return found;
+        before = `${next.id}~` as ExecutionId;
+        await nextTurn();
+      }
     },
     async *unfinished() {
       let last = '' as ExecutionId;
