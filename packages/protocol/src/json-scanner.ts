@@ -48,6 +48,7 @@ export class JsonScanner {
   /** Of each open array or object: whether it is an object. */
   #isObject = new Uint8Array(FIRST_DEPTH);
   #depth = 0;
+  #deepest = 0;
   #values = 0;
   #state = VALUE;
   #isKey = false;
@@ -63,6 +64,11 @@ export class JsonScanner {
   /** What is wrong with the text so far. */
   get problem(): JsonProblem | undefined {
     return this.#problem;
+  }
+
+  /** How many arrays and objects lay within each other at most, so far. */
+  get deepest(): number {
+    return this.#deepest;
   }
 
   /** Takes the next bytes of the text. */
@@ -167,6 +173,7 @@ export class JsonScanner {
     }
     this.#isObject[this.#depth] = isObject ? 1 : 0;
     this.#depth += 1;
+    this.#deepest = Math.max(this.#deepest, this.#depth);
     this.#state = isObject ? KEY_OR_END : VALUE_OR_END;
   }
 

@@ -4,7 +4,7 @@ import type { ByteChannel } from '@caisson/session-agent';
 /** What one read takes at most. */
 const BUFFER_BYTES = 64 * 1024;
 
-/** Where sockets read to, one after another: whoever shares it takes out what came before the next one reads. */
+/** Where sockets read to, one after another: what one has read is given to its reader before the next one reads. */
 export function readBuffer(): Uint8Array {
   return Buffer.allocUnsafeSlow(BUFFER_BYTES);
 }
@@ -23,7 +23,7 @@ export class DirectSocket implements ByteChannel {
   constructor(buffer: Uint8Array, open: (onread: OnReadOpts) => Socket) {
     this.#socket = open({
       buffer,
-      callback: (length, bytes) => this.#pass(Buffer.from(bytes.subarray(0, length))),
+      callback: (length, bytes) => this.#pass(Buffer.from(bytes.buffer, bytes.byteOffset, length)),
     });
     // Its end is told all the same; without a listener an error would be nobody's.
     this.#socket.on('error', () => undefined);
@@ -87,7 +87,7 @@ export class DirectSocket implements ByteChannel {
 
   /** Whether to go on reading. */
   #pass(bytes: Buffer): boolean {
-    if (this.#take === undefined) this.#held = bytes;
+    if (this.#take === undefined) this.#held = Buffer.from(bytes);
     else this.#take(bytes);
     return this.#take !== undefined;
   }

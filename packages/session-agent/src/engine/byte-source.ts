@@ -3,7 +3,7 @@ import type { Readable, Writable } from 'node:stream';
 /** Bytes as they come from a process, for one reader. */
 export interface ByteSource {
   /**
-   * Gives each piece that comes to `take`, which may keep it; `end` is called when no more will come, whatever the reason,
+   * Gives each piece that comes to `take`; its bytes are another's once that returns, so what is kept is copied. `end` is called when no more will come, whatever the reason,
    * and perhaps more than once. What came before anybody read is not lost.
    */
   read(take: (bytes: Buffer) => void, end: () => void): void;

@@ -8,6 +8,8 @@ import { ValueReader, type KernelValue } from './value-reader.ts';
 const MAX_FRAME_BYTES = 1024 * 1024;
 /** What kernels allow: see `kernels/README.md`. */
 const MAX_RETURN_VALUE_BYTES = 8 * 1024 * 1024;
+/** After so many, others get their turn: a line of a byte costs as much as one of a thousand. */
+const MAX_LINES_AT_ONCE = 64;
 const NEWLINE = 0x0a;
 const RESULT_MARK = 0x2b;
 const RETURN_VALUE_MARK = 0x3d;
@@ -63,22 +65,32 @@ export class ControlChannel {
   }
 
   #take(chunk: Buffer): void {
-    this.#rest = this.#rest === undefined ? chunk : Buffer.concat([this.#rest, chunk]);
-    if (!this.#waiting) this.#deliver();
+    // What was read before it was told to pause.
+    if (this.#rest !== undefined) this.#rest = Buffer.concat([this.#rest, chunk]);
+    else this.#keepRest(chunk, this.#deliver(chunk));
   }
 
-  #deliver(): void {
-    while (this.#rest !== undefined && !this.#waiting && !this.#lost) {
-      const bytes = this.#rest;
-      if (this.#listener.expects) {
-        const end = bytes.indexOf(NEWLINE);
-        this.#rest = end === -1 || end + 1 === bytes.length ? undefined : bytes.subarray(end + 1);
-        this.#takePart(end === -1 ? bytes : bytes.subarray(0, end), end !== -1);
-      } else {
-        this.#rest = undefined;
-        this.#drop(bytes);
+  /** Takes lines until none is left, one has to be waited for, or others have to get their turn; returns where it stopped. */
+  #deliver(bytes: Buffer): number {
+    let at = 0;
+    for (let lines = 0; at < bytes.length && !this.#waiting && !this.#lost; lines += 1) {
+      if (!this.#listener.expects) {
+        this.#drop(bytes.subarray(at));
+        return bytes.length;
       }
+      if (lines === MAX_LINES_AT_ONCE) {
+        this.#waitFor(this.#guard.turn());
+        return at;
+      }
+      const end = bytes.indexOf(NEWLINE, at);
+      this.#takePart(bytes.subarray(at, end === -1 ? bytes.length : end), end !== -1);
+      at = end === -1 ? bytes.length : end + 1;
     }
+    return at;
+  }
+
+  #keepRest(bytes: Buffer, from: number): void {
+    if (from < bytes.length && !this.#lost) this.#rest = Buffer.from(bytes.subarray(from));
   }
 
   #drop(bytes: Buffer): void {
@@ -147,7 +159,9 @@ export class ControlChannel {
     const goOn = (): void => {
       this.#guard.run(() => {
         this.#waiting = false;
-        this.#deliver();
+        const rest = this.#rest;
+        this.#rest = undefined;
+        if (rest !== undefined) this.#keepRest(rest, this.#deliver(rest));
       });
       if (!this.#waiting) this.#source.resume();
     };

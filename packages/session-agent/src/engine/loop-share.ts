@@ -1,11 +1,11 @@
 import type { Clock } from './clock.ts';
 
 /** Part of the event loop that all sandboxes over their burst share. */
-const TOTAL_SHARE = 0.5;
+const TOTAL_SHARE = 0.25;
 /** One alone gets half of that: the others' turn may come at any moment. */
 const LEAST_SHARERS = 2;
 /** Event-loop time that a sandbox may use at once before it is read later. */
-const BURST_MS = 20;
+const BURST_MS = 10;
 /** Of each read, what the system call takes beside what is measured. */
 const READ_MS = 0.01;
 
@@ -62,29 +62,37 @@ export class LoopShare {
     this.#onBroken(error);
   }
 
-  /** One of the sources of `account` is read no more until `end`. */
-  begin(account: LoopAccount): void {
-    account.delayedSources += 1;
+  /** `account` is over its share from now until the result is disposed; several of its readers may say so. */
+  delay(account: LoopAccount): Disposable {
+    const sinceMs = this.nowMs();
+    account.delays += 1;
     this.#overdrawn.add(account);
-  }
-
-  end(account: LoopAccount, delayedMs: number): void {
-    account.delayedSources -= 1;
-    if (account.delayedSources === 0) this.#overdrawn.delete(account);
-    this.#counters.delayedMs += delayedMs;
+    return {
+      [Symbol.dispose]: () => {
+        account.delays -= 1;
+        if (account.delays === 0) this.#overdrawn.delete(account);
+        this.#counters.delayedMs += this.nowMs() - sinceMs;
+      },
+    };
   }
 }
 
 /** The event-loop time of one sandbox. */
 export class LoopAccount {
   readonly share: LoopShare;
-  delayedSources = 0;
+  /** Of its readers, how many wait. */
+  delays = 0;
   #balanceMs = BURST_MS;
   #refilledAtMs: number;
 
   constructor(share: LoopShare) {
     this.share = share;
     this.#refilledAtMs = share.nowMs();
+  }
+
+  /** See `LoopShare.delay`. */
+  delay(): Disposable {
+    return this.share.delay(this);
   }
 
   /** Takes off what was read from `startedMs` until now; returns for how many milliseconds to read no more. */

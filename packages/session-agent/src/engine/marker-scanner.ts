@@ -1,5 +1,5 @@
 export interface Scanned {
-  /** Bytes that surely stand before the marker. */
+  /** Bytes that surely stand before the marker; lent as the chunk is. */
   readonly before: Buffer;
   /** Bytes behind the marker; `undefined` while it has not come. */
   readonly after: Buffer | undefined;
@@ -22,7 +22,8 @@ export class MarkerScanner {
     const at = bytes.indexOf(this.#marker);
     if (at !== -1) return { before: bytes.subarray(0, at), after: bytes.subarray(at + this.#marker.length) };
     const clear = this.#startOfPartial(bytes);
-    this.#held = bytes.subarray(clear);
+    // Copied: the bytes are lent for this call.
+    this.#held = Buffer.from(bytes.subarray(clear));
     return { before: bytes.subarray(0, clear), after: undefined };
   }
 

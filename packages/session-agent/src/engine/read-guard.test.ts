@@ -71,12 +71,12 @@ test('a source over its share is paused until it has earned what it took', (cont
   };
   source.give(Buffer.alloc(1));
   assert.equal(source.flowing, false);
-  // 20 ms may be used at once; what is beyond is earned at a quarter of the loop.
-  pass(60);
+  // 10 ms may be used at once; what is beyond is earned at an eighth of the loop.
+  pass(200);
   assert.equal(source.flowing, false);
   guarded.resume();
   assert.equal(source.flowing, false);
-  pass(300);
+  pass(400);
   assert.equal(source.flowing, true);
   assert.ok(share.counters.delayedMs >= 60);
 });
@@ -91,13 +91,13 @@ test('the share of each shrinks with the number of those over it, and comes back
   );
   for (const { source } of all) source.give(Buffer.alloc(1));
   assert.ok(all.every(({ source }) => !source.flowing));
-  assert.equal(share.rate, 0.5 / 20);
-  for (let at = 0; at < 60_000; at += 100) {
+  assert.equal(share.rate, 0.25 / 20);
+  for (let at = 0; at < 150_000; at += 100) {
     clock.at += 100;
     context.mock.timers.tick(100);
   }
   assert.ok(all.every(({ source }) => source.flowing));
-  assert.equal(share.rate, 0.5 / 2);
+  assert.equal(share.rate, 0.25 / 2);
 });
 
 test('a reader that holds its source gets nothing, whatever its share', () => {

@@ -26,6 +26,21 @@ export class ReadGuard {
     }
     return this.account.spend(startedMs);
   }
+
+  /** Resolves when reading may go on: in the next turn of the event loop at the soonest. */
+  async turn(): Promise<void> {
+    const { account } = this;
+    if (account.waitMs() === 0) {
+      await new Promise((resolve) => setImmediate(resolve));
+      return;
+    }
+    using delay = account.delay();
+    delay satisfies Disposable;
+    while (account.waitMs() > 0) {
+      const ms = Math.min(account.waitMs(), MAX_WAIT_MS);
+      await new Promise((resolve) => setTimeout(resolve, ms).unref());
+    }
+  }
 }
 
 /** The same source, read under `guard`: while the sandbox is over its share, nothing is given and the writer has to wait. */
@@ -63,7 +78,7 @@ class Valve {
   readonly #account: LoopAccount;
   #held = false;
   #waiting: NodeJS.Timeout | undefined;
-  #waitingSinceMs = 0;
+  #delay: Disposable | undefined;
   #closed = false;
 
   constructor(source: ByteSource, account: LoopAccount) {
@@ -78,9 +93,7 @@ class Valve {
 
   wait(waitMs: number): void {
     if (this.#waiting !== undefined || this.#closed) return;
-    const { share } = this.#account;
-    this.#waitingSinceMs = share.nowMs();
-    share.begin(this.#account);
+    this.#delay = this.#account.delay();
     this.#sleep(waitMs);
     this.#follow();
   }
@@ -109,8 +122,7 @@ class Valve {
     if (this.#waiting === undefined) return;
     clearTimeout(this.#waiting);
     this.#waiting = undefined;
-    const { share } = this.#account;
-    share.end(this.#account, share.nowMs() - this.#waitingSinceMs);
+    this.#delay?.[Symbol.dispose]();
   }
 
   #follow(): void {
