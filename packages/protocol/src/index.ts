@@ -23,6 +23,7 @@ export * from './file-names.ts';
 export * from './ids.ts';
 export * from './isolation.ts';
 export * from './json.ts';
+export * from './json-member.ts';
 export * from './json-scanner.ts';
 export * from './json-text.ts';
 export * from './languages.ts';

@@ -22,3 +22,18 @@ test('a job answers with its result, and can be read again', async () => {
   const { quota } = server.plane.requests[0] ?? {};
   assert.deepEqual(quota, { kind: 'job', limit: 5 }, 'told to the data plane');
 });
+
+test('a large event reaches the code as it was sent', async () => {
+  await using server = await start();
+  const event = Array.from({ length: 5000 }, (_, index) => ({ index, text: 'é"\\' }));
+  const body = `{"code": "1", "event": ${JSON.stringify(event)}, "timeout": 7}`;
+  const response = await server.call('POST', '/api/v1/jobs', {
+    body,
+    headers: { 'content-type': 'application/json' },
+  });
+  assert.equal(response.status, 200);
+  const [step] = server.plane.steps;
+  assert.ok(step);
+  assert.equal(step.timeoutMs, 7000);
+  assert.deepEqual(JSON.parse(step.event), event);
+});

@@ -1,7 +1,8 @@
 import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
-import { CaissonError, JsonScanner } from '@caisson/protocol';
-import type { TenantId } from '@caisson/protocol';
+import { CaissonError, findMember, JsonScanner } from '@caisson/protocol';
+import type { JsonText, Span, TenantId } from '@caisson/protocol';
+import { embedded } from '../orchestrator/embedded-json.ts';
 import type { ParseShare } from './parse-share.ts';
 
 /** Far above what people write, far below what exhausts the stack of those that walk over it. */
@@ -11,6 +12,7 @@ const UNSAFE_TEXTS = ['__proto__', '\\u00'];
 /** Looked for before anything is built: four megabytes can hold two million arrays. */
 const MAX_VALUES = 100_000;
 const SCAN_LIMITS = { maxDepth: MAX_VALUES, maxValues: MAX_VALUES, lineBreaks: true };
+const OPEN_BRACE = 0x7b;
 /** What smaller bodies cost is not worth measuring. */
 const SHARED_FROM_BYTES = 16 * 1024;
 
@@ -38,14 +40,33 @@ function parseBody(bytes: Buffer): object {
   if (bytes.length === 0) throw new CaissonError('malformed_json', { problem: 'is empty' });
   const scanner = new JsonScanner(SCAN_LIMITS);
   scanner.write(bytes);
-  if (scanner.end() === 'too_many_values') {
+  const problem = scanner.end();
+  if (problem === 'too_many_values') {
     invalid('body', `must not hold more than ${MAX_VALUES} values and keys`);
   }
-  const value = parse(bytes.toString('utf8'));
+  const suspicious = scanner.deepest > MAX_DEPTH || UNSAFE_TEXTS.some((text) => bytes.includes(text));
+  const isLarge = bytes.length >= SHARED_FROM_BYTES;
+  const event = isLarge && !suspicious && problem === undefined ? findEvent(bytes) : undefined;
+  const value = event === undefined ? parse(bytes.toString('utf8')) : parseAround(bytes, event);
   if (!isObject(value) || Array.isArray(value)) invalid('body', 'must be a JSON object');
   // To walk over it takes longer than all before.
-  if (scanner.deepest > MAX_DEPTH || UNSAFE_TEXTS.some((text) => bytes.includes(text))) refuseUnsafe(value);
+  if (suspicious) refuseUnsafe(value);
   return value;
+}
+
+/** Where the event stands that is for the code alone: it is passed on as text, so that nothing of it need be built here. */
+function findEvent(bytes: Buffer): Span | undefined {
+  if (bytes[0] !== OPEN_BRACE) return undefined;
+  const event = findMember(bytes, 'event');
+  return event === undefined || bytes.subarray(event.start, event.end).includes('\n') ? undefined : event;
+}
+
+function parseAround(bytes: Buffer, { start, end }: Span): unknown {
+  const around = Buffer.concat([bytes.subarray(0, start), Buffer.from('null'), bytes.subarray(end)]);
+  return {
+    ...(parse(around.toString()) as object),
+    event: embedded(bytes.toString('utf8', start, end) as JsonText),
+  };
 }
 
 function readBytes(request: IncomingMessage, { bytes: limitBytes, timeoutMs }: BodyLimits): Promise<Buffer> {

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import type { JsonText } from '@caisson/protocol';
+import { jsonTextOf } from '@caisson/protocol';
+import type { JsonText, JsonValue } from '@caisson/protocol';
 
 /** JSON that stands in an answer as it is. */
 class EmbeddedJson {
@@ -13,6 +14,13 @@ class EmbeddedJson {
 /** Stands for the value of `text` in what `writeJson` writes; it is never parsed, so nothing can be read from it. */
 export function embedded(text: JsonText): unknown {
   return new EmbeddedJson(text);
+}
+
+/** JSON of a value that may be `embedded`. */
+export function textOf(value: JsonValue): JsonText {
+  return (value as unknown) instanceof EmbeddedJson
+    ? (value as unknown as EmbeddedJson).text
+    : jsonTextOf(value);
 }
 
 /** As `JSON.stringify`, with every `embedded` text in its place. */

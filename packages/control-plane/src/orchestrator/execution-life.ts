@@ -1,5 +1,5 @@
 import { CaissonError, Cancellation, isCaissonError } from '@caisson/protocol';
-import type { CancelReason, ExecutionResult } from '@caisson/protocol';
+import type { CancelReason } from '@caisson/protocol';
 import type { Logger } from 'pino';
 import type { Actor } from '../audit/audit-record.ts';
 import { whoEnded } from '../audit/who-ended.ts';
@@ -13,7 +13,7 @@ import { advance } from './execution-record.ts';
 import type { ExecutionRecord } from './execution-record.ts';
 import { executionResultOf, executionStatusOf } from './execution-view.ts';
 import type { LiveExecution } from './live-execution.ts';
-import type { FollowedEvent } from './output-feed.ts';
+import type { FinishedEvent } from './output-feed.ts';
 import { runIn } from './placing.ts';
 import type { Ending } from './placing.ts';
 import { assertKept, resultPieces } from './stored-result.ts';
@@ -136,19 +136,21 @@ export class ExecutionLife {
       return;
     }
     execution.record = record;
-    const result = executionResultOf(record, feed.output);
-    feed.push(this.#finishedEvent(execution, result));
+    const finished = this.#finishedEvent(execution);
+    feed.push(finished);
     feed.close();
     metrics.finished(record);
     this.#onEnd(execution);
-    execution.finished.resolve(result);
+    execution.finished.resolve(finished);
     this.#log(record).info({ ...record.state, code_sha256: record.codeSha256 }, 'the execution has ended');
   }
 
-  /** Each of many readers would hold a copy of a long result: they get it from the store, piece by piece. */
-  #finishedEvent({ record, feed }: LiveExecution, result: ExecutionResult): FollowedEvent {
+  /** Each reader would hold a copy of a long result, and of its JSON: they get it from the store, piece by piece. */
+  #finishedEvent({ record, feed }: LiveExecution): FinishedEvent {
     const characters = feed.outputCharacters + (record.outcome?.returnValue?.length ?? 0);
-    if (characters <= SHORT_RESULT_CHARACTERS) return { type: 'finished', execution: result };
+    if (characters <= SHORT_RESULT_CHARACTERS) {
+      return { type: 'finished', execution: executionResultOf(record, feed.output) };
+    }
     const { store } = this.#dependencies;
     return {
       type: 'finished',

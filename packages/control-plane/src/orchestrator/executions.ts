@@ -120,7 +120,10 @@ export class Executions {
 
   /** Waits until it has ended. @throws CaissonError `output_expired`, `storage_unavailable` where its end could not be written */
   async result(tenantId: TenantId, id: ExecutionId): Promise<ExecutionResult | JsonPieces> {
-    return this.#liveOf(tenantId, id)?.finished.promise ?? this.look(tenantId, id);
+    const live = this.#liveOf(tenantId, id);
+    if (live === undefined) return this.look(tenantId, id);
+    const finished = await live.finished.promise;
+    return 'pieces' in finished ? finished.pieces() : finished.execution;
   }
 
   /** A place among the tenant's readers of events, to be had before the execution is there. @throws CaissonError `too_many_readers` */

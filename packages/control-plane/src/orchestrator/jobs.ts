@@ -1,4 +1,4 @@
-import { jsonTextOf, newExecutionId, newSandboxId } from '@caisson/protocol';
+import { newExecutionId, newSandboxId } from '@caisson/protocol';
 import type {
   DataPlane,
   ExecuteRequest,
@@ -12,6 +12,7 @@ import type {
   StepRequest,
 } from '@caisson/protocol';
 import type { Principal } from '../store/tenants.ts';
+import { textOf } from './embedded-json.ts';
 import type { QueuedJob } from './execution-record.ts';
 import type { Executions } from './executions.ts';
 import type { Place } from './placing.ts';
@@ -83,6 +84,6 @@ export function stepOf(
     timeoutMs: Math.round(request.timeout * 1000),
     env: request.env_vars,
     stdin: request.stdin ?? null,
-    event: jsonTextOf(request.event ?? {}),
+    event: textOf(request.event ?? {}),
   };
 }

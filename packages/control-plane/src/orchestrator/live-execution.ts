@@ -1,8 +1,9 @@
-import type { CaissonError, ExecutionResult, StepRequest } from '@caisson/protocol';
+import type { CaissonError, StepRequest } from '@caisson/protocol';
 import type { Actor } from '../audit/audit-record.ts';
 import type { Entrant } from './dispatcher.ts';
 import type { ExecutionRecord } from './execution-record.ts';
 import { OutputFeed } from './output-feed.ts';
+import type { FinishedEvent } from './output-feed.ts';
 import type { Place } from './placing.ts';
 
 /** What runs, where, and for whom. */
@@ -19,8 +20,8 @@ export interface LiveExecution {
   readonly run: Run;
   readonly feed: OutputFeed;
   readonly controller: AbortController;
-  /** The result, once it is on record; rejects where its end could not be written at once. */
-  readonly finished: PromiseWithResolvers<ExecutionResult>;
+  /** Its last event, once it is on record; rejects where its end could not be written at once. */
+  readonly finished: PromiseWithResolvers<FinishedEvent>;
   readonly entrant: Entrant;
   /** Who asked for its end from outside. */
   endedBy: Actor | undefined;
@@ -41,7 +42,7 @@ export function liveExecution(
     run,
     feed: new OutputFeed(run.step.outputLimitBytes),
     controller: new AbortController(),
-    finished: Promise.withResolvers<ExecutionResult>(),
+    finished: Promise.withResolvers<FinishedEvent>(),
     inserted: Promise.resolve(),
     endedBy: undefined,
     unwritten: undefined,

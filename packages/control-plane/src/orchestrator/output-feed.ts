@@ -21,6 +21,9 @@ export interface LongFinishedEvent {
   readonly pieces: () => AsyncIterable<string>;
 }
 
+/** The last event of each. */
+export type FinishedEvent = Extract<FollowedEvent, { type: 'finished' }>;
+
 export interface FeedEvent {
   /** Counts from 1. */
   readonly id: number;
