@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
-const CLI = fileURLToPath(new URL('../../packages/cli/src/main.ts', import.meta.url));
+const COMMAND = fileURLToPath(new URL('../../caisson', import.meta.url));
 const START_TIMEOUT_MS = 60_000;
 const STOP_TIMEOUT_MS = 60_000;
 
@@ -54,10 +54,14 @@ export class Server implements AsyncDisposable {
     } = {},
   ): Promise<Server> {
     const { nodeArguments = [], environment = {} } = started;
-    const command = [CLI, 'serve', '--port', '0', '--data-dir', home.dataDir];
-    const child = spawn(process.execPath, [...nodeArguments, ...command], {
+    const child = spawn(COMMAND, ['serve', '--port', '0', '--data-dir', home.dataDir], {
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, CAISSON_STATE_DIR: home.stateDirectory, ...environment },
+      env: {
+        ...process.env,
+        NODE_OPTIONS: nodeArguments.join(' '),
+        CAISSON_STATE_DIR: home.stateDirectory,
+        ...environment,
+      },
     });
     let log = '';
     child.stderr.setEncoding('utf8').on('data', (text: string) => (log = (log + text).slice(-100_000)));

@@ -8,6 +8,7 @@ import type { HostLoad } from './pool/host-load.ts';
 import { HostNode } from './node/host-node.ts';
 import { runnerPromise } from './node/promises.ts';
 import { NOTHING } from './node/amounts.ts';
+import { raiseServerPriority } from './limits/server-priority.ts';
 import { nodeOptions } from './node/node-options.ts';
 import type { NodeOptionsInput } from './node/node-options.ts';
 import { DEFAULT_WARM_POOL } from './pool/pool-options.ts';
@@ -54,6 +55,8 @@ export async function createDataPlane(
   });
   const ofNode = nodeOptions.parse(options);
   const host = cleanup.use(await prepareOciHost({ stateDirectory, logger, loopShare, node: ofNode }));
+  // Only now: the helper and what it starts are not to inherit it.
+  cleanup.use(raiseServerPriority());
   const { capacity, layout, instance } = host;
   const node = cleanup.use(
     new HostNode(capacity, ofNode, { layout, cgroupPath: instance.cgroupPath }, logger),

@@ -1,7 +1,7 @@
 import type { Clock } from './clock.ts';
 
 /** Part of the event loop that all sandboxes over their burst share. */
-const TOTAL_SHARE = 0.25;
+const TOTAL_SHARE = 0.15;
 /** One alone gets half of that: the others' turn may come at any moment. */
 const LEAST_SHARERS = 2;
 /** Event-loop time that a sandbox may use at once before it is read later. */
