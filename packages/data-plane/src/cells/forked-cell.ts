@@ -27,8 +27,6 @@ export class ForkedCell implements Cell {
   readonly stderr: ByteSource;
   readonly exited: Promise<ProcessExit>;
   readonly #link: CellLink;
-  readonly #frames: DirectSocket;
-  readonly #socket: DirectSocket;
   #alive = true;
   #lost = false;
 
@@ -50,9 +48,7 @@ export class ForkedCell implements Cell {
       });
     this.stdout = open(hello.stdout);
     this.stderr = open(hello.stderr);
-    this.#frames = open(hello.frames);
-    this.#socket = socket;
-    this.control = channelOf(this.#frames, socket);
+    this.control = channelOf(open(hello.frames), socket);
     failed.move();
     this.exited = this.#untilGone();
   }
@@ -88,14 +84,14 @@ export class ForkedCell implements Cell {
   }
 
   async end(): Promise<void> {
-    // At once, for the end of each stream would wake us. Not the socket: at its end the kernel would begin to exit.
+    // At once, for the end of each stream would wake us. Not the control: at its end the kernel would begin to exit, which costs
+    // more than all that the job did.
     this.stdout.close();
     this.stderr.close();
-    this.#frames.close();
     try {
       await this.kill();
     } finally {
-      this.#socket.close();
+      this.control.close();
     }
   }
 }
