@@ -31,7 +31,9 @@ export function raiseServerPriority(): Disposable {
  */
 function readGroupNiceness(): number | undefined {
   try {
-    return Number(/nice (-?\d+)/.exec(readFileSync(AUTOGROUP, 'utf8'))?.[1]);
+    const niceness = /nice (-?\d+)/.exec(readFileSync(AUTOGROUP, 'utf8'))?.[1];
+    // Empty where this process is in no such group.
+    return niceness === undefined ? undefined : Number(niceness);
   } catch (error) {
     if (['ENOENT', 'EINVAL'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined;
     throw error;
@@ -42,8 +44,9 @@ function setGroupNiceness(niceness: number): void {
   try {
     writeFileSync(AUTOGROUP, String(niceness));
   } catch (error) {
-    // This process may not, or somebody does it too often.
-    if (!['EPERM', 'EACCES', 'EAGAIN'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+    // This process may not, somebody does it too often, or there is no group any more.
+    if (!['EPERM', 'EACCES', 'EAGAIN', 'EINVAL'].includes((error as NodeJS.ErrnoException).code ?? ''))
+      throw error;
   }
 }
 
