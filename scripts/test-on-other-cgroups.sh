@@ -8,7 +8,8 @@ cd "$(dirname "$(readlink -f "$0")")/.."
 
 BOOT_SECONDS=3000
 IMAGE_SIZE=6G
-MEMORY=3G
+# The node admits by what the machine has: with less, tests of many sandboxes at once are refused.
+MEMORY=6G
 INIT=scripts/other-cgroups-init.sh
 
 fail() {
