@@ -1,3 +1,4 @@
+import type { ReadHealth } from '@caisson/protocol';
 import type { Clock } from './clock.ts';
 
 /** Part of the event loop that all sandboxes over their burst share. */
@@ -8,16 +9,6 @@ const LEAST_SHARERS = 2;
 const BURST_MS = 10;
 /** Of each read, what the system call takes beside what is measured. */
 const READ_MS = 0.01;
-
-/** What sandboxes did that an honest one does not, since the start. */
-export interface LoopShareCounters {
-  /** Written to the control channel by kernels that run no step. */
-  readonly droppedBytes: number;
-  /** How long reading was put off, of all sandboxes together. */
-  readonly delayedMs: number;
-  /** Kernels that were killed because reading what they wrote failed. */
-  readonly broken: number;
-}
 
 /**
  * Shares the one event loop among sandboxes by what reading them costs: one that is over its share is read later, so that it
@@ -35,7 +26,7 @@ export class LoopShare {
     this.#onBroken = onBroken;
   }
 
-  get counters(): LoopShareCounters {
+  get counters(): ReadHealth {
     return this.#counters;
   }
 
@@ -100,12 +91,16 @@ export class LoopAccount {
     const now = this.share.nowMs();
     this.#refill(now);
     this.#balanceMs -= now - startedMs + READ_MS;
-    return this.waitMs();
+    return this.#waitMsNow();
   }
 
   /** For how many milliseconds to read no more. */
   waitMs(): number {
     this.#refill(this.share.nowMs());
+    return this.#waitMsNow();
+  }
+
+  #waitMsNow(): number {
     return this.#balanceMs > 0 ? 0 : Math.ceil(-this.#balanceMs / this.share.rate) + 1;
   }
 
