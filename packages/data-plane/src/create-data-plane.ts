@@ -8,7 +8,7 @@ import type { HostLoad } from './pool/host-load.ts';
 import { HostNode } from './node/host-node.ts';
 import { runnerPromise } from './node/promises.ts';
 import { NOTHING } from './node/amounts.ts';
-import { raiseServerPriority } from './limits/server-priority.ts';
+import { ServerPriority } from './limits/server-priority.ts';
 import { nodeOptions } from './node/node-options.ts';
 import type { NodeOptionsInput } from './node/node-options.ts';
 import { DEFAULT_WARM_POOL } from './pool/pool-options.ts';
@@ -50,13 +50,17 @@ export async function createDataPlane(
   const missing = missingForOci();
   if (missing.length > 0) throw new RuntimeUnavailableError(missing);
   await using cleanup = new AsyncDisposableStack();
-  const loopShare = new LoopShare(monotonicClock, (error) => {
-    logger.error({ err: error }, 'what a sandbox wrote could not be read; its kernel is killed');
+  const priority = cleanup.use(new ServerPriority());
+  const loopShare = new LoopShare(monotonicClock, {
+    onBroken: (error) => {
+      logger.error({ err: error }, 'what a sandbox wrote could not be read; its kernel is killed');
+    },
+    onOverdrawn: () => {
+      priority.raise();
+    },
   });
   const ofNode = nodeOptions.parse(options);
   const host = cleanup.use(await prepareOciHost({ stateDirectory, logger, loopShare, node: ofNode }));
-  // Only now: the helper and what it starts are not to inherit it.
-  cleanup.use(raiseServerPriority());
   const { capacity, layout, instance } = host;
   const node = cleanup.use(
     new HostNode(capacity, ofNode, { layout, cgroupPath: instance.cgroupPath }, logger),
@@ -104,7 +108,7 @@ export async function probeRuntimes(
       ...{ available: false, chosen: false, problems: missing },
     }));
   }
-  const loopShare = new LoopShare(monotonicClock, () => undefined);
+  const loopShare = new LoopShare(monotonicClock);
   const node = nodeOptions.parse(options);
   await using host = await prepareOciHost({ stateDirectory, logger, loopShare, node });
   const probes = await probeAll(ociRuntimes(host), 'auto', signal);

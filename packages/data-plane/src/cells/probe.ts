@@ -17,7 +17,7 @@ export async function probeCells(servers: ForkServers, signal: AbortSignal): Pro
     newSandboxId(),
     cell,
     {
-      loopShare: new LoopShare(monotonicClock, () => undefined),
+      loopShare: new LoopShare(monotonicClock),
       step: {
         executionId: newExecutionId(),
         sessionId: null,

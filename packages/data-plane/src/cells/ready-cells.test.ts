@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
+import type { ForkServer } from './fork-server.ts';
 import { FakeForkServer } from './fork-server.testing.ts';
 import { ReadyCells } from './ready-cells.ts';
 
@@ -12,6 +13,27 @@ function start(slots?: number) {
   const clock = { nowMs: 0 };
   const server = new FakeForkServer(slots);
   return { clock, server, ready: new ReadyCells(server, () => clock.nowMs) };
+}
+
+/** Each fork waits for its turn in `forks`, and fails with what that is called with. */
+function startSlow() {
+  const server = new FakeForkServer();
+  const forks: ((error?: Error) => void)[] = [];
+  const slow: ForkServer = {
+    lost: server.lost,
+    freeSlots: 32,
+    fork: async (spec) => {
+      const turned = Promise.withResolvers<undefined>();
+      forks.push((error) => {
+        if (error === undefined) turned.resolve(undefined);
+        else turned.reject(error);
+      });
+      await turned.promise;
+      return server.fork(spec);
+    },
+    [Symbol.asyncDispose]: async () => server[Symbol.asyncDispose](),
+  };
+  return { server, forks, ready: new ReadyCells(slow, () => 0) };
 }
 
 test('after a first job some stand ready, and each is given to one job only', async () => {
@@ -70,14 +92,41 @@ test('the last slots are left to jobs', async () => {
   assert.ok(ready.has(large));
 });
 
-test('a job that is cancelled while its cell is made leaves none behind', async () => {
+test('a job that is cancelled while its cell is made leaves it to the next', async () => {
   const { server, ready } = start();
   const job = new AbortController();
   const claimed = ready.claim(small, job.signal);
   job.abort(new Error('cancelled'));
   await assert.rejects(claimed, /cancelled/);
   await turn();
-  assert.deepEqual(server.living, []);
+  assert.equal(await ready.claim(small, signal), server.cells[0]);
+  assert.equal(server.cells.length, 1);
+});
+
+test('a job gets the first cell that is made, whoever began it', async () => {
+  const { server, forks, ready } = startSlow();
+  const first = ready.claim(small, signal);
+  forks.shift()?.();
+  await first;
+  ready.refill();
+  const second = ready.claim(small, signal);
+  const other = ready.claim(large, signal);
+  forks.shift()?.();
+  assert.equal(await second, server.cells[1]);
+  for (const fork of forks) fork();
+  assert.equal((await other).spec, large);
+  await turn();
+  assert.equal(ready.count, 2);
+});
+
+test('as many jobs fail as forks do', async () => {
+  const { server, forks, ready } = startSlow();
+  const first = ready.claim(small, signal);
+  const second = ready.claim(small, signal);
+  forks.shift()?.(new Error('no cell'));
+  await assert.rejects(first, /no cell/);
+  forks.shift()?.();
+  assert.equal(await second, server.cells[0]);
 });
 
 test('a cell that comes after the close is ended', async () => {

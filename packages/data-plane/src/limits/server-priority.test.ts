@@ -2,16 +2,29 @@ import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { getPriority } from 'node:os';
 import { test } from 'node:test';
-import { raiseServerPriority } from './server-priority.ts';
+import { ServerPriority } from './server-priority.ts';
 
-test('every thread of the server runs before what sandboxes run, until it is disposed of', () => {
-  const priorities = () =>
-    new Set(readdirSync('/proc/self/task').map((thread) => getPriority(Number(thread))));
+const priorities = () => new Set(readdirSync('/proc/self/task').map((thread) => getPriority(Number(thread))));
+
+test('every thread of the server runs before what sandboxes run while it is flooded', (context) => {
+  context.mock.timers.enable({ apis: ['setTimeout'] });
+  const before = getPriority();
+  using priority = new ServerPriority();
+  assert.deepEqual(priorities(), new Set([before]));
+  priority.raise();
+  context.mock.timers.tick(9_000);
+  priority.raise();
+  context.mock.timers.tick(9_000);
+  assert.deepEqual(priorities(), new Set([Math.min(before, -10)]));
+  context.mock.timers.tick(1_000);
+  assert.deepEqual(priorities(), new Set([before]));
+});
+
+test('disposing makes it as it was', () => {
   const before = getPriority();
   {
-    using raised = raiseServerPriority();
-    raised satisfies Disposable;
-    assert.deepEqual(priorities(), new Set([Math.min(before, -10)]));
+    using priority = new ServerPriority();
+    priority.raise();
   }
   assert.deepEqual(priorities(), new Set([before]));
 });

@@ -77,7 +77,7 @@ function open(listener = new Listener()) {
   const wire = new Wire();
   const errors: unknown[] = [];
   // A clock that stands still: nobody is over their share.
-  const share = new LoopShare({ nowMs: () => 0 }, (error) => errors.push(error));
+  const share = new LoopShare({ nowMs: () => 0 }, { onBroken: (error) => errors.push(error) });
   const guard = new ReadGuard(share.account(), () => {
     throw new Error('nobody is to be told', { cause: errors[0] });
   });

@@ -10,20 +10,26 @@ const BURST_MS = 10;
 /** Of each read, what the system call takes beside what is measured. */
 const READ_MS = 0.01;
 
+export interface LoopListeners {
+  /** Told what was thrown while something of a sandbox was read. */
+  readonly onBroken?: (error: unknown) => void;
+  /** A sandbox is over its share; told again and again while one is. */
+  readonly onOverdrawn?: () => void;
+}
+
 /**
  * Shares the one event loop among sandboxes by what reading them costs: one that is over its share is read later, so that it
  * has to wait when it writes, whatever it writes.
  */
 export class LoopShare {
   readonly #clock: Clock;
-  readonly #onBroken: (error: unknown) => void;
+  readonly #listeners: LoopListeners;
   readonly #overdrawn = new Set<LoopAccount>();
   readonly #counters = { droppedBytes: 0, delayedMs: 0, broken: 0 };
 
-  /** @param onBroken is told what was thrown while something of a sandbox was read */
-  constructor(clock: Clock, onBroken: (error: unknown) => void) {
+  constructor(clock: Clock, listeners: LoopListeners = {}) {
     this.#clock = clock;
-    this.#onBroken = onBroken;
+    this.#listeners = listeners;
   }
 
   get counters(): ReadHealth {
@@ -50,7 +56,7 @@ export class LoopShare {
 
   countBroken(error: unknown): void {
     this.#counters.broken += 1;
-    this.#onBroken(error);
+    this.#listeners.onBroken?.(error);
   }
 
   /** `account` is over its share from now until the result is disposed; several of its readers may say so. */
@@ -58,6 +64,7 @@ export class LoopShare {
     const sinceMs = this.nowMs();
     account.delays += 1;
     this.#overdrawn.add(account);
+    this.#listeners.onOverdrawn?.();
     return {
       [Symbol.dispose]: () => {
         account.delays -= 1;

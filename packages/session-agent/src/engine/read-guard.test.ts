@@ -31,7 +31,7 @@ class FakeSource implements ByteSource {
 function start() {
   const clock = { at: 0, nowMs: () => clock.at };
   const errors: unknown[] = [];
-  const share = new LoopShare(clock, (error) => errors.push(error));
+  const share = new LoopShare(clock, { onBroken: (error) => errors.push(error) });
   const open = (read: (bytes: Buffer) => void) => {
     const source = new FakeSource();
     let broken = 0;

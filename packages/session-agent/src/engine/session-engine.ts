@@ -69,7 +69,7 @@ export class SessionEngine implements Agent, AsyncDisposable {
     this.#options = options;
     this.files = options.files;
     this.#clock = options.clock ?? monotonicClock;
-    const share = options.loopShare ?? new LoopShare(monotonicClock, () => undefined);
+    const share = options.loopShare ?? new LoopShare(monotonicClock);
     this.#reads = share.account();
   }
 
