@@ -10,6 +10,7 @@ import { renderSection, renderTargets } from './render.ts';
 import { runSections } from './run-sections.ts';
 import { saveReport } from './save-report.ts';
 import { drainedBursts, warmBursts } from './sections/bursts.ts';
+import { flood } from './sections/flood.ts';
 import { jobs } from './sections/jobs.ts';
 import { memory } from './sections/memory.ts';
 import { pandas } from './sections/pandas.ts';
@@ -21,7 +22,7 @@ import { formatNumber, formatTable } from './table.ts';
 import { evaluateTargets, TARGETS } from './targets.ts';
 
 const SECTIONS: Readonly<Record<SectionName, Section>> = {
-  ...{ jobs, pandas, sessions, memory },
+  ...{ jobs, pandas, sessions, memory, flood },
   ...{ bursts: warmBursts, drained: drainedBursts },
 };
 const WARM_UP_MS = 20_000;

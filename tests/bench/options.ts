@@ -9,7 +9,7 @@ main.ts --steady                       many jobs in a row
   CAISSON_BENCH_STEADY_CONCURRENCY     how many at a time (2)
   CAISSON_BENCH_STEADY_SECONDS         ends early after so long (10800)`;
 
-export const SECTION_NAMES = ['jobs', 'pandas', 'sessions', 'memory', 'bursts', 'drained'] as const;
+export const SECTION_NAMES = ['jobs', 'pandas', 'sessions', 'memory', 'bursts', 'drained', 'flood'] as const;
 export type SectionName = (typeof SECTION_NAMES)[number];
 
 export interface Options {

@@ -7,6 +7,7 @@ export interface Sizes {
   readonly steps: Part & { readonly each: number };
   readonly bursts: { readonly jobs: number; readonly sessions: number };
   readonly memory: { readonly sessions: number; readonly jobs: number };
+  readonly flood: { readonly rounds: number; readonly quietMs: number; readonly floodingMs: number };
   /** Of the whole run. */
   readonly maxMs: number;
 }
@@ -24,6 +25,7 @@ export const FULL: Sizes = {
   steps: { rounds: 7, maxMs: 30_000, each: 200 },
   bursts: { jobs: 500, sessions: 100 },
   memory: { sessions: 20, jobs: 8 },
+  flood: { rounds: 3, quietMs: 3000, floodingMs: 12_000 },
   maxMs: 580_000,
 };
 
@@ -35,5 +37,6 @@ export const QUICK: Sizes = {
   steps: { rounds: 2, maxMs: 5000, each: 50 },
   bursts: { jobs: 60, sessions: 15 },
   memory: { sessions: 4, jobs: 3 },
+  flood: { rounds: 1, quietMs: 1000, floodingMs: 4000 },
   maxMs: 85_000,
 };

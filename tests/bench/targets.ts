@@ -63,6 +63,10 @@ export const TARGETS: readonly Target[] = [
     unit: 'MiB',
     from: 'PSS, median',
   },
+  ...flood('flood_job_p99_over_quiet', 'print(1), p99 / in quiet', 10, '×'),
+  ...flood('flood_health_p99_ms', '/healthz, p99', 50, 'ms'),
+  ...flood('flood_lateness_ms', 'latest end after a deadline', 500, 'ms'),
+  ...flood('flood_growth_mib', 'growth of the server', 100, 'MiB'),
   {
     ...{ ...steady, limit: 1.5, unit: '×', from: 'last thousand jobs / first thousand' },
     ...{ name: 'steadiness: p99, last / first', figure: 'steady_p99_last_over_first' },
@@ -98,5 +102,11 @@ function bursts(figure: BurstFigure, name: string, limitMs: number, from: string
   return [
     { ...short, ...none, name: `${name}: failures`, figure: `${figure}_failures`, from },
     { ...short, name: `${name}: p99`, figure: `${figure}_p99_ms`, limit: limitMs, unit: 'ms', from },
+  ];
+}
+
+function flood(figure: FigureName, name: string, limit: number, unit: Target['unit']): Target[] {
+  return [
+    { ...short, name: `flood: ${name}`, figure, limit, unit, from: 'another tenant, median of rounds' },
   ];
 }
