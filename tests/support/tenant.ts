@@ -1,6 +1,6 @@
 import { newApiKeyId, newTenantId } from '@caisson/protocol';
 import { hashApiKey, newApiKey } from '../../packages/control-plane/src/auth/api-key.ts';
-import { openStore } from '../../packages/control-plane/src/store/database.ts';
+import { openStore } from '../../packages/control-plane/src/store/sqlite/database.ts';
 import { tenantRepository } from '../../packages/control-plane/src/store/tenants.ts';
 
 /** Adds a tenant to the database of a server that does not run, and returns the key of a member of it. */

@@ -16,9 +16,9 @@ import {
 } from '@caisson/protocol';
 import type { Role } from '@caisson/protocol';
 import { hashApiKey, newApiKey } from './auth/api-key.ts';
-import { creatingSession } from './orchestrator/session-record.ts';
-import { advance, queuedExecution } from './orchestrator/execution-record.ts';
-import { openDatabase } from './store/database.ts';
+import { creatingSession } from './model/session-record.ts';
+import { advance, queuedExecution } from './model/execution-record.ts';
+import { openDatabase } from './store/sqlite/database.ts';
 import { executionRepository } from './store/executions.ts';
 import { sessionRepository } from './store/sessions.ts';
 import { tenantRepository } from './store/tenants.ts';

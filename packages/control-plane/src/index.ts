@@ -1,6 +1,6 @@
 export { createControlPlane, type ControlPlane, type ControlPlaneOptions } from './control-plane.ts';
 export { ADMIN_KEY_FILE } from './auth/first-start.ts';
-export type { Clock } from './clock.ts';
+export type { Clock } from './time/clock.ts';
 export {
   CONTROL_PLANE_SETTINGS,
   controlPlaneConfig,

@@ -1,4 +1,4 @@
-import type { Api } from './server.ts';
+import type { Api } from './api.ts';
 
 const CHECK_MS = 10;
 const LAST_ANSWERS_MS = 5000;

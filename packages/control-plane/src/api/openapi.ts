@@ -2,7 +2,7 @@ import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import { createJsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import type { Api } from './server.ts';
+import type { Api } from './api.ts';
 
 /** `/openapi.json`, from the schemas of the routes that are registered after this, and a page to read it at `/docs`. */
 export async function registerOpenApi(api: Api, version: string): Promise<void> {

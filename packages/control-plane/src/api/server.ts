@@ -1,49 +1,28 @@
 import { newRequestId, CaissonError } from '@caisson/protocol';
 import Fastify, { LogController } from 'fastify';
-import type {
-  FastifyBaseLogger,
-  FastifyInstance,
-  FastifyRequest,
-  RawReplyDefaultExpression,
-  RawRequestDefaultExpression,
-  RawServerDefault,
-} from 'fastify';
+import type { FastifyBaseLogger, FastifyRequest } from 'fastify';
 import type { IncomingMessage } from 'node:http';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
-import { writeJson } from '../orchestrator/embedded-json.ts';
+import { writeJson } from '../views/embedded-json.ts';
 import { requireRole } from '../auth/require-role.ts';
-import type { Principal } from '../store/tenants.ts';
-import { auditRoute } from './audit.ts';
-import { answerClientError } from './client-errors.ts';
-import { executionRoutes } from './executions.ts';
-import { fileRoutes } from './files.ts';
-import { healthRoutes, operatorRoutes } from './health.ts';
-import { jobRoutes } from './jobs.ts';
-import { readJson } from './json-body.ts';
-import { errorsPageRoute } from './errors-page.ts';
-import { ParseShare } from './parse-share.ts';
+import type { Principal } from '../model/principal.ts';
+import { auditRoute } from './routes/audit.ts';
+import { answerClientError } from './requests/client-errors.ts';
+import { executionRoutes } from './routes/executions.ts';
+import { fileRoutes } from './routes/files.ts';
+import { healthRoutes, operatorRoutes } from './routes/health.ts';
+import { jobRoutes } from './routes/jobs.ts';
+import { readJson } from './requests/json-body.ts';
+import { errorsPageRoute } from './routes/errors-page.ts';
+import { ParseShare } from './requests/parse-share.ts';
+import type { Api } from './api.ts';
 import { registerOpenApi } from './openapi.ts';
-import { sendProblem } from './problems.ts';
-import { refuseBrokenQuery } from './query.ts';
+import { sendProblem } from './answers/problems.ts';
+import { refuseBrokenQuery } from './requests/query.ts';
 import type { Services } from './services.ts';
-import { sessionRoutes } from './sessions.ts';
-import { uploadRoute } from './upload.ts';
-import { compileValidator } from './validation.ts';
-
-declare module 'fastify' {
-  interface FastifyRequest {
-    /** Who is calling; set on every route that needs a key. */
-    principal: Principal;
-  }
-}
-
-export type Api = FastifyInstance<
-  RawServerDefault,
-  RawRequestDefaultExpression,
-  RawReplyDefaultExpression,
-  FastifyBaseLogger,
-  ZodTypeProvider
->;
+import { sessionRoutes } from './routes/sessions.ts';
+import { uploadRoute } from './routes/upload.ts';
+import { compileValidator } from './requests/validation.ts';
 
 const MAX_HEADER_BYTES = 16 * 1024;
 const HEADERS_TIMEOUT_MS = 10_000;

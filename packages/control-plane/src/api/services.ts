@@ -1,19 +1,19 @@
 import type { DataPlane, IdSource } from '@caisson/protocol';
 import type { Logger } from 'pino';
 import type { Authenticate } from '../auth/authenticate.ts';
-import type { Clock } from '../clock.ts';
+import type { Clock } from '../time/clock.ts';
 import type { ControlPlaneConfig } from '../config.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { RecentLoopDelay } from '../metrics/recent-loop-delay.ts';
-import type { Dispatcher } from '../orchestrator/dispatcher.ts';
-import type { Executions } from '../orchestrator/executions.ts';
-import type { Idempotency } from '../orchestrator/idempotency.ts';
-import type { Sessions } from '../orchestrator/sessions.ts';
+import type { Dispatcher } from '../executions/queue/dispatcher.ts';
+import type { Executions } from '../executions/executions.ts';
+import type { Idempotency } from '../executions/idempotency.ts';
+import type { Sessions } from '../sessions/sessions.ts';
 import type { AuditRepository } from '../store/audit.ts';
-import type { StorageHealth } from '../store/storage-health.ts';
-import type { Answering } from './answers.ts';
-import type { FileOperations } from './file-operations.ts';
-import type { FileTransfers } from './file-transfers.ts';
+import type { StorageHealth } from '../store/writing/storage-health.ts';
+import type { Answering } from './answers/execution-answers.ts';
+import type { FileOperations } from '../files/file-operations.ts';
+import type { FileTransfers } from '../files/file-transfers.ts';
 
 /** What the routes stand on. */
 export interface Services {

@@ -1,7 +1,8 @@
-import type { ApiKeyId, AuditAction, SYSTEM, TenantId } from '@caisson/protocol';
+import type { AuditAction, SYSTEM, TenantId } from '@caisson/protocol';
+import type { PrincipalId } from '../model/principal.ts';
 
 /** Who did something. */
-export type Actor = ApiKeyId | typeof SYSTEM;
+export type Actor = PrincipalId | typeof SYSTEM;
 
 /** What was done, before it has its place in the chain. */
 export interface NewAuditRecord {

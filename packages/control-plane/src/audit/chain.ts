@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import type { AuditEvent } from '@caisson/protocol';
-import { rfc3339 } from '../orchestrator/execution-view.ts';
+import { rfc3339 } from '../views/execution-view.ts';
 import type { AuditRecord, ChainEnd, NewAuditRecord } from './audit-record.ts';
 
 /** What the first record of a tenant goes on from. */

@@ -1,9 +1,10 @@
 import { SYSTEM } from '@caisson/protocol';
 import type { AuditAction, SessionId, TenantId, WorkspacePath } from '@caisson/protocol';
-import type { ExecutionRecord } from '../orchestrator/execution-record.ts';
-import { rfc3339 } from '../orchestrator/execution-view.ts';
-import type { SessionRecord } from '../orchestrator/session-record.ts';
-import type { NewApiKey, NewTenant, Principal } from '../store/tenants.ts';
+import type { ExecutionRecord } from '../model/execution-record.ts';
+import { rfc3339 } from '../views/execution-view.ts';
+import type { SessionRecord } from '../model/session-record.ts';
+import type { NewApiKey, NewTenant } from '../store/tenants.ts';
+import type { Principal } from '../model/principal.ts';
 import type { Actor, ChainEnd, NewAuditRecord } from './audit-record.ts';
 
 export type SessionAction = Extract<AuditAction, `session.${string}`>;
@@ -71,11 +72,11 @@ export function trailTrimmed(tenantId: TenantId, last: ChainEnd, at: number): Ne
 
 /** A caller's change to a file of a workspace; what the code does there is not recorded. */
 export function fileChanged(
-  { tenantId, apiKeyId }: Principal,
+  { tenantId, id: principal }: Principal,
   sessionId: SessionId,
   action: FileAction,
   details: FileDetails,
   at: number,
 ): NewAuditRecord {
-  return { at, tenantId, principal: apiKeyId, action, subject: sessionId, details };
+  return { at, tenantId, principal, action, subject: sessionId, details };
 }

@@ -1,6 +1,7 @@
 import { CaissonError } from '@caisson/protocol';
-import type { Clock } from '../clock.ts';
-import type { Principal, TenantRepository } from '../store/tenants.ts';
+import type { Clock } from '../time/clock.ts';
+import type { TenantRepository } from '../store/tenants.ts';
+import type { Principal } from '../model/principal.ts';
 import { hashApiKey, isApiKey } from './api-key.ts';
 
 const CACHE_MS = 10_000;

@@ -1,8 +1,8 @@
 import { CaissonError } from '@caisson/protocol';
 import type { Role } from '@caisson/protocol';
-import type { Principal } from '../store/tenants.ts';
+import type { Principal } from '../model/principal.ts';
 
-/** @throws CaissonError `forbidden` unless the key of `principal` has the role `needs` */
-export function requireRole({ role }: Principal, needs: Role): void {
-  if (role !== needs) throw new CaissonError('forbidden', { needs });
+/** @throws CaissonError `forbidden` unless the caller has the role `needs` */
+export function requireRole({ roles }: Principal, needs: Role): void {
+  if (!roles.includes(needs)) throw new CaissonError('forbidden', { needs });
 }

@@ -1,6 +1,6 @@
 import type { DataPlaneHealth } from '@caisson/protocol';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
-import type { ExecutionRecord } from '../orchestrator/execution-record.ts';
+import type { ExecutionRecord } from '../model/execution-record.ts';
 import { watchEventLoop } from './event-loop.ts';
 import { registerCapacityMetrics } from './capacity-metrics.ts';
 import { registerPoolMetrics } from './pool-metrics.ts';

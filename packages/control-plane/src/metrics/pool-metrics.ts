@@ -1,7 +1,7 @@
 import type { PoolHealth } from '@caisson/protocol';
 import { Counter, Gauge } from 'prom-client';
 import type { Registry } from 'prom-client';
-import { resourcesOf } from '../orchestrator/resources-view.ts';
+import { resourcesOf } from '../views/resources-view.ts';
 
 const LABELS = ['template', 'isolation', 'size'] as const;
 

@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.ts';
+import type { Clock } from '../time/clock.ts';
 import { LoopDelayRecorder } from './loop-delay.ts';
 import type { LoopDelay } from './loop-delay.ts';
 

@@ -15,14 +15,14 @@ import {
 import type { ExecutionId, SessionId, TenantId } from '@caisson/protocol';
 import { sql } from 'kysely';
 import { findBreak, tellsOf } from '../audit/chain.ts';
-import { advance, queuedExecution } from '../orchestrator/execution-record.ts';
-import { advanceSession, creatingSession } from '../orchestrator/session-record.ts';
+import { advance, queuedExecution } from '../model/execution-record.ts';
+import { advanceSession, creatingSession } from '../model/session-record.ts';
 import { auditRepository } from '../store/audit.ts';
 import { trailRetentionStore } from '../store/audit-retention.ts';
-import { openStore } from '../store/database.ts';
+import { openStore } from '../store/sqlite/database.ts';
 import { executionRepository } from '../store/executions.ts';
 import { idempotencyRepository } from '../store/idempotency.ts';
-import { OutputLedger } from '../store/output-ledger.ts';
+import { OutputLedger } from '../store/output/output-ledger.ts';
 import { retentionStore } from '../store/retention.ts';
 import { sessionRepository } from '../store/sessions.ts';
 import { tenantRepository } from '../store/tenants.ts';

@@ -1,8 +1,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { ExecutionId, SessionId, TenantId } from '@caisson/protocol';
-import type { Clock } from '../clock.ts';
+import type { Clock } from '../time/clock.ts';
 import type { ControlPlaneConfig } from '../config.ts';
-import type { OutputLedger } from '../store/output-ledger.ts';
+import type { OutputLedger } from '../store/output/output-ledger.ts';
 import type { AgedRow, OutputSize, RetentionStore } from '../store/retention.ts';
 import type { TrailRetention } from './trail-retention.ts';
 

@@ -1,13 +1,13 @@
 import type { Kysely } from 'kysely';
 import type { Logger } from 'pino';
-import type { Clock } from '../clock.ts';
+import type { Clock } from '../time/clock.ts';
 import type { ControlPlaneConfig } from '../config.ts';
-import { startTicking } from '../orchestrator/ticking.ts';
+import { startTicking } from '../time/ticking.ts';
 import { trailRetentionStore } from '../store/audit-retention.ts';
-import type { OutputLedger } from '../store/output-ledger.ts';
+import type { OutputLedger } from '../store/output/output-ledger.ts';
 import { retentionStore } from '../store/retention.ts';
 import type { Tables } from '../store/tables.ts';
-import type { Writer } from '../store/writer.ts';
+import type { Writer } from '../store/writing/writer.ts';
 import { Retention } from './retention.ts';
 import { TrailRetention } from './trail-retention.ts';
 

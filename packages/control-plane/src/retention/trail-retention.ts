@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { TenantId } from '@caisson/protocol';
 import type { ChainEnd } from '../audit/audit-record.ts';
-import type { Clock } from '../clock.ts';
+import type { Clock } from '../time/clock.ts';
 import type { TrailRetentionStore } from '../store/audit-retention.ts';
 
 /** How much longer than its age a trail may wait to be trimmed: each time adds an event to it. */

@@ -4,7 +4,7 @@ import type { ChainEnd } from '../audit/audit-record.ts';
 import { trailTrimmed } from '../audit/records.ts';
 import { readCheckpoint } from './audit.ts';
 import type { Tables } from './tables.ts';
-import type { Writer } from './writer.ts';
+import type { Writer } from './writing/writer.ts';
 
 export interface AgedEvent extends ChainEnd {
   /** Milliseconds since 1970. */

@@ -2,7 +2,7 @@ import type { TenantId } from '@caisson/protocol';
 import { sql } from 'kysely';
 import type { CompiledQuery, Kysely } from 'kysely';
 import type { AuditRecord, ChainEnd } from '../audit/audit-record.ts';
-import { prepareQuery } from './prepared-query.ts';
+import { prepareQuery } from './writing/prepared-query.ts';
 import type { AuditEventsTable, Tables } from './tables.ts';
 
 /** How a `Writer` adds to the trail. */

@@ -7,17 +7,17 @@ import { Kysely, sql } from 'kysely';
 import { Migrator } from 'kysely/migration';
 import { newApiKeyId, newExecutionId, newTenantId, SYSTEM } from '@caisson/protocol';
 import { findBreak } from '../audit/chain.ts';
-import { advance, queuedExecution } from '../orchestrator/execution-record.ts';
+import { advance, queuedExecution } from '../model/execution-record.ts';
 import { auditRepository } from './audit.ts';
 import { fromAuditRow } from './audit-rows.ts';
-import { DATABASE_FILE, openStore } from './database.ts';
-import type { Store } from './database.ts';
+import { DATABASE_FILE, openStore } from './sqlite/database.ts';
+import type { Store } from './sqlite/database.ts';
 import { executionRepository } from './executions.ts';
-import { MIGRATIONS } from './migrations.ts';
-import { openSqlite, sqliteDialect, statementCache } from './sqlite.ts';
+import { MIGRATIONS } from './sqlite/migrations.ts';
+import { openSqlite, sqliteDialect, statementCache } from './sqlite/driver.ts';
 import type { Tables } from './tables.ts';
 import { tenantRepository } from './tenants.ts';
-import { transactionWriter } from './writer.ts';
+import { transactionWriter } from './writing/writer.ts';
 
 async function openTemporary() {
   await using undo = new AsyncDisposableStack();

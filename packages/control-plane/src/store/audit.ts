@@ -3,7 +3,7 @@ import type { TenantId } from '@caisson/protocol';
 import type { AuditRecord, ChainEnd, NewAuditRecord } from '../audit/audit-record.ts';
 import { fromAuditRow } from './audit-rows.ts';
 import type { Tables } from './tables.ts';
-import type { Writer } from './writer.ts';
+import type { Writer } from './writing/writer.ts';
 
 export interface AuditFilter {
   readonly limit: number;

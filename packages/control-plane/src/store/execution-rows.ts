@@ -1,7 +1,7 @@
 import type { CodeError, JsonText, StepUsage } from '@caisson/protocol';
 import { isFinished } from '@caisson/protocol';
 import type { Selectable } from 'kysely';
-import type { ExecutionRecord, ListedExecution, RecordedOutcome } from '../orchestrator/execution-record.ts';
+import type { ExecutionRecord, ListedExecution, RecordedOutcome } from '../model/execution-record.ts';
 import type { ExecutionsTable } from './tables.ts';
 
 /** All but what a repository keeps beside the record. */

@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { newApiKeyId, newExecutionId, newSandboxId, newTenantId, SYSTEM } from '@caisson/protocol';
 import type { StepRequest } from '@caisson/protocol';
-import { advance, queuedExecution } from '../orchestrator/execution-record.ts';
-import type { QueuedJob } from '../orchestrator/execution-record.ts';
-import { openStore } from './database.ts';
+import { advance, queuedExecution } from '../model/execution-record.ts';
+import type { QueuedJob } from '../model/execution-record.ts';
+import { openStore } from './sqlite/database.ts';
 import { executionRepository } from './executions.ts';
 import { tenantRepository } from './tenants.ts';
 

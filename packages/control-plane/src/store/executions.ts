@@ -3,7 +3,7 @@ import type { Kysely, Selectable } from 'kysely';
 import type { ExecutionId, ExecutionStatus, OutputEvent, SessionId, TenantId } from '@caisson/protocol';
 import type { Actor } from '../audit/audit-record.ts';
 import { executionFinished } from '../audit/records.ts';
-import type { ExecutionRecord, ListedExecution, QueuedJob } from '../orchestrator/execution-record.ts';
+import type { ExecutionRecord, ListedExecution, QueuedJob } from '../model/execution-record.ts';
 import {
   fromExecutionRow,
   fromListedRow,
@@ -14,15 +14,15 @@ import {
   UNFINISHED_COLUMNS,
 } from './execution-rows.ts';
 import type { ExecutionRow } from './execution-rows.ts';
-import { encodePages, MAX_INLINE_BYTES, MAX_INLINE_CHARACTERS } from './output-pages.ts';
-import type { OutputPage } from './output-pages.ts';
-import { OutputLedger } from './output-ledger.ts';
-import { outputOfRow, outputStatements } from './outputs.ts';
-import type { StoredOutput } from './outputs.ts';
-import { prepareQuery } from './prepared-query.ts';
+import { encodePages, MAX_INLINE_BYTES, MAX_INLINE_CHARACTERS } from './output/output-pages.ts';
+import type { OutputPage } from './output/output-pages.ts';
+import { OutputLedger } from './output/output-ledger.ts';
+import { outputOfRow, outputStatements } from './output/outputs.ts';
+import type { StoredOutput } from './output/outputs.ts';
+import { prepareQuery } from './writing/prepared-query.ts';
 import type { ExecutionsTable, Tables } from './tables.ts';
-import { transactionWriter } from './writer.ts';
-import type { Writer } from './writer.ts';
+import { transactionWriter } from './writing/writer.ts';
+import type { Writer } from './writing/writer.ts';
 
 const UNFINISHED_AT_ONCE = 100;
 const LOOKED_AT_ONCE = 1000;

@@ -1,8 +1,8 @@
 import type { Kysely } from 'kysely';
 import type { TenantId } from '@caisson/protocol';
 import type { Tables } from './tables.ts';
-import { transactionWriter } from './writer.ts';
-import type { Writer } from './writer.ts';
+import { transactionWriter } from './writing/writer.ts';
+import type { Writer } from './writing/writer.ts';
 
 export interface IdempotencyRecord {
   readonly tenantId: TenantId;

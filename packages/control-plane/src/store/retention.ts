@@ -1,9 +1,9 @@
 import type { ExecutionId, SessionId, TenantId } from '@caisson/protocol';
 import { sql } from 'kysely';
 import type { CompiledQuery, Kysely, Nullable } from 'kysely';
-import { prepareQuery } from './prepared-query.ts';
+import { prepareQuery } from './writing/prepared-query.ts';
 import type { ExecutionsTable, Tables } from './tables.ts';
-import type { Writer } from './writer.ts';
+import type { Writer } from './writing/writer.ts';
 
 export interface AgedRow<Id> {
   readonly id: Id;

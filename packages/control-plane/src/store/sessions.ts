@@ -3,10 +3,10 @@ import type { Language, SessionId, SessionStatus, TenantId } from '@caisson/prot
 import type { Actor } from '../audit/audit-record.ts';
 import { sessionChanged } from '../audit/records.ts';
 import type { SessionAction } from '../audit/records.ts';
-import type { SessionRecord } from '../orchestrator/session-record.ts';
+import type { SessionRecord } from '../model/session-record.ts';
 import type { SessionsTable, Tables } from './tables.ts';
-import { transactionWriter } from './writer.ts';
-import type { Writer } from './writer.ts';
+import { transactionWriter } from './writing/writer.ts';
+import type { Writer } from './writing/writer.ts';
 
 export interface SessionFilter {
   readonly limit: number;

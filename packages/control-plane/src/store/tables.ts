@@ -15,6 +15,7 @@ import type {
   SessionStatus,
   TenantId,
 } from '@caisson/protocol';
+import type { PrincipalId } from '../model/principal.ts';
 import type { Generated } from 'kysely';
 import type { Actor } from '../audit/audit-record.ts';
 
@@ -81,7 +82,7 @@ export interface ExecutionsTable {
   isolation: Isolation | null;
   isolation_scope: IsolationScope | null;
   code_sha256: string;
-  submitted_by: ApiKeyId | null;
+  submitted_by: PrincipalId | null;
   /** Only while it waits and can be run without its caller: code and secrets are not kept longer. */
   request_json: string | null;
   created_at: number;

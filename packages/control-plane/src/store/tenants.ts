@@ -1,9 +1,10 @@
 import type { Kysely } from 'kysely';
 import type { ApiKeyId, Role, TenantId } from '@caisson/protocol';
 import { apiKeyCreated, tenantCreated } from '../audit/records.ts';
+import type { Principal } from '../model/principal.ts';
 import type { Tables } from './tables.ts';
-import { transactionWriter } from './writer.ts';
-import type { Writer } from './writer.ts';
+import { transactionWriter } from './writing/writer.ts';
+import type { Writer } from './writing/writer.ts';
 
 export interface NewTenant {
   readonly id: TenantId;
@@ -19,13 +20,6 @@ export interface NewApiKey {
   readonly hash: string;
   readonly role: Role;
   readonly createdAt: number;
-}
-
-/** Who is calling. */
-export interface Principal {
-  readonly tenantId: TenantId;
-  readonly apiKeyId: ApiKeyId;
-  readonly role: Role;
 }
 
 export interface TenantRepository {
@@ -67,7 +61,7 @@ export function tenantRepository(
         .select(['id', 'tenant_id', 'role'])
         .where('hash', '=', keyHash)
         .executeTakeFirst();
-      return row && { apiKeyId: row.id, tenantId: row.tenant_id, role: row.role };
+      return row && { id: row.id, kind: 'api_key', tenantId: row.tenant_id, roles: [row.role] };
     },
   };
 }

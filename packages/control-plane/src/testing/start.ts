@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pino from 'pino';
 import type { Logger } from 'pino';
-import type { Clock } from '../clock.ts';
+import type { Clock } from '../time/clock.ts';
 import { controlPlaneConfig } from '../config.ts';
 import type { ControlPlaneConfigInput } from '../config.ts';
 import { createControlPlane } from '../control-plane.ts';

@@ -2,7 +2,7 @@ import { CaissonError } from '@caisson/protocol';
 import type { EventSink, Files, SandboxId, StepOutcome, StepRequest } from '@caisson/protocol';
 import { SessionEngine } from '@caisson/session-agent';
 import type { LoopShare, SpawnedProcess, Spawner } from '@caisson/session-agent';
-import type { Cell } from './fork-server.ts';
+import type { Cell } from './fork-server/fork-server.ts';
 
 export interface CellJob {
   readonly step: StepRequest;

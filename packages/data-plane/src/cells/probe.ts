@@ -1,6 +1,6 @@
 import { jsonTextOf, newExecutionId, newSandboxId } from '@caisson/protocol';
 import { LoopShare, monotonicClock } from '@caisson/session-agent';
-import type { ForkServers } from './fork-server.ts';
+import type { ForkServers } from './fork-server/fork-server.ts';
 import { runInCell } from './job.ts';
 
 const PROBE_TIMEOUT_MS = 20_000;

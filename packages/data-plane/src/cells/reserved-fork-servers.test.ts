@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { NOTHING } from '../node/amounts.ts';
 import { Reservations } from '../node/reservations.ts';
-import { FakeForkServers } from './fork-server.testing.ts';
+import { FakeForkServers } from './fork-server/fork-server.testing.ts';
 import { reservedForkServers } from './reserved-fork-servers.ts';
 
 const signal = new AbortController().signal;

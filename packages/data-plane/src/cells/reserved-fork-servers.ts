@@ -1,5 +1,5 @@
 import type { Reservation } from '../node/reservations.ts';
-import type { ForkServer, ForkServers } from './fork-server.ts';
+import type { ForkServer, ForkServers } from './fork-server/fork-server.ts';
 
 /** The same fork servers, each with the room that it takes until nothing is left of it; none is started without. */
 export function reservedForkServers(

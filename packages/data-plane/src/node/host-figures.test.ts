@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { readCgroupLayout } from '../limits/cgroup-layout.ts';
+import { readCgroupLayout } from '../cgroups/cgroup-layout.ts';
 import { parseDescriptorLimit, parseOwnCgroups, readHostFigures } from './host-figures.ts';
 
 test('the cgroup of this process is found by controller on v1, and as one on v2', () => {

@@ -1,9 +1,9 @@
 import { mkdirSync, readFileSync, statfsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname } from 'node:path';
-import { cgroupDirectory } from '../limits/cgroup-layout.ts';
-import type { CgroupLayout } from '../limits/cgroup-layout.ts';
-import { Cgroup } from '../limits/cgroup.ts';
+import { cgroupDirectory } from '../cgroups/cgroup-layout.ts';
+import type { CgroupLayout } from '../cgroups/cgroup-layout.ts';
+import { Cgroup } from '../cgroups/cgroup.ts';
 
 /** What this machine has, as far as this server may use it. */
 export interface HostFigures {

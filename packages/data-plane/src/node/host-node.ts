@@ -1,9 +1,9 @@
 import { statfsSync } from 'node:fs';
 import type { NodeCapacity, Resources, SandboxRequest } from '@caisson/protocol';
 import type { Logger } from 'pino';
-import { Cgroup } from '../limits/cgroup.ts';
-import type { CgroupLayout } from '../limits/cgroup-layout.ts';
-import { OpenCgroup } from '../limits/open-cgroup.ts';
+import { Cgroup } from '../cgroups/cgroup.ts';
+import type { CgroupLayout } from '../cgroups/cgroup-layout.ts';
+import { OpenCgroup } from '../cgroups/open-cgroup.ts';
 import type { Amounts, ResourceName } from './amounts.ts';
 import { capacityHealth } from './capacity-health.ts';
 import type { Capacity } from './capacity.ts';

@@ -1,5 +1,5 @@
-import { Cgroup } from '../limits/cgroup.ts';
-import type { CgroupLayout } from '../limits/cgroup-layout.ts';
+import { Cgroup } from '../cgroups/cgroup.ts';
+import type { CgroupLayout } from '../cgroups/cgroup-layout.ts';
 import type { Amounts } from './amounts.ts';
 
 /**

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { Logger } from 'pino';
-import type { CgroupFiles } from '../limits/cgroup.ts';
-import { readHeldMemory, readMemory } from '../limits/cgroup-usage.ts';
+import type { CgroupFiles } from '../cgroups/cgroup.ts';
+import { readHeldMemory, readMemory } from '../cgroups/cgroup-usage.ts';
 import { bytesToGiveUp, canBegin, chooseOffenders, isTight } from './offenders.ts';
 import type { MemoryState } from './offenders.ts';
 

@@ -14,7 +14,7 @@ import type { HostNode } from '../node/host-node.ts';
 import { Reservations } from '../node/reservations.ts';
 import type { Reservation } from '../node/reservations.ts';
 import type { CpuWeight, Runtime, Sandbox, SandboxSpec } from '../runtimes/runtime.ts';
-import type { HostLoad } from './host-load.ts';
+import type { HostLoad } from './demand/host-load.ts';
 import { DEFAULT_WARM_POOL } from './pool-options.ts';
 import type { WarmPoolOptions } from './pool-options.ts';
 import { WarmPool } from './warm-pool.ts';

@@ -5,16 +5,16 @@ import type { Amounts } from '../node/amounts.ts';
 import type { HostNode } from '../node/host-node.ts';
 import type { Reservation } from '../node/reservations.ts';
 import type { Runtime, Sandbox } from '../runtimes/runtime.ts';
-import type { HostLoad } from './host-load.ts';
-import { holderOf, Holdings } from './holdings.ts';
-import { adopt, lend, occupy } from './lend.ts';
-import { makeReady } from './make-ready.ts';
+import type { HostLoad } from './demand/host-load.ts';
+import { holderOf, SandboxCounts } from './demand/sandbox-counts.ts';
+import { adopt, lend, occupy } from './shelves/lend.ts';
+import { makeReady } from './shelves/make-ready.ts';
 import type { WarmPoolOptions } from './pool-options.ts';
-import { Refilling } from './refilling.ts';
-import type { Shelf } from './shelf.ts';
-import { Shelves } from './shelves.ts';
-import { sizeClassOf } from './size-class.ts';
-import { needsFreshKernel } from './startup-variables.ts';
+import { Refilling } from './demand/refilling.ts';
+import type { Shelf } from './shelves/shelf.ts';
+import { Shelves } from './shelves/shelves.ts';
+import { sizeClassOf } from './shelves/size-class.ts';
+import { needsFreshKernel } from './shelves/startup-variables.ts';
 import { WaitingLine } from './waiting-line.ts';
 
 const REFILL_TIMEOUT_MS = 30_000;
@@ -44,7 +44,7 @@ export interface PoolClock {
  */
 export class WarmPool implements AsyncDisposable {
   readonly #parts: WarmPoolParts;
-  readonly #holdings = new Holdings();
+  readonly #counts = new SandboxCounts();
   readonly #shelves: Shelves;
   readonly #line: WaitingLine<Sandbox>;
   readonly #refilling: Refilling;
@@ -56,7 +56,7 @@ export class WarmPool implements AsyncDisposable {
 
   constructor(parts: WarmPoolParts) {
     this.#parts = parts;
-    this.#shelves = new Shelves(parts.options, parts.templates, this.#holdings);
+    this.#shelves = new Shelves(parts.options, parts.templates, this.#counts);
     this.#line = new WaitingLine(parts.options.creations);
     this.#refilling = new Refilling(parts.readLoad());
   }
@@ -82,7 +82,7 @@ export class WarmPool implements AsyncDisposable {
    */
   async take(request: SandboxRequest, language: Language, signal: AbortSignal): Promise<Sandbox> {
     using unlessTaken = new DisposableStack();
-    const held = unlessTaken.use(this.#holdings.hold(holderOf(request)));
+    const held = unlessTaken.use(this.#counts.hold(holderOf(request)));
     const taken = lend(await this.#take(request, language, signal), request.id, held);
     unlessTaken.move();
     return taken;

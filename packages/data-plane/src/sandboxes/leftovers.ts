@@ -1,8 +1,8 @@
 import { existsSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
-import { Cgroup } from '../limits/cgroup.ts';
-import type { CgroupLayout } from '../limits/cgroup-layout.ts';
+import { Cgroup } from '../cgroups/cgroup.ts';
+import type { CgroupLayout } from '../cgroups/cgroup-layout.ts';
 import type { IdRanges } from '../limits/id-ranges.ts';
 import { deadInstances } from './instance.ts';
 

@@ -16,7 +16,7 @@ import {
 import { hostLayout } from '../kernels/sandbox-files.ts';
 import { LocalSpawner } from './local-spawner.testing.ts';
 import { SessionEngine } from './session-engine.ts';
-import type { Usage, UsageMeter } from './usage-meter.ts';
+import type { Usage, UsageMeter } from './ports/usage-meter.ts';
 
 export class FakeMeter implements UsageMeter {
   outOfMemory = false;

@@ -1,8 +1,8 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import type { Readable, Writable } from 'node:stream';
-import { byteChannel, byteSource } from './byte-source.ts';
-import type { ProcessExit, SpawnedProcess, Spawner, SpawnRequest } from './spawner.ts';
+import { byteChannel, byteSource } from './reading/byte-source.ts';
+import type { ProcessExit, SpawnedProcess, Spawner, SpawnRequest } from './ports/spawner.ts';
 
 const FAILING = ['/bin/sh', '-c', 'echo cannot enter >&2; exit 1'] as const;
 

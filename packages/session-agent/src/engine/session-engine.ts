@@ -9,16 +9,16 @@ import {
   type StepUsage,
 } from '@caisson/protocol';
 import { KERNELS, SANDBOX_LAYOUT, type KernelLayout } from '../kernels/kernels.ts';
-import { monotonicClock, type Clock } from './clock.ts';
-import { KernelProcess } from './kernel-process.ts';
-import { LoopShare, type LoopAccount } from './loop-share.ts';
-import { endingOf } from './outcome.ts';
-import type { Spawner } from './spawner.ts';
-import { StepEvents } from './step-events.ts';
-import { StepLock } from './step-lock.ts';
-import { runStep } from './step-run.ts';
-import { StepStop } from './step-stop.ts';
-import type { Measurement, Usage, UsageMeter } from './usage-meter.ts';
+import { monotonicClock, type Clock } from './ports/clock.ts';
+import { KernelProcess } from './kernel/kernel-process.ts';
+import { LoopShare, type LoopAccount } from './reading/loop-share.ts';
+import { endingOf } from './step/outcome.ts';
+import type { Spawner } from './ports/spawner.ts';
+import { StepEvents } from './step/step-events.ts';
+import { StepLock } from './step/step-lock.ts';
+import { runStep } from './step/step-run.ts';
+import { StepStop } from './step/step-stop.ts';
+import type { Measurement, Usage, UsageMeter } from './ports/usage-meter.ts';
 
 export interface SessionEngineOptions {
   readonly spawner: Spawner;

@@ -3,27 +3,27 @@ import type { Socket } from 'node:net';
 import type { RuntimeName } from '@caisson/protocol';
 import { newSandboxId } from '@caisson/protocol';
 import { SANDBOX_LAYOUT } from '@caisson/session-agent';
-import type { ForkServer, ForkServers } from '../../cells/fork-server.ts';
-import { Forking } from '../../cells/forking.ts';
-import { readFirstLine } from '../../cells/lines.ts';
-import { Slots } from '../../cells/slots.ts';
+import type { ForkServer, ForkServers } from '../../cells/fork-server/fork-server.ts';
+import { ForkServerClient } from '../../cells/fork-server/fork-server-client.ts';
+import { readFirstLine } from '../../cells/fork-server/lines.ts';
+import { Slots } from '../../cells/fork-server/slots.ts';
 import { SANDBOX_USER } from '../../templates/host-usr.ts';
-import { closing, startContainer } from './container.ts';
-import type { Container, ContainerPlace } from './container.ts';
+import { closing, startContainer } from './container/container.ts';
+import type { Container, ContainerPlace } from './container/container.ts';
 import {
   DEVPTS_OPTIONS,
   MASKED_PATHS,
   NETWORK_SETTINGS,
   READ_ONLY_PATHS,
   runnerConfig,
-} from './container-config.ts';
-import { RUNNER_NAMESPACE_LIMITS, SLOT_COUNT } from './namespace-limits.ts';
-import { INIT_PATH } from './oci-host.ts';
-import type { OciHost } from './oci-host.ts';
-import { O_PATH } from './o-path.ts';
-import { readingEnd } from './process-pipes.ts';
-import { BASE_ENVIRONMENT, forkServerConfig } from './process-config.ts';
-import { forkServerSeccomp } from './seccomp.ts';
+} from './config/container-config.ts';
+import { RUNNER_NAMESPACE_LIMITS, SLOT_COUNT } from './config/namespace-limits.ts';
+import { INIT_PATH } from './host/oci-host.ts';
+import type { OciHost } from './host/oci-host.ts';
+import { O_PATH } from './container/o-path.ts';
+import { readingEnd } from './container/process-pipes.ts';
+import { BASE_ENVIRONMENT, forkServerConfig } from './config/process-config.ts';
+import { forkServerSeccomp } from './seccomp/seccomp.ts';
 
 /** Of the server alone, with all that it has imported and the page tables of its children. */
 export const SERVER_LIMITS = { memoryBytes: 1024 * 2 ** 20, pids: 4 * SLOT_COUNT };
@@ -67,21 +67,21 @@ export class OciForkServers implements ForkServers {
     });
     const started = await this.#startServer(preload, cleanup, deadline);
     const root = cleanup.use(openRoot(started));
-    const forking = await Forking.connect(root.path, started.slots, deadline);
+    const client = await ForkServerClient.connect(root.path, started.slots, deadline);
     ending.push(() => {
-      forking.tellGone();
+      client.tellGone();
     });
     cleanup.defer(() => {
-      forking.close();
+      client.close();
     });
     const release = cleanup.move();
     let disposed: Promise<void> | undefined;
     return {
-      lost: forking.lost.then((reason) => started.explain(reason)),
+      lost: client.lost.then((reason) => started.explain(reason)),
       get freeSlots() {
         return started.slots.free;
       },
-      fork: async (spec) => forking.fork(spec),
+      fork: async (spec) => client.fork(spec),
       [Symbol.asyncDispose]: async () => (disposed ??= release.disposeAsync()),
     };
   }

@@ -1,10 +1,10 @@
 import type { ExecutionId, Isolation } from '@caisson/protocol';
 import { jsonTextOf, newExecutionId, newSandboxId } from '@caisson/protocol';
 import type { Runtime, RuntimeProbe, Sandbox, SandboxSpec } from '../runtime.ts';
-import { runCommand } from './command.ts';
-import { findProgram } from './find-program.ts';
+import { runCommand } from './host/command.ts';
+import { findProgram } from './host/find-program.ts';
 import { createOciSandbox } from './oci-sandbox.ts';
-import type { OciHost } from './oci-host.ts';
+import type { OciHost } from './host/oci-host.ts';
 
 const MIB = 2 ** 20;
 const VERSION_TIMEOUT_MS = 5_000;

@@ -2,19 +2,19 @@ import { statfsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RuntimeName } from '@caisson/protocol';
 import { createWorkspaceFiles, SessionEngine } from '@caisson/session-agent';
-import { CgroupUsageMeter, readMemory, readProcessMemory } from '../../limits/cgroup-usage.ts';
-import { OpenCgroup } from '../../limits/open-cgroup.ts';
-import { setSandboxWeight } from '../../limits/sandbox-weight.ts';
+import { CgroupUsageMeter, readMemory, readProcessMemory } from '../../cgroups/cgroup-usage.ts';
+import { OpenCgroup } from '../../cgroups/open-cgroup.ts';
+import { setSandboxWeight } from '../../cgroups/sandbox-weight.ts';
 import { mountWorkspace } from '../../workspaces/workspace.ts';
 import type { Sandbox, SandboxSpec } from '../runtime.ts';
-import { closing, startContainer } from './container.ts';
-import { sandboxConfig, sandboxOwner } from './container-config.ts';
-import { SANDBOX_NAMESPACE_LIMITS } from './namespace-limits.ts';
-import { INIT_PATH } from './oci-host.ts';
-import type { OciHost } from './oci-host.ts';
+import { closing, startContainer } from './container/container.ts';
+import { sandboxConfig, sandboxOwner } from './config/container-config.ts';
+import { SANDBOX_NAMESPACE_LIMITS } from './config/namespace-limits.ts';
+import { INIT_PATH } from './host/oci-host.ts';
+import type { OciHost } from './host/oci-host.ts';
 import { OciSpawner } from './oci-spawner.ts';
-import { readingEnd } from './process-pipes.ts';
-import { processConfig } from './process-config.ts';
+import { readingEnd } from './container/process-pipes.ts';
+import { processConfig } from './config/process-config.ts';
 
 /** Makes a container of an OCI runtime (`crun` or `runc`) that runs an init and nothing else. */
 export async function createOciSandbox(

@@ -11,15 +11,15 @@ import type {
   Spawner,
   SpawnRequest,
 } from '@caisson/session-agent';
-import type { Cgroup } from '../../limits/cgroup.ts';
-import { sendSignal } from '../../limits/cgroup.ts';
+import type { Cgroup } from '../../cgroups/cgroup.ts';
+import { sendSignal } from '../../cgroups/cgroup.ts';
 import { signalName } from '../../signal-name.ts';
-import { killTree } from './kill-tree.ts';
-import type { Program } from './mount-namespace.ts';
-import type { OciHost } from './oci-host.ts';
-import { readingEnd } from './process-pipes.ts';
-import type { InputPipe, OutputPipe } from './process-pipes.ts';
-import { processConfig } from './process-config.ts';
+import { killTree } from './container/kill-tree.ts';
+import type { Program } from './mount-namespace/mount-namespace.ts';
+import type { OciHost } from './host/oci-host.ts';
+import { readingEnd } from './container/process-pipes.ts';
+import type { InputPipe, OutputPipe } from './container/process-pipes.ts';
+import { processConfig } from './config/process-config.ts';
 
 /** Killed before the sandbox's first process, whose end would end the sandbox. */
 const OOM_SCORE_ADJ = 500;

@@ -1,13 +1,13 @@
 import type { RuntimeName } from '@caisson/protocol';
 import type { Logger } from 'pino';
-import { compileSeccomp } from '../../cells/compile-seccomp.ts';
+import { compileSeccomp } from './seccomp/compile-seccomp.ts';
 import { probeCells } from '../../cells/probe.ts';
 import { reservedForkServers } from '../../cells/reserved-fork-servers.ts';
-import { Runners } from '../../cells/runners.ts';
+import { Runners } from '../../cells/runners/runners.ts';
 import type { HostNode } from '../../node/host-node.ts';
 import { OciForkServers, SERVER_LIMITS } from './oci-fork-servers.ts';
-import type { OciHost } from './oci-host.ts';
-import { cellSeccomp } from './seccomp.ts';
+import type { OciHost } from './host/oci-host.ts';
+import { cellSeccomp } from './seccomp/seccomp.ts';
 
 /**
  * The runners of this host, or in words a person can act on why there can be none; never throws. The caller disposes

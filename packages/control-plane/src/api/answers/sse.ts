@@ -1,0 +1,92 @@
+import { Readable } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { whenGone } from '../requests/caller.ts';
+import { writeJson } from '../../views/embedded-json.ts';
+import type { FeedEvent, Follower, LongFinishedEvent } from '../../executions/output-feed.ts';
+
+export interface SseSettings {
+  readonly heartbeatMs: number;
+  readonly stalledReaderMs: number;
+}
+
+/** Answers with the events of `follower` as they come, each when the caller has taken the one before. */
+export function sendEvents(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  follower: Follower,
+  settings: SseSettings,
+): FastifyReply {
+  const gone = new AbortController();
+  whenGone(reply, () => {
+    // The generator may be waiting for an event that is far off: it is woken, so that it ends now.
+    gone.abort();
+    follower[Symbol.dispose]();
+  });
+  const cut = () => {
+    request.raw.socket.destroy();
+  };
+  const frames = Readable.from(framesOf(follower, settings, gone.signal, cut), { objectMode: false });
+  return reply
+    .code(200)
+    .header('content-type', 'text/event-stream; charset=utf-8')
+    .header('cache-control', 'no-store')
+    .header('x-accel-buffering', 'no')
+    .send(frames);
+}
+
+async function* framesOf(
+  follower: Follower,
+  { heartbeatMs, stalledReaderMs }: SseSettings,
+  gone: AbortSignal,
+  cut: () => void,
+): AsyncGenerator<string> {
+  using events = follower;
+  let next = events.next();
+  for (;;) {
+    const event = await withHeartbeat(next, heartbeatMs, gone);
+    if (event === undefined) return;
+    for await (const text of event === 'heartbeat' ? [': still here\n\n'] : frameOf(event)) {
+      const stalled = setTimeout(cut, stalledReaderMs).unref();
+      try {
+        yield text;
+      } finally {
+        clearTimeout(stalled);
+      }
+    }
+    if (event !== 'heartbeat') next = events.next();
+  }
+}
+
+async function withHeartbeat(
+  next: Promise<FeedEvent | undefined>,
+  heartbeatMs: number,
+  gone: AbortSignal,
+): Promise<FeedEvent | 'heartbeat' | undefined> {
+  const over = new AbortController();
+  const signal = AbortSignal.any([over.signal, gone]);
+  try {
+    const heartbeat = delay(heartbeatMs, 'heartbeat' as const, { signal, ref: false }).catch(() => undefined);
+    return await Promise.race([next, heartbeat]);
+  } finally {
+    over.abort();
+  }
+}
+
+/** JSON has no line breaks of its own, so that `data` is always one line. */
+function frameOf({ id, event }: FeedEvent): Iterable<string> | AsyncIterable<string> {
+  if ('pieces' in event) return longFrameOf(id, event);
+  const { type, ...data } = event;
+  return [`id: ${id}\nevent: ${type}\ndata: ${writeJson(data)}\n\n`];
+}
+
+async function* longFrameOf(id: number, { type, pieces }: LongFinishedEvent): AsyncGenerator<string> {
+  yield `id: ${id}\nevent: ${type}\ndata: {"execution":`;
+  yield* pieces();
+  yield '}\n\n';
+}
+
+/** Where a reader that comes back goes on: after this id. Anything but a number is the beginning. */
+export function lastEventId(header: string | string[] | undefined): number {
+  return typeof header === 'string' && /^\d{1,15}$/.test(header) ? Number(header) : 0;
+}

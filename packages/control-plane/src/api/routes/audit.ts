@@ -1,0 +1,30 @@
+import { auditList, pageQuery } from '@caisson/protocol';
+import { auditEventOf } from '../../audit/chain.ts';
+import { problems } from '../answers/execution-answers.ts';
+import { numberOfCursor, pageOf } from '../answers/paging.ts';
+import type { Api } from '../api.ts';
+import type { Services } from '../services.ts';
+
+export function auditRoute(api: Api, { audit }: Services): void {
+  api.route({
+    method: 'GET',
+    url: '/audit',
+    schema: {
+      summary: 'Read the audit trail of the tenant, newest first',
+      description:
+        'Who did what, each event with its place in the chain of hashes over the events of the tenant. Every key of it ' +
+        'may read them.',
+      tags: ['audit'],
+      querystring: pageQuery,
+      response: { 200: auditList, ...problems },
+    },
+    handler: async (request) => {
+      const { limit, cursor } = request.query;
+      const filter = { limit: limit + 1, before: numberOfCursor(cursor) };
+      const { tenantId } = request.principal;
+      const records = await audit.list(tenantId, filter);
+      const page = pageOf(records, limit, ({ sequence }) => String(sequence), auditEventOf);
+      return { ...page, checkpoint: (await audit.checkpoint(tenantId)) ?? null };
+    },
+  });
+}

@@ -1,0 +1,124 @@
+import {
+  executionId,
+  executionList,
+  executionListQuery,
+  executionLogs,
+  executionResult,
+  executionStatusView,
+} from '@caisson/protocol';
+import { z } from 'zod';
+import { executionStatusOf, executionSummaryOf } from '../../views/execution-view.ts';
+import { problems, sendShown, wantsEvents } from '../answers/execution-answers.ts';
+import { keyOfCursor, pageOf } from '../answers/paging.ts';
+import type { Api } from '../api.ts';
+import type { Services } from '../services.ts';
+import { lastEventId, sendEvents } from '../answers/sse.ts';
+
+const params = z.object({ execution_id: executionId });
+const tags = ['executions'];
+
+export function executionRoutes(api: Api, services: Services): void {
+  readRoutes(api, services);
+  outputRoutes(api, services);
+  api.route({
+    method: 'POST',
+    url: '/executions/:execution_id/cancel',
+    schema: {
+      summary: 'Cancel an execution; one that has ended stays as it is',
+      tags,
+      params,
+      response: { 200: executionResult, ...problems },
+    },
+    handler: async (request, reply) =>
+      sendShown(reply, await services.executions.cancel(request.principal, request.params.execution_id)),
+  });
+}
+
+function readRoutes(api: Api, { executions }: Services): void {
+  api.route({
+    method: 'GET',
+    url: '/executions',
+    schema: {
+      summary: 'List executions, newest first',
+      tags,
+      querystring: executionListQuery,
+      response: { 200: executionList, ...problems },
+    },
+    handler: async (request) => {
+      const { limit, cursor, status } = request.query;
+      const filter = { limit: limit + 1, after: keyOfCursor(cursor), status, sessionId: undefined };
+      const records = await executions.list(request.principal.tenantId, filter);
+      return pageOf(records, limit, ({ id }) => id, executionSummaryOf);
+    },
+  });
+  api.route({
+    method: 'GET',
+    url: '/executions/:execution_id',
+    schema: {
+      summary: 'Read an execution with all that came of it so far',
+      tags,
+      params,
+      response: { 200: executionResult, ...problems },
+    },
+    handler: async (request, reply) =>
+      sendShown(reply, await executions.look(request.principal.tenantId, request.params.execution_id)),
+  });
+  api.route({
+    method: 'GET',
+    url: '/executions/:execution_id/status',
+    schema: {
+      summary: 'Read the status of an execution',
+      tags,
+      params,
+      response: { 200: executionStatusView, ...problems },
+    },
+    handler: async (request) =>
+      executionStatusOf(await executions.find(request.principal.tenantId, request.params.execution_id)),
+  });
+}
+
+function outputRoutes(api: Api, { executions, answering }: Services): void {
+  api.route({
+    method: 'GET',
+    url: '/executions/:execution_id/result',
+    schema: {
+      summary: 'Read the result of an execution that has ended',
+      tags,
+      params,
+      response: { 200: executionResult, ...problems },
+    },
+    handler: async (request, reply) =>
+      sendShown(reply, await executions.lookAtEnded(request.principal.tenantId, request.params.execution_id)),
+  });
+  api.route({
+    method: 'GET',
+    url: '/executions/:execution_id/logs',
+    schema: {
+      summary: 'Read the output of an execution, or follow its events',
+      description:
+        'With `Accept: text/event-stream`, all events (see ExecutionEvent), live or replayed; `Last-Event-ID` ' +
+        'goes on after the event with that id.',
+      tags,
+      params,
+      response: {
+        200: {
+          description: 'The output so far, or the events',
+          content: {
+            'application/json': { schema: executionLogs },
+            'text/event-stream': { schema: z.string() },
+          },
+        },
+        ...problems,
+      },
+    },
+    handler: async (request, reply) => {
+      const { tenantId } = request.principal;
+      const { execution_id: id } = request.params;
+      if (wantsEvents(request.headers.accept)) {
+        const after = lastEventId(request.headers['last-event-id']);
+        return sendEvents(request, reply, await executions.follow(tenantId, id, after, false), answering.sse);
+      }
+      return sendShown(reply, await executions.logs(tenantId, id));
+    },
+  });
+}

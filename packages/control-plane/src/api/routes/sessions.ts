@@ -1,0 +1,202 @@
+import {
+  createSessionRequest,
+  executeRequest,
+  executionList,
+  executionListQuery,
+  extendSessionRequest,
+  session,
+  sessionId,
+  sessionList,
+  sessionListQuery,
+} from '@caisson/protocol';
+import { z } from 'zod';
+import { executionSummaryOf } from '../../views/execution-view.ts';
+import { sessionOf } from '../../views/session-view.ts';
+import { submitStep } from '../../executions/steps.ts';
+import {
+  answerMode,
+  executionAnswers,
+  idempotencyKey,
+  problems,
+  submitAndAnswer,
+} from '../answers/execution-answers.ts';
+import { callerSignal, whenGone } from '../requests/caller.ts';
+import { keyOfCursor, pageOf } from '../answers/paging.ts';
+import type { Api } from '../api.ts';
+import type { Services } from '../services.ts';
+
+export const sessionParams = z.object({ session_id: sessionId });
+const tags = ['sessions'];
+
+/** What can be done to a session without saying more. */
+const ACTIONS = [
+  ['terminate', 'End a session and delete its workspace'],
+  ['pause', 'Freeze all processes of a session that does nothing'],
+  ['resume', 'Let a paused session go on'],
+] as const;
+
+export function sessionRoutes(api: Api, services: Services): void {
+  createRoute(api, services);
+  readRoutes(api, services);
+  changeRoutes(api, services);
+  stepRoutes(api, services);
+}
+
+function createRoute(api: Api, { sessions, idempotency }: Services): void {
+  api.route({
+    method: 'POST',
+    url: '/sessions',
+    schema: {
+      summary: 'Make a sandbox that keeps its state between steps',
+      tags,
+      body: createSessionRequest,
+      response: { 201: session.describe('The session runs'), ...problems },
+    },
+    handler: async (request, reply) => {
+      const { principal: caller } = request;
+      const { tenantId } = caller;
+      const key = idempotencyKey(request.headers);
+      const created = idempotency.once({ tenantId, endpoint: 'sessions', key, request: request.body }, () =>
+        sessions.create(caller, request.body, key === undefined ? callerSignal(reply) : undefined),
+      );
+      const id = await created;
+      if (key === undefined) {
+        // Nobody else knows its id: a session whose caller has gone would be held for nothing.
+        whenGone(reply, () => {
+          sessions.terminate(caller, id).catch((error: unknown) => {
+            request.log.error(
+              { err: error, session_id: id },
+              'the session of a caller that has gone is still there',
+            );
+          });
+        });
+      }
+      const record = await sessions.find(tenantId, id);
+      return reply.code(201).header('location', `/api/v1/sessions/${id}`).send(sessionOf(record));
+    },
+  });
+}
+
+function readRoutes(api: Api, { sessions }: Services): void {
+  api.route({
+    method: 'GET',
+    url: '/sessions',
+    schema: {
+      summary: 'List sessions, newest first',
+      tags,
+      querystring: sessionListQuery,
+      response: { 200: sessionList, ...problems },
+    },
+    handler: async (request) => {
+      const { limit, cursor, status } = request.query;
+      const filter = { limit: limit + 1, after: keyOfCursor(cursor), status };
+      const records = await sessions.list(request.principal.tenantId, filter);
+      return pageOf(records, limit, ({ id }) => id, sessionOf);
+    },
+  });
+  api.route({
+    method: 'GET',
+    url: '/sessions/:session_id',
+    schema: {
+      summary: 'Read a session',
+      tags,
+      params: sessionParams,
+      response: { 200: session, ...problems },
+    },
+    handler: async (request) =>
+      sessionOf(await sessions.find(request.principal.tenantId, request.params.session_id)),
+  });
+}
+
+function changeRoutes(api: Api, { sessions }: Services): void {
+  const params = sessionParams;
+  const response = { 200: session, ...problems };
+  api.route({
+    method: 'DELETE',
+    url: '/sessions/:session_id',
+    schema: {
+      summary: 'End a session and delete its workspace',
+      tags,
+      params,
+      response: { 204: z.undefined().describe('It has ended'), ...problems },
+    },
+    handler: async (request, reply) => {
+      await sessions.terminate(request.principal, request.params.session_id);
+      return reply.code(204).send();
+    },
+  });
+  for (const [action, summary] of ACTIONS) {
+    api.route({
+      method: 'POST',
+      url: `/sessions/:session_id/${action}`,
+      schema: { summary, tags, params, response },
+      handler: async (request) =>
+        sessionOf(await sessions[action](request.principal, request.params.session_id)),
+    });
+  }
+  api.route({
+    method: 'POST',
+    url: '/sessions/:session_id/extend',
+    schema: {
+      summary: 'Let a session live longer, counted from now',
+      tags,
+      params,
+      body: extendSessionRequest,
+      response,
+    },
+    handler: async (request) => {
+      const timeoutMs = request.body.timeout * 1000;
+      return sessionOf(await sessions.extend(request.principal, request.params.session_id, timeoutMs));
+    },
+  });
+}
+
+function stepRoutes(api: Api, services: Services): void {
+  const { config, executions, sessions, idempotency, ids, answering } = services;
+  const steps = { sessions, executions, ids, outputLimitBytes: config.outputLimitBytes };
+  api.route({
+    method: 'POST',
+    url: '/sessions/:session_id/execute',
+    schema: {
+      summary: 'Run code in a session; steps run one after another and share their state',
+      description:
+        'Waits and answers with the result; `Prefer: respond-async` answers with the id at once, `Accept: ' +
+        'text/event-stream` with the events as they happen. An exception in the code is a result, not an error.',
+      tags,
+      params: sessionParams,
+      body: executeRequest,
+      response: { ...executionAnswers, ...problems },
+    },
+    handler: async (request, reply) => {
+      const { principal: caller } = request;
+      const { session_id } = request.params;
+      const mode = answerMode(request.headers);
+      const key = idempotencyKey(request.headers);
+      const detached = mode !== 'wait' || key !== undefined;
+      return submitAndAnswer(answering, request, reply, { caller, mode, detached }, () =>
+        idempotency.once(
+          { tenantId: caller.tenantId, endpoint: `execute:${session_id}`, key, request: request.body },
+          () => submitStep(steps, caller, session_id, request.body, detached),
+        ),
+      );
+    },
+  });
+  api.route({
+    method: 'GET',
+    url: '/sessions/:session_id/executions',
+    schema: {
+      summary: 'List the executions of a session, newest first',
+      tags,
+      params: sessionParams,
+      querystring: executionListQuery,
+      response: { 200: executionList, ...problems },
+    },
+    handler: async (request) => {
+      const { tenantId } = request.principal;
+      const { limit, cursor, status } = request.query;
+      const { id: sessionId } = await sessions.find(tenantId, request.params.session_id);
+      const filter = { limit: limit + 1, after: keyOfCursor(cursor), status, sessionId };
+      return pageOf(await executions.list(tenantId, filter), limit, ({ id }) => id, executionSummaryOf);
+    },
+  });
+}

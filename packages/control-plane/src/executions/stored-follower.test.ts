@@ -1,0 +1,100 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { newExecutionId, newTenantId } from '@caisson/protocol';
+import type { OutputEvent } from '@caisson/protocol';
+import type { StoredExecution } from '../store/executions.ts';
+import { decodePage, encodePages } from '../store/output/output-pages.ts';
+import { advance, queuedExecution } from '../model/execution-record.ts';
+import type { FeedEvent } from './output-feed.ts';
+import { followStored } from './stored-follower.ts';
+
+const EVENTS: OutputEvent[] = Array.from({ length: 500 }, (_, index) => ({
+  type: 'stdout',
+  text: `${index} ${'x'.repeat(1000)}`,
+}));
+
+/** An execution that has ended, and the numbers of the pages that were read of it. */
+function stored(): StoredExecution & { read: number[] } {
+  const fields = {
+    id: newExecutionId(),
+    tenantId: newTenantId(),
+    sessionId: null,
+    language: 'python',
+  } as const;
+  const queued = queuedExecution({
+    ...fields,
+    templateId: 'python',
+    codeSha256: '',
+    submittedBy: null,
+    createdAt: 0,
+  });
+  const running = advance(queued, { type: 'dispatched' }, 1) ?? assert.fail();
+  const record = advance(running, { type: 'succeeded' }, 2) ?? assert.fail();
+  const pages = encodePages(EVENTS, null);
+  const read: number[] = [];
+  return {
+    record,
+    read,
+    expired: false,
+    output: {
+      pageCount: pages.length,
+      pageOfEvent: (index) => Promise.resolve(pages.findLastIndex(({ firstEvent }) => firstEvent <= index)),
+      page: (page) => {
+        read.push(page);
+        const found = pages[page];
+        return Promise.resolve(found && decodePage(found));
+      },
+    },
+  };
+}
+
+async function rest(execution: StoredExecution, after: number): Promise<FeedEvent[]> {
+  using follower = followStored(execution, after);
+  const events: FeedEvent[] = [];
+  for (let event = await follower.next(); event !== undefined; event = await follower.next())
+    events.push(event);
+  return events;
+}
+
+test('a reader holds one page, and reads the next when it has taken all of it', async () => {
+  const execution = stored();
+  assert.ok(execution.output.pageCount > 3);
+  using follower = followStored(execution, 0);
+  for (let id = 1; id <= 3; id += 1) assert.equal((await follower.next())?.id, id);
+  assert.deepEqual(execution.read, [0]);
+});
+
+test('a reader that comes back goes on with the next id, wherever it was, and reads no page before it', async () => {
+  const all = await rest(stored(), 0);
+  assert.deepEqual(
+    all.map(({ id }) => id),
+    Array.from({ length: 2 + EVENTS.length + 1 }, (_, index) => index + 1),
+  );
+  assert.equal(all.at(-1)?.event.type, 'finished');
+  for (const after of [1, 2, 3, 4, 100, 250, 501, 502, 503]) {
+    const execution = stored();
+    assert.deepEqual(
+      (await rest(execution, after)).map(({ id, event }) => [
+        id,
+        event.type,
+        'text' in event ? event.text : '',
+      ]),
+      all.slice(after).map(({ id, event }) => [id, event.type, 'text' in event ? event.text : '']),
+      `after ${after}`,
+    );
+    if (after === 250) assert.ok((execution.read[0] ?? 0) > 0);
+  }
+});
+
+test('a reader that has left gets nothing more', async () => {
+  const follower = followStored(stored(), 0);
+  await follower.next();
+  follower[Symbol.dispose]();
+  assert.equal(await follower.next(), undefined);
+});
+
+test('output that goes while it is read is an error, not an end', async () => {
+  const execution = stored();
+  const gone = { ...execution, output: { ...execution.output, page: () => Promise.resolve(undefined) } };
+  await assert.rejects(rest(gone, 0), { code: 'output_expired' });
+});

@@ -1,0 +1,77 @@
+import { isFinished, nextExecutionState, QUEUED } from '@caisson/protocol';
+import type {
+  CodeError,
+  ExecutionId,
+  ExecutionState,
+  ExecutionStateEvent,
+  JsonText,
+  Language,
+  Placement,
+  SandboxRequest,
+  SessionId,
+  StepRequest,
+  StepUsage,
+  TenantId,
+} from '@caisson/protocol';
+import type { PrincipalId } from './principal.ts';
+
+/** An execution as it is kept. Times are milliseconds since 1970. */
+export interface ExecutionRecord {
+  readonly id: ExecutionId;
+  readonly tenantId: TenantId;
+  /** `null` for a job. */
+  readonly sessionId: SessionId | null;
+  readonly state: ExecutionState;
+  readonly language: Language;
+  readonly templateId: string;
+  readonly codeSha256: string;
+  /** `null` where an earlier version recorded it. */
+  readonly submittedBy: PrincipalId | null;
+  readonly placement: Placement | null;
+  readonly createdAt: number;
+  readonly startedAt: number | null;
+  readonly finishedAt: number | null;
+  readonly outcome: RecordedOutcome | null;
+}
+
+/** What a list shows of one: nothing that the code has made, for that may be megabytes. */
+export interface ListedExecution extends Omit<ExecutionRecord, 'codeSha256' | 'submittedBy' | 'outcome'> {
+  readonly outcome: Pick<RecordedOutcome, 'usage'> | null;
+}
+
+export interface RecordedOutcome {
+  readonly exitCode: number | null;
+  readonly returnValue: JsonText | null;
+  readonly error: CodeError | null;
+  readonly truncated: boolean;
+  readonly kernelRestarted: boolean;
+  readonly usage: StepUsage | null;
+}
+
+/** What a job needs to run without its caller: kept while it waits, so that it outlives a restart. */
+export interface QueuedJob {
+  readonly step: StepRequest;
+  /** The quota is that of the server that runs it. */
+  readonly sandbox: Omit<SandboxRequest, 'quota'>;
+}
+
+export type NewExecution = Pick<
+  ExecutionRecord,
+  'id' | 'tenantId' | 'sessionId' | 'language' | 'templateId' | 'codeSha256' | 'submittedBy' | 'createdAt'
+>;
+
+export function queuedExecution(fields: NewExecution): ExecutionRecord {
+  return { ...fields, state: QUEUED, placement: null, startedAt: null, finishedAt: null, outcome: null };
+}
+
+/** The record after `event`, or `undefined` where the event cannot happen to it. */
+export function advance(
+  record: ExecutionRecord,
+  event: ExecutionStateEvent,
+  at: number,
+): ExecutionRecord | undefined {
+  const state = nextExecutionState(record.state, event);
+  if (state === undefined) return undefined;
+  if (isFinished(state.status)) return { ...record, state, finishedAt: at };
+  return { ...record, state, startedAt: at };
+}

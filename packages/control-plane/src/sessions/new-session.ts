@@ -1,0 +1,34 @@
+import { newSandboxId, newSessionId } from '@caisson/protocol';
+import type { CreateSessionRequest, IdSource, Resources, Template, TenantId } from '@caisson/protocol';
+import { creatingSession } from '../model/session-record.ts';
+import type { SessionRecord } from '../model/session-record.ts';
+import { findTemplate, resourcesOf } from '../model/templates.ts';
+
+/** The session that a request asks for. @throws CaissonError `template_not_found`, `validation_failed` */
+export function newSession(
+  request: CreateSessionRequest,
+  given: {
+    tenantId: TenantId;
+    templates: readonly Template[];
+    maximum: Resources;
+    now: number;
+    ids: IdSource | undefined;
+  },
+): SessionRecord {
+  const { idle_timeout: idleSeconds = null } = request;
+  const idleMs = idleSeconds === null ? null : idleSeconds * 1000;
+  const template = findTemplate(given.templates, request.template_id);
+  return creatingSession({
+    id: newSessionId(given.ids),
+    tenantId: given.tenantId,
+    sandboxId: newSandboxId(given.ids),
+    templateId: template.id,
+    languages: template.languages,
+    isolation: request.isolation,
+    resources: resourcesOf(template, request.resources, given.maximum),
+    metadata: request.metadata,
+    idleTimeoutMs: idleMs,
+    createdAt: given.now,
+    expiresAt: given.now + request.timeout * 1000,
+  });
+}

@@ -1,0 +1,18 @@
+import type { SessionReason } from '@caisson/protocol';
+import type { SessionRecord } from '../model/session-record.ts';
+
+export type Verdict =
+  | { readonly keep: true }
+  | { readonly keep: false; readonly reason: Extract<SessionReason, 'timeout' | 'idle_timeout'> };
+
+type Expiring = Pick<SessionRecord, 'state' | 'expiresAt' | 'idleTimeoutMs' | 'lastUsedAt'>;
+
+/** Whether a session goes on at `now`. One that runs a step is in use, but its lifetime ends all the same. */
+export function judge(now: number, session: Expiring, runningSteps: number): Verdict {
+  if (session.state.status === 'terminated') return { keep: true };
+  if (now >= session.expiresAt) return { keep: false, reason: 'timeout' };
+  if (session.idleTimeoutMs === null || runningSteps > 0) return { keep: true };
+  return now - session.lastUsedAt >= session.idleTimeoutMs
+    ? { keep: false, reason: 'idle_timeout' }
+    : { keep: true };
+}

@@ -1,0 +1,37 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { newApiKeyId, newTenantId } from '@caisson/protocol';
+import { Kysely, sql } from 'kysely';
+import { Migrator } from 'kysely/migration';
+import { DATABASE_FILE, openDatabase } from './database.ts';
+import { MIGRATIONS } from './migrations.ts';
+import { openSqlite, sqliteDialect, statementCache } from './driver.ts';
+import { tenantRepository } from '../tenants.ts';
+import type { Tables } from '../tables.ts';
+
+test('a key from before there were roles becomes an operator; one that comes without a role does not', async () => {
+  const dataDir = await mkdtemp(join(tmpdir(), 'caisson-migrations-'));
+  await using undo = new AsyncDisposableStack();
+  undo.defer(() => rm(dataDir, { recursive: true, force: true }));
+  const database = openSqlite(join(dataDir, DATABASE_FILE));
+  const before = new Kysely<Tables>({ dialect: sqliteDialect(database, statementCache(database)) });
+  const provider = { getMigrations: () => Promise.resolve(MIGRATIONS) };
+  await new Migrator({ db: before, provider }).migrateTo('0002-audit-events');
+  const tenantId = newTenantId();
+  await before.insertInto('tenants').values({ id: tenantId, name: 'default', created_at: 0 }).execute();
+  const addKey = (db: Kysely<Tables>, hash: string) =>
+    sql`insert into api_keys (id, tenant_id, name, hash, created_at)
+        values (${newApiKeyId()}, ${tenantId}, 'key', ${hash}, 0)`.execute(db);
+  await addKey(before, 'old');
+  await before.destroy();
+
+  const db = await openDatabase(dataDir);
+  undo.defer(() => db.destroy());
+  await addKey(db, 'without');
+  const tenants = tenantRepository(db);
+  assert.deepEqual((await tenants.findPrincipal('old'))?.roles, ['operator']);
+  assert.deepEqual((await tenants.findPrincipal('without'))?.roles, ['member']);
+});

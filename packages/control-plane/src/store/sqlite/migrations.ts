@@ -1,0 +1,180 @@
+import { sql } from 'kysely';
+import type { Kysely } from 'kysely';
+import type { Migration } from 'kysely/migration';
+import type { Tables } from '../tables.ts';
+
+/** By name, in the order of their names. One that was released is never edited; a change is a new one. */
+export const MIGRATIONS: Readonly<Record<string, Migration>> = {
+  '0001-initial': { up: initial },
+  '0002-audit-events': { up: auditEvents },
+  '0003-api-key-roles': { up: apiKeyRoles },
+  '0004-storage-probe': { up: storageProbe },
+  '0005-output-pages': { up: outputPages },
+  '0006-audit-checkpoints': { up: auditCheckpoints },
+};
+
+async function initial(db: Kysely<unknown>): Promise<void> {
+  const { schema } = db as Kysely<Tables>;
+  await schema
+    .createTable('tenants')
+    .addColumn('id', 'text', (column) => column.primaryKey())
+    .addColumn('name', 'text', (column) => column.notNull().unique())
+    .addColumn('created_at', 'bigint', (column) => column.notNull())
+    .execute();
+  await schema
+    .createTable('api_keys')
+    .addColumn('id', 'text', (column) => column.primaryKey())
+    .addColumn('tenant_id', 'text', (column) => column.notNull().references('tenants.id'))
+    .addColumn('name', 'text', (column) => column.notNull())
+    .addColumn('hash', 'text', (column) => column.notNull().unique())
+    .addColumn('created_at', 'bigint', (column) => column.notNull())
+    .execute();
+  await schema
+    .createTable('sessions')
+    .addColumn('id', 'text', (column) => column.primaryKey())
+    .addColumn('tenant_id', 'text', (column) => column.notNull().references('tenants.id'))
+    .addColumn('sandbox_id', 'text', (column) => column.notNull())
+    .addColumn('status', 'text', (column) => column.notNull())
+    .addColumn('reason', 'text')
+    .addColumn('template_id', 'text', (column) => column.notNull())
+    .addColumn('languages_json', 'text', (column) => column.notNull())
+    .addColumn('runtime', 'text')
+    .addColumn('isolation', 'text', (column) => column.notNull())
+    .addColumn('cpu_millicores', 'bigint', (column) => column.notNull())
+    .addColumn('memory_bytes', 'bigint', (column) => column.notNull())
+    .addColumn('disk_bytes', 'bigint', (column) => column.notNull())
+    .addColumn('pids', 'bigint', (column) => column.notNull())
+    .addColumn('metadata_json', 'text', (column) => column.notNull())
+    .addColumn('idle_timeout_ms', 'bigint')
+    .addColumn('created_at', 'bigint', (column) => column.notNull())
+    .addColumn('last_used_at', 'bigint', (column) => column.notNull())
+    .addColumn('expires_at', 'bigint', (column) => column.notNull())
+    .addColumn('terminated_at', 'bigint')
+    .execute();
+  await schema
+    .createTable('executions')
+    .addColumn('id', 'text', (column) => column.primaryKey())
+    .addColumn('tenant_id', 'text', (column) => column.notNull().references('tenants.id'))
+    .addColumn('session_id', 'text', (column) => column.references('sessions.id'))
+    .addColumn('status', 'text', (column) => column.notNull())
+    .addColumn('reason', 'text')
+    .addColumn('language', 'text', (column) => column.notNull())
+    .addColumn('template_id', 'text', (column) => column.notNull())
+    .addColumn('runtime', 'text')
+    .addColumn('isolation', 'text')
+    .addColumn('isolation_scope', 'text')
+    .addColumn('code_sha256', 'text', (column) => column.notNull())
+    .addColumn('request_json', 'text')
+    .addColumn('created_at', 'bigint', (column) => column.notNull())
+    .addColumn('started_at', 'bigint')
+    .addColumn('finished_at', 'bigint')
+    .addColumn('duration_ms', 'double precision')
+    .addColumn('cpu_ms', 'double precision')
+    .addColumn('peak_memory_bytes', 'bigint')
+    .addColumn('exit_code', 'integer')
+    .addColumn('return_value_json', 'text')
+    .addColumn('error_json', 'text')
+    .addColumn('truncated', 'integer', (column) => column.notNull())
+    .addColumn('kernel_restarted', 'integer', (column) => column.notNull())
+    .execute();
+  await schema
+    .createTable('execution_outputs')
+    .addColumn('execution_id', 'text', (column) => column.primaryKey().references('executions.id'))
+    .addColumn('events_json', 'text', (column) => column.notNull())
+    .execute();
+  await schema
+    .createTable('idempotency_keys')
+    .addColumn('tenant_id', 'text', (column) => column.notNull().references('tenants.id'))
+    .addColumn('endpoint', 'text', (column) => column.notNull())
+    .addColumn('key', 'text', (column) => column.notNull())
+    .addColumn('fingerprint', 'text', (column) => column.notNull())
+    .addColumn('resource_id', 'text', (column) => column.notNull())
+    .addColumn('created_at', 'bigint', (column) => column.notNull())
+    .addPrimaryKeyConstraint('idempotency_keys_pk', ['tenant_id', 'endpoint', 'key'])
+    .execute();
+  await schema.createIndex('sessions_by_tenant').on('sessions').columns(['tenant_id', 'id']).execute();
+  await schema.createIndex('executions_by_tenant').on('executions').columns(['tenant_id', 'id']).execute();
+  // Only for steps and for what is not finished: most executions are jobs, and pay for neither index.
+  await schema
+    .createIndex('executions_by_session')
+    .on('executions')
+    .columns(['session_id', 'id'])
+    .where(sql.ref('session_id'), 'is not', null)
+    .execute();
+  await schema
+    .createIndex('executions_unfinished')
+    .on('executions')
+    .column('id')
+    .where(sql.ref('finished_at'), 'is', null)
+    .execute();
+  await schema.createIndex('idempotency_keys_by_age').on('idempotency_keys').column('created_at').execute();
+}
+
+async function auditEvents(db: Kysely<unknown>): Promise<void> {
+  const { schema } = db as Kysely<Tables>;
+  await schema
+    .createTable('audit_events')
+    .addColumn('tenant_id', 'text', (column) => column.notNull())
+    .addColumn('sequence', 'integer', (column) => column.notNull())
+    .addColumn('at', 'bigint', (column) => column.notNull())
+    .addColumn('principal', 'text', (column) => column.notNull())
+    .addColumn('action', 'text', (column) => column.notNull())
+    .addColumn('subject', 'text', (column) => column.notNull())
+    .addColumn('details_json', 'text', (column) => column.notNull())
+    .addColumn('previous_hash', 'text', (column) => column.notNull())
+    .addColumn('hash', 'text', (column) => column.notNull())
+    .addPrimaryKeyConstraint('audit_events_in_order', ['tenant_id', 'sequence'])
+    .execute();
+  await schema.alterTable('executions').addColumn('submitted_by', 'text').execute();
+}
+
+/** Up to here the only key was that of the first start, which is an operator's. One that comes without a role is none. */
+async function apiKeyRoles(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .alterTable('api_keys')
+    .addColumn('role', 'text', (column) => column.notNull().defaultTo('member'))
+    .execute();
+  await (db as Kysely<Tables>).updateTable('api_keys').set({ role: 'operator' }).execute();
+}
+
+async function storageProbe(db: Kysely<unknown>): Promise<void> {
+  await (db as Kysely<Tables>).schema
+    .createTable('storage_probe')
+    .addColumn('id', 'integer', (column) => column.primaryKey())
+    .addColumn('filler', 'blob', (column) => column.notNull())
+    .execute();
+}
+
+async function outputPages(db: Kysely<unknown>): Promise<void> {
+  const { schema } = db as Kysely<Tables>;
+  await schema
+    .createTable('execution_output_pages')
+    .addColumn('execution_id', 'text', (column) => column.notNull().references('executions.id'))
+    .addColumn('page', 'integer', (column) => column.notNull())
+    .addColumn('first_event', 'integer', (column) => column.notNull())
+    .addColumn('items', 'blob', (column) => column.notNull())
+    .addPrimaryKeyConstraint('execution_output_pages_pk', ['execution_id', 'page'])
+    .execute();
+  await schema.alterTable('executions').addColumn('output_bytes', 'bigint').execute();
+  await schema.alterTable('executions').addColumn('output_items', 'blob').execute();
+  await schema
+    .alterTable('executions')
+    .addColumn('output_expired', 'integer', (column) => column.notNull().defaultTo(0))
+    .execute();
+  // Tells how much a tenant has without a look at the rows themselves.
+  await schema
+    .createIndex('executions_with_output')
+    .on('executions')
+    .columns(['tenant_id', 'id', 'output_bytes'])
+    .where(sql.ref('output_bytes'), '>', sql.lit(0))
+    .execute();
+}
+
+async function auditCheckpoints(db: Kysely<unknown>): Promise<void> {
+  await (db as Kysely<Tables>).schema
+    .createTable('audit_checkpoints')
+    .addColumn('tenant_id', 'text', (column) => column.primaryKey())
+    .addColumn('sequence', 'integer', (column) => column.notNull())
+    .addColumn('hash', 'text', (column) => column.notNull())
+    .execute();
+}

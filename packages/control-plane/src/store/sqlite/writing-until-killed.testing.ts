@@ -1,0 +1,33 @@
+import { newExecutionId, SYSTEM } from '@caisson/protocol';
+import type { TenantId } from '@caisson/protocol';
+import { advance, queuedExecution } from '../../model/execution-record.ts';
+import { openStore } from './database.ts';
+import { executionRepository } from '../executions.ts';
+
+// A program that a test starts and kills: it begins executions, ends every other one, and tells what is committed.
+const [, , dataDir = '', tenantId = ''] = process.argv;
+const { db, writer } = await openStore(dataDir);
+const store = executionRepository(db, writer);
+
+async function execute(index: number): Promise<void> {
+  const queued = queuedExecution({
+    id: newExecutionId(),
+    tenantId: tenantId as TenantId,
+    sessionId: null,
+    language: 'python',
+    templateId: 'python',
+    codeSha256: '0'.repeat(64),
+    submittedBy: null,
+    createdAt: Date.now(),
+  });
+  const running = advance(queued, { type: 'dispatched' }, Date.now());
+  if (running === undefined) return;
+  await store.insert(running, null);
+  process.send?.({ id: queued.id, state: 'running' });
+  const ended = advance(running, { type: 'succeeded' }, Date.now());
+  if (index % 2 === 0 || ended === undefined) return;
+  await store.finish(ended, [{ type: 'stdout', text: `${index}\n` }], SYSTEM);
+  process.send?.({ id: queued.id, state: 'succeeded' });
+}
+
+for (;;) await Promise.all(Array.from({ length: 32 }, (_, index) => execute(index)));

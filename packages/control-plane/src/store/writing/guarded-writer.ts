@@ -1,0 +1,29 @@
+import type { CompiledQuery } from 'kysely';
+import type { NewAuditRecord } from '../../audit/audit-record.ts';
+import { isStorageFailure } from '../sqlite/storage-failure.ts';
+import type { StorageHealth } from './storage-health.ts';
+import type { Commits, Writer } from './writer.ts';
+
+/** Refuses writes while the storage fails, and tells `health` when it begins to. */
+export class GuardedWriter implements Writer {
+  readonly #commits: Commits;
+  readonly #health: StorageHealth;
+
+  constructor(commits: Commits, health: StorageHealth) {
+    this.#commits = commits;
+    this.#health = health;
+  }
+
+  write(statements: readonly CompiledQuery[], audit?: readonly NewAuditRecord[]): Promise<void> {
+    if (!this.#health.working) return Promise.reject(this.#health.unavailable());
+    return this.writeAnyway(statements, audit);
+  }
+
+  writeAnyway(statements: readonly CompiledQuery[], audit?: readonly NewAuditRecord[]): Promise<void> {
+    return this.#commits.write(statements, audit).catch((error: unknown) => {
+      if (!isStorageFailure(error)) throw error;
+      this.#health.failed(error);
+      throw this.#health.unavailable(error);
+    });
+  }
+}

@@ -1,0 +1,46 @@
+import type { Resources } from '@caisson/protocol';
+import type { SpawnedProcess, UsageMeter } from '@caisson/session-agent';
+import type { MemoryHolder } from '../../cgroups/cgroup-usage.ts';
+
+/** Makes runners on this host; a sandbox of any runtime can hold one. */
+export interface ForkServers {
+  /**
+   * Starts a runner, whose interpreter has imported the modules of `preload`, and resolves when it can fork.
+   * If it fails, or `signal` is aborted, nothing is left of it. The caller disposes it.
+   */
+  start(preload: readonly string[], signal: AbortSignal): Promise<ForkServer>;
+}
+
+/** The fork server of one runner. Disposing ends it and every cell in it, and leaves nothing; it can be done twice. */
+export interface ForkServer extends AsyncDisposable {
+  /** Settles when the server has ended or does what it should not: then it is to be disposed. Never rejects. */
+  readonly lost: Promise<Error>;
+  /** How many more cells there is room for. */
+  readonly freeSlots: number;
+  /**
+   * Makes a cell whose limits are set and whose walls stand. It cannot be cancelled: where a half-made cell has got to is
+   * not known, so its runner, with the jobs of others in it, would have to end.
+   * @throws Error if there is no free slot or the server fails, which `lost` tells too
+   */
+  fork(spec: CellSpec): Promise<Cell>;
+}
+
+export interface CellSpec {
+  readonly resources: Resources;
+  /** In the environment of its process, beside what every process of a sandbox has. */
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** A fresh place with a kernel in it that waits for its one job. */
+export interface Cell extends SpawnedProcess {
+  readonly spec: CellSpec;
+  readonly meter: UsageMeter & MemoryHolder;
+  readonly alive: boolean;
+  /** Whether it ended because its runner did, and not by itself. */
+  readonly lost: boolean;
+  /**
+   * Kills it and gives back its descriptors; what is left in its output is dropped. Resolves when nothing of it is left. Can
+   * be called twice, and is needed also where it ended by itself.
+   */
+  end(): Promise<void>;
+}

@@ -1,0 +1,95 @@
+import type { Cell, CellSpec, ForkServer } from '../fork-server/fork-server.ts';
+import type { RunnerState } from './runner-life.ts';
+import { ReadyCells } from './ready-cells.ts';
+
+/** A cell that is one job's until it is disposed, which ends it. */
+export interface LeasedCell extends AsyncDisposable {
+  readonly cell: Cell;
+}
+
+/** One tenant's fork server with its ready cells, and the counts that its life is decided by. */
+export class Runner implements RunnerState, AsyncDisposable {
+  readonly startedMs: number;
+  readonly lost: Promise<Error>;
+  lastUsedMs: number;
+  running = 0;
+  cells = 0;
+  readonly #server: ForkServer;
+  readonly #ready: ReadyCells;
+  readonly #nowMs: () => number;
+  #retired = false;
+
+  constructor(server: ForkServer, nowMs: () => number) {
+    this.startedMs = nowMs();
+    this.lastUsedMs = this.startedMs;
+    this.lost = server.lost;
+    this.#server = server;
+    this.#ready = new ReadyCells(counting(server, this), nowMs);
+    this.#nowMs = nowMs;
+  }
+
+  has(spec: CellSpec): boolean {
+    return this.#ready.has(spec);
+  }
+
+  /** @throws Error if the runner is lost or full */
+  async lease(spec: CellSpec, signal: AbortSignal): Promise<LeasedCell> {
+    this.running++;
+    try {
+      const cell = await this.#ready.claim(spec, signal);
+      // With none left, the next job would wait for the whole of a fork.
+      if (this.#ready.count === 0) setImmediate(this.refill);
+      let ended: Promise<void> | undefined;
+      return { cell, [Symbol.asyncDispose]: async () => (ended ??= this.#end(cell)) };
+    } catch (error) {
+      await this.#release();
+      throw error;
+    }
+  }
+
+  readonly refill = (): void => {
+    if (!this.#retired) this.#ready.refill();
+  };
+
+  /** Takes no new jobs, and ends with its last one. */
+  async retire(): Promise<void> {
+    this.#retired = true;
+    this.#ready.close();
+    if (this.running === 0) await this[Symbol.asyncDispose]();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#retired = true;
+    this.#ready.close();
+    await this.#server[Symbol.asyncDispose]();
+  }
+
+  async #end(cell: Cell): Promise<void> {
+    try {
+      await cell.end();
+    } finally {
+      await this.#release();
+    }
+  }
+
+  async #release(): Promise<void> {
+    this.running--;
+    this.lastUsedMs = this.#nowMs();
+    this.refill();
+    if (this.#retired && this.running === 0) await this[Symbol.asyncDispose]();
+  }
+}
+
+function counting(server: ForkServer, runner: { cells: number }): ForkServer {
+  return {
+    lost: server.lost,
+    get freeSlots() {
+      return server.freeSlots;
+    },
+    fork: async (spec) => {
+      runner.cells++;
+      return server.fork(spec);
+    },
+    [Symbol.asyncDispose]: async () => server[Symbol.asyncDispose](),
+  };
+}

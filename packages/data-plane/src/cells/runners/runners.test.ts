@@ -1,0 +1,148 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { setImmediate as turn } from 'node:timers/promises';
+import { jsonTextOf, newExecutionId, newSandboxId, newTenantId } from '@caisson/protocol';
+import type { SandboxRequest, StepRequest, TenantId } from '@caisson/protocol';
+import { pino } from 'pino';
+import { FakeForkServers } from '../fork-server/fork-server.testing.ts';
+import { Runners } from './runners.ts';
+
+const signal = new AbortController().signal;
+const MINUTE = 60_000;
+
+function start(slots?: number) {
+  const clock = { nowMs: 0 };
+  const servers = new FakeForkServers(slots);
+  const logger = pino({ level: 'silent' });
+  const runners = new Runners(servers, logger, () => clock.nowMs);
+  const lease = async (tenantId: TenantId, code = '1') =>
+    runners.lease(request(tenantId), step(code), signal);
+  return {
+    clock,
+    servers,
+    runners,
+    lease,
+    [Symbol.asyncDispose]: async () => runners[Symbol.asyncDispose](),
+  };
+}
+
+function request(tenantId: TenantId): SandboxRequest {
+  return {
+    ...{ id: newSandboxId(), tenantId, templateId: 'python', isolation: 'container', isolationScope: 'auto' },
+    ...{ resources: { cpuMillicores: 1, memoryBytes: 1, diskBytes: 1, pids: 1 }, env: { A: '1' } },
+    quota: { kind: 'job', limit: 1 },
+  };
+}
+
+function step(code: string): StepRequest {
+  return {
+    ...{ executionId: newExecutionId(), sessionId: null, language: 'python', code, timeoutMs: 1 },
+    ...{ env: {}, stdin: null, event: jsonTextOf(null), outputLimitBytes: 1 },
+  };
+}
+
+test('each tenant has a runner of its own, and another for what imports the large modules', async () => {
+  await using place = start();
+  const { servers, lease } = place;
+  const tenant = newTenantId();
+  await Promise.all([lease(tenant), lease(tenant), lease(newTenantId()), lease(tenant, 'import pandas')]);
+  assert.equal(servers.started.length, 3);
+  const leased = await lease(tenant);
+  assert.deepEqual(leased?.cell.spec.env, { A: '1' });
+});
+
+test('an old runner is replaced, and ends with its last job', async () => {
+  await using place = start();
+  const { clock, servers, lease } = place;
+  const tenant = newTenantId();
+  const leased = await lease(tenant);
+  clock.nowMs = 16 * MINUTE;
+  await (await lease(tenant))?.[Symbol.asyncDispose]();
+  await turn();
+  assert.equal(servers.started.length, 2);
+  await lease(tenant);
+  assert.equal(servers.started[0]?.disposed, false);
+  await leased?.[Symbol.asyncDispose]();
+  assert.equal(servers.started[0].disposed, true);
+  assert.equal(servers.started[1]?.disposed, false);
+});
+
+test('a lost runner is disposed, and the next job starts another', async () => {
+  await using place = start();
+  const { servers, lease } = place;
+  const tenant = newTenantId();
+  await lease(tenant);
+  servers.started[0]?.lose(new Error('odd'));
+  await turn();
+  assert.equal(servers.started[0]?.disposed, true);
+  assert.ok(await lease(tenant));
+  assert.equal(servers.started.length, 2);
+});
+
+test('where no runner can be started, jobs go elsewhere, and it is tried again later', async () => {
+  await using place = start();
+  const { clock, servers, lease } = place;
+  servers.failure = new Error('none here');
+  const tenant = newTenantId();
+  assert.equal(await lease(tenant), undefined);
+  servers.failure = undefined;
+  assert.equal(await lease(tenant), undefined);
+  clock.nowMs += 31_000;
+  assert.ok(await lease(tenant));
+});
+
+test('where a runner is full, the job goes elsewhere', async () => {
+  await using place = start(1);
+  const { lease } = place;
+  const tenant = newTenantId();
+  const leased = await lease(tenant);
+  assert.ok(leased);
+  assert.equal(await lease(tenant), undefined);
+  await leased[Symbol.asyncDispose]();
+  assert.ok(await lease(tenant));
+});
+
+test('beyond the most runners the one that is idle longest makes room; where none is, jobs go elsewhere', async () => {
+  await using place = start();
+  const { clock, servers, lease } = place;
+  const leases = [];
+  for (let count = 0; count < 16; count++) {
+    clock.nowMs++;
+    leases.push(await lease(newTenantId()));
+  }
+  assert.equal(await lease(newTenantId()), undefined);
+  await leases[3]?.[Symbol.asyncDispose]();
+  assert.ok(await lease(newTenantId()));
+  assert.deepEqual(
+    servers.started.flatMap(({ disposed }, index) => (disposed ? [index] : [])),
+    [3],
+  );
+});
+
+test('disposing ends all runners', async () => {
+  const place = start();
+  await place.lease(newTenantId());
+  await place[Symbol.asyncDispose]();
+  assert.equal(place.servers.started[0]?.disposed, true);
+});
+
+test('to give way, the runner that was not used for longest ends, and none that runs a job', async () => {
+  await using place = start();
+  const { clock, servers, runners, lease } = place;
+  const leases = [];
+  for (let index = 0; index < 3; index++) {
+    clock.nowMs += 1;
+    leases.push(await lease(newTenantId()));
+  }
+  assert.equal(runners.giveWay(), false);
+  clock.nowMs += 1;
+  await leases[2]?.[Symbol.asyncDispose]();
+  clock.nowMs += 1;
+  await leases[0]?.[Symbol.asyncDispose]();
+  assert.equal(runners.giveWay(), true);
+  await turn();
+  assert.deepEqual(
+    servers.started.map(({ disposed }) => disposed),
+    [false, false, true],
+  );
+});

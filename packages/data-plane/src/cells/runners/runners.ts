@@ -1,0 +1,167 @@
+import type { SandboxRequest, StepRequest, TenantId } from '@caisson/protocol';
+import type { Logger } from 'pino';
+import type { ForkServers } from '../fork-server/fork-server.ts';
+import { choosePreload } from './preloads.ts';
+import type { Preload } from './preloads.ts';
+import { Runner } from './runner.ts';
+import type { LeasedCell } from './runner.ts';
+import { orAborted } from '../../abort/or-aborted.ts';
+import { ageOf, leastRecentlyUsed } from './runner-life.ts';
+
+const TICK_MS = 1_000;
+const MOST_RUNNERS = 16;
+/** After a runner that could not be started, jobs go elsewhere for this long. */
+const RETRY_AFTER_MS = 30_000;
+
+/** Whose runner it is: never is one used by two of these. */
+interface RunnerOwner {
+  readonly tenantId: TenantId;
+  readonly templateId: string;
+  readonly preload: Preload;
+}
+
+/** The runners of this data plane: started when they are needed, replaced when they are old, ended when they are idle. */
+export class Runners implements AsyncDisposable {
+  readonly #servers: ForkServers;
+  readonly #logger: Logger;
+  readonly #nowMs: () => number;
+  readonly #current = new Map<string, Runner>();
+  readonly #starting = new Map<string, Promise<Runner>>();
+  readonly #ending = new Set<Promise<void>>();
+  readonly #closed = new AbortController();
+  readonly #tick: NodeJS.Timeout;
+  #failedMs = -Infinity;
+
+  /** @param nowMs a clock that never goes back */
+  constructor(servers: ForkServers, logger: Logger, nowMs: () => number) {
+    this.#servers = servers;
+    this.#logger = logger;
+    this.#nowMs = nowMs;
+    this.#tick = setInterval(() => {
+      this.#keepUp();
+    }, TICK_MS).unref();
+  }
+
+  /** A cell for one job; `undefined` where none can be had, so that the job needs another place. */
+  async lease(
+    { tenantId, templateId, resources, env }: SandboxRequest,
+    { code }: StepRequest,
+    signal: AbortSignal,
+  ): Promise<LeasedCell | undefined> {
+    const owner = { tenantId, templateId, preload: choosePreload(code) };
+    const spec = { resources, env };
+    const runner = await this.#runnerOf(owner, signal);
+    if (runner?.has(spec) !== true) return undefined;
+    try {
+      return await runner.lease(spec, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      this.#logger.warn({ err: error, tenant_id: owner.tenantId }, 'no cell could be made');
+      return undefined;
+    }
+  }
+
+  /** Begins to end the runner that was not used for longest, if any has nothing to do; says whether one had. */
+  giveWay(): boolean {
+    return this.#endIdle();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    clearInterval(this.#tick);
+    this.#closed.abort(new Error('the data plane is closed'));
+    await Promise.allSettled(this.#starting.values());
+    for (const [key, runner] of this.#current)
+      this.#end(key, runner, async () => runner[Symbol.asyncDispose]());
+    while (this.#ending.size > 0) await Promise.all(this.#ending);
+  }
+
+  async #runnerOf(owner: RunnerOwner, signal: AbortSignal): Promise<Runner | undefined> {
+    const key = JSON.stringify([owner.tenantId, owner.templateId, owner.preload.name]);
+    const runner = this.#current.get(key);
+    const age = runner === undefined ? 'overdue' : ageOf(this.#nowMs(), runner);
+    if (age === 'due' && this.#canStart(key)) this.#start(key, owner).catch(() => undefined);
+    if (age !== 'overdue') return runner;
+    const starting = this.#starting.get(key) ?? (this.#canStart(key) ? this.#start(key, owner) : undefined);
+    try {
+      return starting === undefined ? undefined : await orAborted(starting, signal);
+    } catch {
+      // Whoever started it has told why.
+      signal.throwIfAborted();
+      return undefined;
+    }
+  }
+
+  #canStart(key: string): boolean {
+    if (this.#starting.has(key) || this.#closed.signal.aborted) return false;
+    if (this.#nowMs() - this.#failedMs < RETRY_AFTER_MS) return false;
+    if (this.#current.has(key) || this.#current.size + this.#starting.size < MOST_RUNNERS) return true;
+    return this.#endIdle();
+  }
+
+  #endIdle(): boolean {
+    const idle = leastRecentlyUsed(this.#current.values());
+    for (const [otherKey, runner] of this.#current) {
+      if (runner === idle) this.#end(otherKey, runner, async () => runner.retire());
+    }
+    return idle !== undefined;
+  }
+
+  async #start(key: string, owner: RunnerOwner): Promise<Runner> {
+    const started = this.#startRunner(key, owner);
+    this.#starting.set(key, started);
+    try {
+      return await started;
+    } catch (error) {
+      if (!this.#closed.signal.aborted) {
+        this.#failedMs = this.#nowMs();
+        this.#logger.error({ err: error }, 'no runner could be started; jobs get sandboxes of their own');
+      }
+      throw error;
+    } finally {
+      this.#starting.delete(key);
+    }
+  }
+
+  async #startRunner(key: string, { preload, tenantId }: RunnerOwner): Promise<Runner> {
+    const server = await this.#servers.start(preload.modules, this.#closed.signal);
+    const runner = new Runner(server, this.#nowMs);
+    const predecessor = this.#current.get(key);
+    if (predecessor !== undefined) this.#end(key, predecessor, async () => predecessor.retire());
+    this.#current.set(key, runner);
+    // However it comes to its end, what is left of it is removed, and the next job gets another one.
+    runner.lost.then(
+      (reason) => {
+        if (this.#current.get(key) === runner) {
+          this.#logger.warn({ err: reason, tenant_id: tenantId }, 'a runner is replaced');
+        }
+        this.#end(key, runner, async () => runner[Symbol.asyncDispose]());
+      },
+      () => undefined,
+    );
+    return runner;
+  }
+
+  #keepUp(): void {
+    const now = this.#nowMs();
+    for (const [key, runner] of this.#current) {
+      runner.refill();
+      const age = ageOf(now, runner);
+      if (age === 'idle' || (age === 'overdue' && runner.running === 0)) {
+        this.#end(key, runner, async () => runner.retire());
+      }
+    }
+  }
+
+  #end(key: string, runner: Runner, how: () => Promise<void>): void {
+    if (this.#current.get(key) === runner) this.#current.delete(key);
+    const ended = how().catch((error: unknown) => {
+      // The next start of a data plane removes it.
+      this.#logger.error({ err: error }, 'a runner could not be removed');
+    });
+    this.#ending.add(ended);
+    ended.then(
+      () => this.#ending.delete(ended),
+      () => undefined,
+    );
+  }
+}

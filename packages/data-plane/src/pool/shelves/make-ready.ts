@@ -1,0 +1,18 @@
+import type { Language } from '@caisson/protocol';
+import type { CpuWeight, Runtime, Sandbox, SandboxSpec } from '../../runtimes/runtime.ts';
+
+/** Makes a sandbox whose kernel of `language` is ready for a step. If it fails, or `signal` is aborted, nothing is left. */
+export async function makeReady(
+  runtime: Pick<Runtime, 'create'>,
+  spec: SandboxSpec,
+  { language, cpuWeight }: { readonly language: Language; readonly cpuWeight: CpuWeight },
+  signal: AbortSignal,
+): Promise<Sandbox> {
+  await using cleanup = new AsyncDisposableStack();
+  const sandbox = cleanup.use(await runtime.create(spec, signal));
+  if (cpuWeight !== 'normal') sandbox.setCpuWeight(cpuWeight);
+  await sandbox.agent.prewarm(language, signal);
+  signal.throwIfAborted();
+  cleanup.move();
+  return sandbox;
+}

@@ -1,0 +1,134 @@
+import type { Language, PoolHealth, SandboxRequest } from '@caisson/protocol';
+import type { Sandbox } from '../../runtimes/runtime.ts';
+import { newArrivalHistory, RECENT_MS, recordArrival, USUAL_MS } from '../demand/arrival-history.ts';
+import type { ArrivalHistory } from '../demand/arrival-history.ts';
+import { RecentRequesters } from '../demand/recent-requesters.ts';
+import type { Stock } from '../demand/choose-refill.ts';
+import type { SandboxCounts } from '../demand/sandbox-counts.ts';
+import { retryDelayMs } from '../demand/refill-pace.ts';
+import { classKey } from './size-class.ts';
+import type { SizeClass } from './size-class.ts';
+import { targetLevel } from '../demand/target-level.ts';
+import type { LevelBounds } from '../demand/target-level.ts';
+
+interface Ready {
+  readonly sandbox: Sandbox;
+  readonly madeAtMs: number;
+}
+
+/** The ready sandboxes of one class, the oldest first, and what is known of the demand for them. */
+export class Shelf implements Stock {
+  readonly key: string;
+  readonly class: SizeClass;
+  /** Of the kernel that is ready in each. */
+  readonly language: Language;
+  readonly #bounds: LevelBounds;
+  readonly #maxAgeMs: number;
+  readonly #requesters: RecentRequesters;
+  #sandboxes: Ready[] = [];
+  #history: ArrivalHistory;
+  #claimed = 0;
+  #missed = 0;
+  #failures = 0;
+  target = 0;
+  filling = 0;
+  retryAtMs = 0;
+
+  constructor(
+    sizeClass: SizeClass,
+    plan: { readonly language: Language; readonly bounds: LevelBounds; readonly maxAgeMs: number },
+    counts: SandboxCounts,
+    nowMs: number,
+  ) {
+    this.key = classKey(sizeClass);
+    this.class = sizeClass;
+    this.language = plan.language;
+    this.#bounds = plan.bounds;
+    this.#maxAgeMs = plan.maxAgeMs;
+    this.#requesters = new RecentRequesters(counts);
+    this.#history = newArrivalHistory(nowMs);
+    this.plan(nowMs);
+  }
+
+  get ready(): number {
+    return this.#sandboxes.length;
+  }
+
+  get heldBytes(): number {
+    return this.#sandboxes.reduce((sum, { sandbox }) => sum + sandbox.memoryBytes(), 0);
+  }
+
+  /** Whether it would be the same if it were made anew at the next request. */
+  get isIdle(): boolean {
+    return this.target === 0 && this.ready === 0 && this.filling === 0;
+  }
+
+  /** Sets how many there should be. */
+  plan(nowMs: number): void {
+    const room = {
+      recent: this.#requesters.room(nowMs - RECENT_MS),
+      usual: this.#requesters.room(nowMs - USUAL_MS),
+    };
+    this.target = targetLevel(nowMs, this.#history, room, this.#bounds);
+  }
+
+  /**
+   * Takes the oldest that is alive and not too old, for one request and for ever.
+   * @param request is counted among what its tenant holds already
+   * @param unfit gets those that were found to be dead or too old
+   */
+  claim(request: SandboxRequest, nowMs: number, unfit: (sandbox: Sandbox) => void): Sandbox | undefined {
+    this.#requesters.note(nowMs, request);
+    this.#history = recordArrival(nowMs, this.#history);
+    this.plan(nowMs);
+    for (let next = this.#sandboxes.shift(); next !== undefined; next = this.#sandboxes.shift()) {
+      if (this.#isFit(next, nowMs)) {
+        this.#claimed += 1;
+        return next.sandbox;
+      }
+      unfit(next.sandbox);
+    }
+    this.#missed += 1;
+    return undefined;
+  }
+
+  put(sandbox: Sandbox, nowMs: number): void {
+    this.#failures = 0;
+    this.#sandboxes.push({ sandbox, madeAtMs: nowMs });
+  }
+
+  /** Notes a refill that failed; says whether the one before had not. */
+  failed(nowMs: number): boolean {
+    this.#failures += 1;
+    this.retryAtMs = nowMs + retryDelayMs(this.#failures);
+    return this.#failures === 1;
+  }
+
+  /** Takes out what is dead, too old, or one more than there should be. */
+  sortOut(nowMs: number): Sandbox[] {
+    const fit = this.#sandboxes.filter((ready) => this.#isFit(ready, nowMs));
+    const unfit = this.#sandboxes.filter((ready) => !fit.includes(ready));
+    // One at a time: what the level falls to in a lull, it may soon rise from again.
+    if (fit.length > this.target) unfit.push(...fit.splice(0, 1));
+    this.#sandboxes = fit;
+    return unfit.map(({ sandbox }) => sandbox);
+  }
+
+  /** Takes out the oldest, for nobody; `undefined` where there is none. */
+  giveUp(): Sandbox | undefined {
+    return this.#sandboxes.shift()?.sandbox;
+  }
+
+  empty(): Sandbox[] {
+    return this.#sandboxes.splice(0).map(({ sandbox }) => sandbox);
+  }
+
+  health(): PoolHealth {
+    const { ready, target } = this;
+    return { ...this.class, ready, target, claimed: this.#claimed, missed: this.#missed };
+  }
+
+  #isFit({ sandbox, madeAtMs }: Ready, nowMs: number): boolean {
+    return nowMs - madeAtMs < this.#maxAgeMs && sandbox.isAlive();
+  }
+}

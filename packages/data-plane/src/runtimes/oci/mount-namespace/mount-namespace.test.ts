@@ -1,0 +1,141 @@
+import assert from 'node:assert/strict';
+import {
+  closeSync,
+  constants,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statfsSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { closing } from '../container/container.ts';
+import { MountNamespace } from './mount-namespace.ts';
+import type { InheritedFd } from './mount-namespace.ts';
+import { O_PATH } from '../container/o-path.ts';
+
+const scratch = () => {
+  const directory = mkdtempSync(join(tmpdir(), 'mounts of a test '));
+  const live = join(directory, 'live');
+  mkdirSync(live);
+  return {
+    directory,
+    live,
+    [Symbol.dispose]: () => {
+      rmSync(directory, { recursive: true });
+    },
+  };
+};
+
+test('a mount is seen in the namespace and nowhere else, until it is taken away', async () => {
+  using place = scratch();
+  await using namespace = await MountNamespace.create(place.live, { unmount: [], bind: [] });
+  const bytes = () => {
+    const { blocks, bsize } = statfsSync(namespace.resolve(place.directory));
+    return blocks * bsize;
+  };
+  await namespace.mountTmpfs(place.directory, ['size=1048576', 'nosuid']);
+  assert.equal(bytes(), 1_048_576);
+  assert.ok(!readFileSync('/proc/self/mountinfo', 'utf8').includes('caisson-workspace'));
+  await namespace.unmount(place.directory);
+  assert.notEqual(bytes(), 1_048_576);
+});
+
+test('what cannot be mounted says why, and the next mount works', async () => {
+  using place = scratch();
+  await using namespace = await MountNamespace.create(place.live, { unmount: [], bind: [] });
+  await assert.rejects(
+    namespace.mountTmpfs('/no/such/place', ['size=4096']),
+    /mount: failed: .*no\/such\/place/,
+  );
+  await assert.rejects(namespace.unmount(place.directory), /unmount: failed: /);
+  await namespace.mountTmpfs(place.directory, ['size=4096']);
+});
+
+/** A file as the three standard streams of a program, and what is in it in the end. */
+function outputFile(directory: string): Disposable & { files: InheritedFd[]; read: () => string } {
+  const path = join(directory, 'output');
+  writeFileSync(path, '');
+  const fd = openSync(path, constants.O_RDWR);
+  const flags = constants.O_RDWR | constants.O_APPEND;
+  return {
+    files: [0, 1, 2].map(() => ({ fd, flags })),
+    read: () => readFileSync(path, 'utf8'),
+    [Symbol.dispose]: () => {
+      closeSync(fd);
+    },
+  };
+}
+
+test('what is bound can be read but not written', async () => {
+  using place = scratch();
+  const [source, target] = [join(place.directory, 'source'), join(place.directory, 'target')];
+  writeFileSync(source, 'whole\n');
+  writeFileSync(target, '');
+  await using namespace = await MountNamespace.create(place.live, {
+    unmount: [],
+    bind: [{ source, target }],
+  });
+  using output = outputFile(place.directory);
+  const { exited } = await namespace.start(
+    ['/bin/sh', '-c', 'cat "$0"; echo broken > "$0"', target],
+    output.files,
+  );
+  assert.notEqual(await exited, 0);
+  assert.match(output.read(), /^whole\n.*Read-only file system/);
+  assert.equal(readFileSync(source, 'utf8'), 'whole\n');
+});
+
+test('a program has the files that it was given and nothing else, and none of its signals is ignored', async () => {
+  using place = scratch();
+  await using namespace = await MountNamespace.create(place.live, { unmount: [], bind: [] });
+  using output = outputFile(place.directory);
+  const script = 'ls /proc/self/fd; grep SigIgn /proc/self/status';
+  const files = [...output.files, ...output.files.slice(0, 1)];
+  const program = await namespace.start(['/bin/sh', '-c', script], files);
+  assert.equal(await program.exited, 0);
+  const lines = output.read().trim().split('\n');
+  // The last descriptor is the directory that ls itself reads.
+  assert.deepEqual(lines.slice(0, -1), ['0', '1', '2', '3', '4']);
+  // But for the two that the C library keeps to itself.
+  assert.match(lines.at(-1) ?? '', /SigIgn:\s+0000000[01][08]0000000$/);
+});
+
+test('a pipe that nobody reads any more does not stop the namespace', async () => {
+  using place = scratch();
+  await using namespace = await MountNamespace.create(place.live, { unmount: [], bind: [] });
+  const fifo = join(place.directory, 'pipe');
+  await namespace.makeFifos([fifo]);
+  using output = outputFile(place.directory);
+  using path = closing(openSync(fifo, O_PATH));
+  const files = [...output.files, { fd: path.fd, flags: constants.O_WRONLY }];
+  await assert.rejects(namespace.start(['true'], files), /No such device or address/);
+  assert.equal(await (await namespace.start(['true'], output.files)).exited, 0);
+});
+
+test('a program tells how it ended', async () => {
+  using place = scratch();
+  await using namespace = await MountNamespace.create(place.live, { unmount: [], bind: [] });
+  using output = outputFile(place.directory);
+  const start = async (...argv: string[]) => namespace.start(argv, output.files);
+  assert.equal(await (await start('sh', '-c', 'exit 7')).exited, 7);
+  const sleeping = await start('sleep', '60');
+  sleeping.kill();
+  assert.equal(await sleeping.exited, -9);
+  await assert.rejects(start('/no/such/program'), /start: failed: .*No such file/);
+});
+
+test('what runs in a namespace that has ended is told so', async () => {
+  using place = scratch();
+  const namespace = await MountNamespace.create(place.live, { unmount: [], bind: [] });
+  using output = outputFile(place.directory);
+  const { exited } = await namespace.start(['sleep', '0.5'], output.files);
+  await Promise.all([assert.rejects(exited, /has ended/), namespace[Symbol.asyncDispose]()]);
+  await namespace.ended;
+  await assert.rejects(namespace.mountTmpfs(place.directory, []), /has ended: .*SIGKILL/);
+  await namespace.unmount(place.directory);
+});

@@ -1,0 +1,180 @@
+import type { ByteChannel, ByteSource } from '../reading/byte-source.ts';
+import { GrowingBuffer } from '../reading/growing-buffer.ts';
+import { guardedSource, type ReadGuard } from '../reading/read-guard.ts';
+import { parseKernelFrame, type KernelFrame } from './kernel-frames.ts';
+import { ValueReader, type KernelValue } from './value-reader.ts';
+
+/** Of a frame; values come in lines of their own, of any length. */
+const MAX_FRAME_BYTES = 1024 * 1024;
+/** What kernels allow: see `kernels/README.md`. */
+const MAX_RETURN_VALUE_BYTES = 8 * 1024 * 1024;
+/** After so many, others get their turn: a line of a byte costs as much as one of a thousand. */
+const MAX_LINES_AT_ONCE = 64;
+const NEWLINE = 0x0a;
+const RESULT_MARK = 0x2b;
+const RETURN_VALUE_MARK = 0x3d;
+
+export interface ControlListener {
+  /** Whether the kernel may say anything; what it says otherwise is dropped. */
+  readonly expects: boolean;
+  /** How many bytes of the next result are kept. */
+  readonly resultRoomBytes: number;
+  /** While what it returned is pending, no more is read. */
+  onResult(value: KernelValue): Promise<void> | undefined;
+  /** `value` is the return value that was sent before. */
+  onFrame(frame: KernelFrame, value: KernelValue | undefined): void;
+  onDropped(bytes: number): void;
+  /** The channel was closed, or something came that is no frame. Called once. */
+  onLost(): void;
+}
+
+/** Frames and values from a kernel, and lines to it. */
+export class ControlChannel {
+  readonly #bytes: ByteChannel;
+  readonly #source: ByteSource;
+  readonly #guard: ReadGuard;
+  readonly #listener: ControlListener;
+  /** Of a frame that is not whole yet. */
+  readonly #partial = new GrowingBuffer();
+  /** The value that comes. */
+  #reader: ValueReader | undefined;
+  #isResult = false;
+  #returnValue: KernelValue | undefined;
+  #atLineStart = true;
+  /** Whether the rest of the line belongs to what was dropped. */
+  #skipping = false;
+  /** What is read and waits until the listener has taken what came before. */
+  #rest: Buffer | undefined;
+  #waiting = false;
+  #lost = false;
+
+  constructor(bytes: ByteChannel, guard: ReadGuard, listener: ControlListener) {
+    this.#bytes = bytes;
+    this.#guard = guard;
+    this.#listener = listener;
+    this.#source = guardedSource(bytes, guard);
+    this.#source.read(this.#take.bind(this), this.#lose.bind(this));
+  }
+
+  send(line: string): void {
+    if (!this.#lost) this.#bytes.write(line);
+  }
+
+  close(): void {
+    this.#source.close();
+  }
+
+  #take(chunk: Buffer): void {
+    // What was read before it was told to pause.
+    if (this.#rest !== undefined) this.#rest = Buffer.concat([this.#rest, chunk]);
+    else this.#keepRest(chunk, this.#deliver(chunk));
+  }
+
+  /** Takes lines until none is left, one has to be waited for, or others have to get their turn; returns where it stopped. */
+  #deliver(bytes: Buffer): number {
+    let at = 0;
+    for (let lines = 0; at < bytes.length && !this.#waiting && !this.#lost; lines += 1) {
+      if (!this.#listener.expects) {
+        this.#drop(bytes.subarray(at));
+        return bytes.length;
+      }
+      if (lines === MAX_LINES_AT_ONCE) {
+        this.#waitFor(this.#guard.turn());
+        return at;
+      }
+      const end = bytes.indexOf(NEWLINE, at);
+      this.#takePart(bytes.subarray(at, end === -1 ? bytes.length : end), end !== -1);
+      at = end === -1 ? bytes.length : end + 1;
+    }
+    return at;
+  }
+
+  #keepRest(bytes: Buffer, from: number): void {
+    if (from < bytes.length && !this.#lost) this.#rest = Buffer.from(bytes.subarray(from));
+  }
+
+  #drop(bytes: Buffer): void {
+    this.#forgetLine();
+    this.#returnValue = undefined;
+    this.#skipping = bytes.at(-1) !== NEWLINE;
+    this.#listener.onDropped(bytes.length);
+  }
+
+  /** Takes what comes of a line, which is whole where `isEnd`. */
+  #takePart(part: Buffer, isEnd: boolean): void {
+    if (this.#skipping) {
+      this.#skipping = !isEnd;
+      this.#listener.onDropped(part.length);
+      return;
+    }
+    if (this.#atLineStart && (part[0] === RESULT_MARK || part[0] === RETURN_VALUE_MARK)) {
+      this.#isResult = part[0] === RESULT_MARK;
+      this.#reader = new ValueReader(
+        this.#isResult ? this.#listener.resultRoomBytes : MAX_RETURN_VALUE_BYTES,
+      );
+      this.#reader.write(part.subarray(1));
+    } else if (this.#reader !== undefined) this.#reader.write(part);
+    else this.#keep(part);
+    this.#atLineStart = isEnd;
+    if (isEnd && !this.#lost) this.#endLine();
+  }
+
+  #keep(part: Buffer): void {
+    if (this.#partial.length + part.length > MAX_FRAME_BYTES) this.#lose();
+    else this.#partial.append(part);
+  }
+
+  #endLine(): void {
+    const reader = this.#reader;
+    const line = this.#partial.take();
+    this.#forgetLine();
+    if (reader !== undefined) {
+      this.#takeValue(reader.end());
+      return;
+    }
+    const frame = parseKernelFrame(line);
+    const value = this.#returnValue;
+    this.#returnValue = undefined;
+    if (frame === undefined) this.#lose();
+    else this.#listener.onFrame(frame, value);
+  }
+
+  #takeValue(value: KernelValue | undefined): void {
+    if (value === undefined) this.#lose();
+    else if (this.#isResult) this.#waitFor(this.#listener.onResult(value));
+    else if (this.#returnValue === undefined) this.#returnValue = value;
+    else this.#lose();
+  }
+
+  #forgetLine(): void {
+    this.#reader = undefined;
+    this.#partial.take();
+    this.#atLineStart = true;
+  }
+
+  #waitFor(pending: Promise<void> | undefined): void {
+    if (pending === undefined) return;
+    this.#waiting = true;
+    this.#source.pause();
+    const goOn = (): void => {
+      this.#guard.run(() => {
+        this.#waiting = false;
+        const rest = this.#rest;
+        this.#rest = undefined;
+        if (rest !== undefined) this.#keepRest(rest, this.#deliver(rest));
+      });
+      if (!this.#waiting) this.#source.resume();
+    };
+    pending.then(goOn, goOn);
+  }
+
+  #lose(): void {
+    if (this.#lost) return;
+    this.#lost = true;
+    this.#forgetLine();
+    this.#returnValue = undefined;
+    this.#rest = undefined;
+    this.#source.close();
+    this.#listener.onLost();
+  }
+}

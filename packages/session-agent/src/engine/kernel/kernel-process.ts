@@ -1,0 +1,171 @@
+import { ControlChannel, type ControlListener } from './control-channel.ts';
+import { guardedSource, ReadGuard } from '../reading/read-guard.ts';
+import type { KernelFrame } from './kernel-frames.ts';
+import type { LoopAccount } from '../reading/loop-share.ts';
+import type { KernelEnd } from '../step/outcome.ts';
+import { OutputReader } from '../step/output-reader.ts';
+import type { SpawnedProcess } from '../ports/spawner.ts';
+import type { StepValues } from '../step/step-values.ts';
+import type { KernelValue } from './value-reader.ts';
+
+/** How long a process that closed its control channel may take to end before it counts as lost. */
+const EXIT_WAIT_MS = 500;
+
+interface RunningStep {
+  readonly values: StepValues;
+  end(end: KernelEnd): void;
+}
+
+/** One kernel from its start to its end. It is not trusted: whatever it says or does ends the kernel at worst. */
+export class KernelProcess {
+  readonly stdout: OutputReader;
+  readonly stderr: OutputReader;
+  /** Whether it has ever been ready. */
+  wasReady = false;
+  /** Whether a step ran in it, so that there is state to lose. */
+  used = false;
+  readonly #process: SpawnedProcess;
+  readonly #control: ControlChannel;
+  readonly #ready = Promise.withResolvers<undefined>();
+  #end: KernelEnd | undefined;
+  #killed: Promise<void> | undefined;
+  #step: RunningStep | undefined;
+
+  /** @param account whose share of the event loop is spent on reading what it writes */
+  constructor(process: SpawnedProcess, account: LoopAccount) {
+    this.#process = process;
+    const guard = new ReadGuard(account, () => {
+      this.#break();
+    });
+    this.stdout = new OutputReader(guardedSource(process.stdout, guard));
+    this.stderr = new OutputReader(guardedSource(process.stderr, guard));
+    this.#control = new ControlChannel(process.control, guard, this.#listener(account));
+    process.exited.then(
+      (exit) => {
+        this.#finish({ type: 'exited', exit });
+      },
+      () => {
+        this.#finish({ type: 'lost' });
+      },
+    );
+  }
+
+  get alive(): boolean {
+    return this.#end === undefined;
+  }
+
+  /** Whether it is ready for a step, or dead. */
+  get isSettled(): boolean {
+    return this.wasReady || !this.alive;
+  }
+
+  /** Resolves when it is so. */
+  get settled(): Promise<void> {
+    return this.#ready.promise;
+  }
+
+  /** Sends one step and resolves, without ever rejecting, when the kernel is done with it or dead. */
+  step(line: string, values: StepValues): Promise<KernelEnd> {
+    return new Promise((resolve) => {
+      if (this.#end !== undefined) {
+        resolve(this.#end);
+        return;
+      }
+      this.used = true;
+      this.#step = { values, end: resolve };
+      this.#control.send(line);
+    });
+  }
+
+  /** Before it is ready, an interrupt would only kill it. */
+  async interrupt(): Promise<void> {
+    if (this.wasReady && this.alive) await this.#process.interrupt();
+  }
+
+  /** Kills it and all that it started. Can be called twice, and is needed also where it died by itself. */
+  kill(): Promise<void> {
+    this.#killed ??= this.#kill();
+    return this.#killed;
+  }
+
+  async #kill(): Promise<void> {
+    try {
+      await this.#process.kill();
+    } finally {
+      this.#finish({ type: 'lost' });
+    }
+  }
+
+  /** Gives back the descriptors; what is still in the streams is dropped. */
+  close(): void {
+    this.#control.close();
+    this.stdout.close();
+    this.stderr.close();
+  }
+
+  #listener(account: LoopAccount): ControlListener {
+    const isExpected = (): boolean => !this.wasReady || this.#step !== undefined;
+    const resultRoomBytes = (): number => this.#step?.values.resultRoomBytes ?? 0;
+    return {
+      get expects() {
+        return isExpected();
+      },
+      get resultRoomBytes() {
+        return resultRoomBytes();
+      },
+      onResult: (value) => this.#step?.values.takeResult(value),
+      onFrame: (frame, value) => {
+        this.#take(frame, value);
+      },
+      onDropped: (bytes) => {
+        account.share.countDropped(bytes);
+      },
+      onLost: () => {
+        this.#lose();
+      },
+    };
+  }
+
+  #take(frame: KernelFrame, returnValue: KernelValue | undefined): void {
+    if (frame.type === 'ready') {
+      if (this.wasReady) this.#break();
+      this.wasReady = true;
+      this.#ready.resolve(undefined);
+    } else if (this.#step === undefined) this.#break();
+    else {
+      this.#step.values.takeReturnValue(returnValue);
+      this.#endStep(frame);
+    }
+  }
+
+  /** It broke the protocol. Whoever waits for the kill hears of its failure. */
+  #break(): void {
+    this.#finish({ type: 'lost' });
+    this.kill().catch(() => undefined);
+  }
+
+  /** The channel closes a moment before the process ends: what its end was tells more than that. */
+  #lose(): void {
+    if (!this.alive) return;
+    const timer = setTimeout(() => {
+      this.#finish({ type: 'lost' });
+    }, EXIT_WAIT_MS);
+    const wait = (): void => {
+      clearTimeout(timer);
+    };
+    this.#process.exited.then(wait, wait);
+  }
+
+  #finish(end: KernelEnd): void {
+    if (this.#end !== undefined) return;
+    this.#end = end;
+    this.#ready.resolve(undefined);
+    this.#endStep(end);
+  }
+
+  #endStep(end: KernelEnd): void {
+    const step = this.#step;
+    this.#step = undefined;
+    step?.end(end);
+  }
+}
