@@ -2,14 +2,25 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { createDataPlane } from '@caisson/data-plane';
 import type { HostLoad, NodeOptionsInput, RuntimeChoice } from '@caisson/data-plane';
-import { jsonTextOf, newExecutionId, newSandboxId, newSessionId, newTenantId } from '@caisson/protocol';
+import {
+  errorOf,
+  exitCodeOf,
+  jsonTextOf,
+  newExecutionId,
+  newSandboxId,
+  newSessionId,
+  newTenantId,
+  returnValueOf,
+} from '@caisson/protocol';
 import type {
+  CodeError,
   DataPlane,
   LentSandbox,
   JsonText,
   OutputEvent,
   Placement,
   SandboxRequest,
+  StepFacts,
   StepOutcome,
   StepRequest,
 } from '@caisson/protocol';
@@ -56,7 +67,10 @@ export function sandboxRequest(overrides: Partial<SandboxRequest> = {}): Sandbox
   };
 }
 
-export interface Ran extends Omit<StepOutcome, 'returnValue'> {
+/** The same members whatever came of the step; `returnValue` is parsed, and `undefined` where there is none. */
+export interface Ran extends StepFacts, Pick<StepOutcome, 'status' | 'reason'> {
+  readonly exitCode: number | null;
+  readonly error: CodeError | null;
   readonly returnValue: unknown;
   readonly stdout: string;
   readonly stderr: string;
@@ -133,7 +147,9 @@ function gather(outcome: StepOutcome, events: readonly OutputEvent[]): Ran {
   const results = events.flatMap((event) => (event.type === 'result' ? [valueOf(event.bundle)] : []));
   return {
     ...outcome,
-    returnValue: valueOf(outcome.returnValue),
+    exitCode: exitCodeOf(outcome),
+    error: errorOf(outcome),
+    returnValue: valueOf(returnValueOf(outcome)),
     stdout: text('stdout'),
     stderr: text('stderr'),
     results,
@@ -141,8 +157,8 @@ function gather(outcome: StepOutcome, events: readonly OutputEvent[]): Ran {
   };
 }
 
-function valueOf(text: JsonText | undefined): unknown {
-  return text === undefined ? undefined : (JSON.parse(text) as unknown);
+function valueOf(text: JsonText | null): unknown {
+  return text === null ? undefined : (JSON.parse(text) as unknown);
 }
 
 /** Runs one step that must succeed and returns its standard output. */

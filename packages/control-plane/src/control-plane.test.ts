@@ -11,6 +11,7 @@ import {
   newSandboxId,
   newSessionId,
   newTenantId,
+  RUNNING,
   session,
   SYSTEM,
 } from '@caisson/protocol';
@@ -189,7 +190,7 @@ test('after a crash, what ran has ended as lost, and what waited without its cal
     expiresAt: Date.now() + 60_000,
   });
   await sessionRepository(db).insert(lent, SYSTEM);
-  const running = advance(created(null), { type: 'dispatched' }, Date.now());
+  const running = advance(created(null), RUNNING, Date.now());
   assert.ok(running);
   await store.insert(running, null);
   const ofSession = created(lent.id);

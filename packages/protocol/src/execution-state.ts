@@ -40,47 +40,46 @@ export type ExecutionReason = (typeof EXECUTION_REASONS)[number];
 /** What can end a `queued` or `running` execution from outside. */
 export type CancelReason = 'cancelled' | 'session_terminated' | 'shutdown';
 
-export interface ExecutionState {
-  readonly status: ExecutionStatus;
-  /** `null` until it ends, and when it ends well. */
-  readonly reason: ExecutionReason | null;
-}
+/** Why an execution had no sandbox to its end. */
+export type PlacementFailure = 'sandbox_lost' | 'sandbox_unavailable' | 'insufficient_capacity';
 
-export type ExecutionEvent =
-  | { readonly type: 'dispatched' }
-  | { readonly type: 'succeeded' }
-  | { readonly type: 'failed'; readonly reason: Exclude<ExecutionReason, CancelReason | 'timeout'> }
-  | { readonly type: 'timed_out' }
-  | { readonly type: 'cancelled'; readonly reason: CancelReason };
+export type FailureReason = Exclude<ExecutionReason, CancelReason | 'timeout'>;
 
-export const QUEUED: ExecutionState = { status: 'queued', reason: null };
+export type ExecutionState = { readonly status: 'queued' | 'running'; readonly reason: null } | ExecutionEnd;
+
+/** How an execution ended. A `StepOutcome` is one, and says more. */
+export type ExecutionEnd =
+  | { readonly status: 'succeeded'; readonly reason: null }
+  | { readonly status: 'failed'; readonly reason: FailureReason }
+  | { readonly status: 'timed_out'; readonly reason: 'timeout' }
+  | { readonly status: 'cancelled'; readonly reason: CancelReason };
+
+export const QUEUED = { status: 'queued', reason: null } as const satisfies ExecutionState;
+export const RUNNING = { status: 'running', reason: null } as const satisfies ExecutionState;
 
 export function isFinished(status: ExecutionStatus): boolean {
   return status !== 'queued' && status !== 'running';
 }
 
 /**
- * The state that follows, or `undefined` where the event cannot happen in `state`: a finished execution never
- * changes again, and only a running one can succeed, fail on its own or time out.
+ * Whether an execution in `state` can go on to `next`: a finished one never changes again, and only a running one can
+ * succeed, fail on its own or time out.
  */
-export function nextExecutionState(state: ExecutionState, event: ExecutionEvent): ExecutionState | undefined {
-  if (isFinished(state.status)) return undefined;
+export function canBecome(state: ExecutionState, next: typeof RUNNING | ExecutionEnd): boolean {
+  if (isFinished(state.status)) return false;
   const running = state.status === 'running';
-  switch (event.type) {
-    case 'dispatched':
-      return running ? undefined : { status: 'running', reason: null };
+  switch (next.status) {
+    case 'running':
+      return !running;
     case 'succeeded':
-      return running ? { status: 'succeeded', reason: null } : undefined;
-    case 'failed':
-      // One that waits can only fail because there is no place for it any more.
-      return running || event.reason === 'sandbox_lost' || event.reason === 'sandbox_unavailable'
-        ? { status: 'failed', reason: event.reason }
-        : undefined;
     case 'timed_out':
-      return running ? { status: 'timed_out', reason: 'timeout' } : undefined;
+      return running;
+    case 'failed':
+      // One that waits can only fail because there is no sandbox for it any more.
+      return running || next.reason === 'sandbox_lost' || next.reason === 'sandbox_unavailable';
     case 'cancelled':
-      return { status: 'cancelled', reason: event.reason };
+      return true;
     default:
-      return assertNever(event);
+      return assertNever(next);
   }
 }

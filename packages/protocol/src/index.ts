@@ -8,16 +8,19 @@ export * from './api/sessions.ts';
 export * from './assert-never.ts';
 export * from './errors.ts';
 export {
+  canBecome,
   EXECUTION_REASONS,
   EXECUTION_STATUSES,
   isFinished,
-  nextExecutionState,
   QUEUED,
+  RUNNING,
   type CancelReason,
-  type ExecutionEvent as ExecutionStateEvent,
+  type ExecutionEnd,
   type ExecutionReason,
   type ExecutionState,
   type ExecutionStatus,
+  type FailureReason,
+  type PlacementFailure,
 } from './execution-state.ts';
 export * from './file-names.ts';
 export * from './ids.ts';
@@ -30,6 +33,7 @@ export * from './languages.ts';
 export * from './ports/agent.ts';
 export * from './ports/cancellation.ts';
 export * from './ports/data-plane.ts';
+export * from './ports/step-outcome.ts';
 export * from './problem.ts';
 export * from './quantities.ts';
 export * from './roles.ts';

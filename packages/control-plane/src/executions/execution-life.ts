@@ -1,4 +1,12 @@
-import { CaissonError, Cancellation, isCaissonError } from '@caisson/protocol';
+import {
+  CaissonError,
+  Cancellation,
+  isCaissonError,
+  NOT_RUN,
+  returnValueOf,
+  RUNNING,
+  stoppedOutcome,
+} from '@caisson/protocol';
 import type { CancelReason } from '@caisson/protocol';
 import type { Logger } from 'pino';
 import type { Actor } from '../audit/audit-record.ts';
@@ -47,7 +55,7 @@ export class ExecutionLife {
 
   /** Its turn has come: it runs from now on, in memory; the row follows. */
   begin(execution: LiveExecution): void {
-    const next = advance(execution.record, { type: 'dispatched' }, this.#dependencies.clock.nowMs());
+    const next = advance(execution.record, RUNNING, this.#dependencies.clock.nowMs());
     if (next === undefined) return;
     execution.record = next;
     execution.feed.push({ type: 'status', ...executionStatusOf(next) });
@@ -92,11 +100,8 @@ export class ExecutionLife {
     execution.endedBy ??= by;
     const ended = settledWithin(execution.finished.promise, waitMs);
     if (this.#dependencies.dispatcher.withdraw(execution.item)) {
-      const event = { type: 'cancelled', reason } as const;
-      await Promise.race([
-        this.#finish(execution, { event, outcome: null, placement: null, cause: undefined }),
-        ended,
-      ]);
+      const outcome = stoppedOutcome(reason, NOT_RUN);
+      await Promise.race([this.#finish(execution, { outcome, placement: null, cause: undefined }), ended]);
       return;
     }
     execution.controller.abort(new Cancellation(reason));
@@ -115,13 +120,13 @@ export class ExecutionLife {
     }
   }
 
-  async #finish(execution: LiveExecution, { event, outcome, placement }: Ending): Promise<void> {
+  async #finish(execution: LiveExecution, { outcome, placement }: Ending): Promise<void> {
     const { clock, metrics, store } = this.#dependencies;
     const { feed } = execution;
-    const next = advance(execution.record, event, clock.nowMs());
+    const final = feed.resultsTruncated ? { ...outcome, truncated: true } : outcome;
+    const next = advance(execution.record, final, clock.nowMs());
     if (next === undefined) return;
-    const told = outcome && feed.resultsTruncated ? { ...outcome, truncated: true } : outcome;
-    const record = { ...next, outcome: told, placement };
+    const record = { ...next, placement };
     feed.settle();
     const by = whoEnded(record.state.reason, record.submittedBy, execution.endedBy);
     try {
@@ -147,7 +152,8 @@ export class ExecutionLife {
 
   /** Each reader would hold a copy of a long result, and of its JSON: they get it from the store, piece by piece. */
   #finishedEvent({ record, feed }: LiveExecution): FinishedEvent {
-    const characters = feed.outputCharacters + (record.outcome?.returnValue?.length ?? 0);
+    const returnValue = record.outcome && returnValueOf(record.outcome);
+    const characters = feed.outputCharacters + (returnValue?.length ?? 0);
     if (characters <= SHORT_RESULT_CHARACTERS) {
       return { type: 'finished', execution: executionResultOf(record, feed.output) };
     }

@@ -1,5 +1,5 @@
-import { isCaissonError, SYSTEM } from '@caisson/protocol';
-import type { DataPlane, SandboxQuota } from '@caisson/protocol';
+import { isCaissonError, NOT_RUN, SYSTEM } from '@caisson/protocol';
+import type { DataPlane, SandboxQuota, StepOutcome } from '@caisson/protocol';
 import type { Logger } from 'pino';
 import type { Clock } from '../time/clock.ts';
 import type { ExecutionRepository } from '../store/executions.ts';
@@ -9,6 +9,13 @@ import { advance } from '../model/execution-record.ts';
 import type { Executions } from './executions.ts';
 import { freshPlace } from './jobs.ts';
 import { advanceSession } from '../model/session-record.ts';
+
+const LOST: StepOutcome = {
+  ...NOT_RUN,
+  status: 'failed',
+  reason: 'sandbox_lost',
+  error: { name: 'sandbox_lost', message: 'the server that ran it has ended', traceback: [] },
+};
 
 export interface RecoveryDependencies {
   readonly dataPlane: DataPlane;
@@ -28,7 +35,6 @@ export interface RecoveryDependencies {
 export async function recover(dependencies: RecoveryDependencies): Promise<void> {
   const { dataPlane, quota, executions, executionStore, sessionStore, storage, clock, logger } = dependencies;
   const counts = { lost: 0, queued: 0, sessions: 0 };
-  const lost = { type: 'failed', reason: 'sandbox_lost' } as const;
   for await (const { record, job } of executionStore.unfinished()) {
     if (record.state.status === 'queued' && job !== null) {
       executions.resubmit(record, {
@@ -38,7 +44,7 @@ export async function recover(dependencies: RecoveryDependencies): Promise<void>
       });
       counts.queued += 1;
     } else {
-      const ended = advance(record, lost, clock.nowMs());
+      const ended = advance(record, LOST, clock.nowMs());
       if (ended !== undefined) await settled(storage, () => executionStore.finish(ended, [], SYSTEM));
       counts.lost += 1;
     }

@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { newExecutionId, newTenantId } from '@caisson/protocol';
+import { newExecutionId, newTenantId, RUNNING } from '@caisson/protocol';
 import type { OutputEvent } from '@caisson/protocol';
 import type { StoredExecution } from '../store/executions.ts';
 import { decodePage, encodePages } from '../store/output/output-pages.ts';
 import { advance, queuedExecution } from '../model/execution-record.ts';
 import type { FeedEvent } from './output-feed.ts';
 import { followStored } from './stored-follower.ts';
+import { SUCCEEDED } from '../testing/outcomes.ts';
 
 const EVENTS: OutputEvent[] = Array.from({ length: 500 }, (_, index) => ({
   type: 'stdout',
@@ -28,8 +29,8 @@ function stored(): StoredExecution & { read: number[] } {
     submittedBy: null,
     createdAt: 0,
   });
-  const running = advance(queued, { type: 'dispatched' }, 1) ?? assert.fail();
-  const record = advance(running, { type: 'succeeded' }, 2) ?? assert.fail();
+  const running = advance(queued, RUNNING, 1) ?? assert.fail();
+  const record = advance(running, SUCCEEDED, 2) ?? assert.fail();
   const pages = encodePages(EVENTS, null);
   const read: number[] = [];
   return {

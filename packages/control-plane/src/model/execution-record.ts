@@ -1,16 +1,13 @@
-import { isFinished, nextExecutionState, QUEUED } from '@caisson/protocol';
+import { canBecome, QUEUED, RUNNING } from '@caisson/protocol';
 import type {
-  CodeError,
   ExecutionId,
   ExecutionState,
-  ExecutionStateEvent,
-  JsonText,
   Language,
   Placement,
   SandboxRequest,
   SessionId,
+  StepOutcome,
   StepRequest,
-  StepUsage,
   TenantId,
 } from '@caisson/protocol';
 import type { PrincipalId } from './principal.ts';
@@ -31,21 +28,13 @@ export interface ExecutionRecord {
   readonly createdAt: number;
   readonly startedAt: number | null;
   readonly finishedAt: number | null;
-  readonly outcome: RecordedOutcome | null;
+  /** `null` until it ends. */
+  readonly outcome: StepOutcome | null;
 }
 
 /** What a list shows of one: nothing that the code has made, for that may be megabytes. */
 export interface ListedExecution extends Omit<ExecutionRecord, 'codeSha256' | 'submittedBy' | 'outcome'> {
-  readonly outcome: Pick<RecordedOutcome, 'usage'> | null;
-}
-
-export interface RecordedOutcome {
-  readonly exitCode: number | null;
-  readonly returnValue: JsonText | null;
-  readonly error: CodeError | null;
-  readonly truncated: boolean;
-  readonly kernelRestarted: boolean;
-  readonly usage: StepUsage | null;
+  readonly outcome: Pick<StepOutcome, 'usage'> | null;
 }
 
 /** What a job needs to run without its caller: kept while it waits, so that it outlives a restart. */
@@ -64,14 +53,14 @@ export function queuedExecution(fields: NewExecution): ExecutionRecord {
   return { ...fields, state: QUEUED, placement: null, startedAt: null, finishedAt: null, outcome: null };
 }
 
-/** The record after `event`, or `undefined` where the event cannot happen to it. */
+/** The record after its start, or after its end; `undefined` where that cannot happen to it. */
 export function advance(
   record: ExecutionRecord,
-  event: ExecutionStateEvent,
+  next: typeof RUNNING | StepOutcome,
   at: number,
 ): ExecutionRecord | undefined {
-  const state = nextExecutionState(record.state, event);
-  if (state === undefined) return undefined;
-  if (isFinished(state.status)) return { ...record, state, finishedAt: at };
-  return { ...record, state, startedAt: at };
+  if (!canBecome(record.state, next)) return undefined;
+  if (next.status === 'running') return { ...record, state: RUNNING, startedAt: at };
+  const { status, reason } = next;
+  return { ...record, state: { status, reason } as ExecutionState, outcome: next, finishedAt: at };
 }

@@ -10,6 +10,7 @@ import {
   newSandboxId,
   newSessionId,
   newTenantId,
+  RUNNING,
   SYSTEM,
 } from '@caisson/protocol';
 import type { ExecutionId, SessionId, TenantId } from '@caisson/protocol';
@@ -28,6 +29,7 @@ import { sessionRepository } from '../store/sessions.ts';
 import { tenantRepository } from '../store/tenants.ts';
 import { Retention } from './retention.ts';
 import { TrailRetention } from './trail-retention.ts';
+import { SUCCEEDED } from '../testing/outcomes.ts';
 
 const DAY_MS = 24 * 3600 * 1000;
 const CONFIG = { retentionMs: 7 * DAY_MS, maxOutputBytesPerTenant: 2 ** 30, idempotencyKeyAgeMs: DAY_MS };
@@ -83,7 +85,7 @@ async function begin(store: Opened, tenantId: TenantId, sessionId: SessionId | n
     submittedBy: null,
     createdAt: store.clock.now,
   });
-  const running = advance(queued, { type: 'dispatched' }, store.clock.now) ?? assert.fail();
+  const running = advance(queued, RUNNING, store.clock.now) ?? assert.fail();
   await store.executions.insert(running, null);
   return running;
 }
@@ -91,7 +93,7 @@ async function begin(store: Opened, tenantId: TenantId, sessionId: SessionId | n
 async function execute(store: Opened, tenantId: TenantId, text = 'x', sessionId: SessionId | null = null) {
   store.clock.now += 1;
   const running = await begin(store, tenantId, sessionId);
-  const ended = advance(running, { type: 'succeeded' }, store.clock.now) ?? assert.fail();
+  const ended = advance(running, SUCCEEDED, store.clock.now) ?? assert.fail();
   await store.executions.finish(ended, [{ type: 'stdout', text }], SYSTEM);
   return ended.id;
 }

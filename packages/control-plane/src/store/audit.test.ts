@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { Kysely, sql } from 'kysely';
 import { Migrator } from 'kysely/migration';
-import { newApiKeyId, newExecutionId, newTenantId, SYSTEM } from '@caisson/protocol';
+import { newApiKeyId, newExecutionId, newTenantId, RUNNING, SYSTEM } from '@caisson/protocol';
 import { findBreak } from '../audit/chain.ts';
 import { advance, queuedExecution } from '../model/execution-record.ts';
 import { auditRepository } from './audit.ts';
@@ -18,6 +18,7 @@ import { openSqlite, sqliteDialect, statementCache } from './sqlite/driver.ts';
 import type { Tables } from './tables.ts';
 import { tenantRepository } from './tenants.ts';
 import { transactionWriter } from './writing/writer.ts';
+import { LOST, SUCCEEDED } from '../testing/outcomes.ts';
 
 async function openTemporary() {
   await using undo = new AsyncDisposableStack();
@@ -103,13 +104,13 @@ test('where the event cannot be written, the change is not written either', asyn
   const id = newExecutionId();
   const fields = { id, tenantId, sessionId: null, language: 'python', templateId: 'python' } as const;
   const given = { ...fields, codeSha256: '0'.repeat(64), submittedBy: null, createdAt: 0 };
-  const running = advance(queuedExecution(given), { type: 'dispatched' }, 0);
+  const running = advance(queuedExecution(given), RUNNING, 0);
   assert.ok(running);
   await executions.insert(running, null);
   await sql`create trigger refuse before insert on audit_events begin select raise(abort, 'full'); end`.execute(
     store.db,
   );
-  const ended = advance(running, { type: 'succeeded' }, 1);
+  const ended = advance(running, SUCCEEDED, 1);
   assert.ok(ended);
   await assert.rejects(executions.finish(ended, [{ type: 'stdout', text: 'x' }], SYSTEM), /full/);
   assert.equal((await executions.find(tenantId, id))?.state.status, 'running');
@@ -157,7 +158,7 @@ test('a database from before the trail keeps what it has and gets an empty one',
   assert.deepEqual(await wholeTrail(store), []);
   const running = (await executions.read(tenantId, id))?.record;
   assert.equal(running?.submittedBy, null);
-  const lost = advance(running, { type: 'failed', reason: 'sandbox_lost' }, 1);
+  const lost = advance(running, LOST, 1);
   assert.ok(lost);
   await executions.finish(lost, [], SYSTEM);
   const trail = await wholeTrail(store);

@@ -1,7 +1,15 @@
-import type { CodeError, JsonText, StepUsage } from '@caisson/protocol';
-import { isFinished } from '@caisson/protocol';
+import { assertNever, errorOf, exitCodeOf, isFinished, stoppedOutcome } from '@caisson/protocol';
+import type {
+  CodeError,
+  ExecutionEnd,
+  ExecutionState,
+  JsonText,
+  StepFacts,
+  StepOutcome,
+  StepUsage,
+} from '@caisson/protocol';
 import type { Selectable } from 'kysely';
-import type { ExecutionRecord, ListedExecution, RecordedOutcome } from '../model/execution-record.ts';
+import type { ExecutionRecord, ListedExecution } from '../model/execution-record.ts';
 import type { ExecutionsTable } from './tables.ts';
 
 /** All but what a repository keeps beside the record. */
@@ -22,7 +30,7 @@ export function toExecutionRow(
 ): ExecutionRow {
   const { outcome, placement } = record;
   const usage = outcome?.usage ?? null;
-  const error = outcome?.error ?? null;
+  const error = outcome && errorOf(outcome);
   const errorJson = error === null ? null : JSON.stringify(error);
   const textBytes = Buffer.byteLength(returnValue ?? '') + Buffer.byteLength(errorJson ?? '');
   const outputBytes = bytesElsewhere + textBytes + (items?.length ?? 0);
@@ -45,7 +53,7 @@ export function toExecutionRow(
     duration_ms: usage?.durationMs ?? null,
     cpu_ms: usage?.cpuMs ?? null,
     peak_memory_bytes: usage?.peakMemoryBytes ?? null,
-    exit_code: outcome?.exitCode ?? null,
+    exit_code: outcome && exitCodeOf(outcome),
     return_value_json: returnValue,
     error_json: errorJson,
     truncated: outcome?.truncated === true ? 1 : 0,
@@ -84,7 +92,7 @@ export function fromListedRow(row: ListedRow): ListedExecution {
     id: row.id,
     tenantId: row.tenant_id,
     sessionId: row.session_id,
-    state: { status: row.status, reason: row.reason },
+    state: stateOf(row),
     language: row.language,
     templateId: row.template_id,
     placement:
@@ -113,13 +121,40 @@ function usageOf(row: ListedRow): StepUsage | null {
   return durationMs === null || cpuMs === null ? null : { durationMs, cpuMs, peakMemoryBytes };
 }
 
-function outcomeOf(row: ExecutionRow): RecordedOutcome {
-  return {
-    exitCode: row.exit_code,
-    returnValue: row.return_value_json as JsonText | null,
-    error: row.error_json === null ? null : (JSON.parse(row.error_json) as CodeError),
+/** Members that the row lacks were never told, or were removed with the output: they get the value that says least. */
+function outcomeOf(row: ExecutionRow): StepOutcome {
+  const facts: StepFacts = {
     truncated: row.truncated !== 0,
     kernelRestarted: row.kernel_restarted !== 0,
     usage: usageOf(row),
   };
+  const end = stateOf(row) as ExecutionEnd;
+  if (end.status === 'succeeded') {
+    return { ...facts, ...end, exitCode: 0, returnValue: row.return_value_json as JsonText | null };
+  }
+  if (end.status !== 'failed') return stoppedOutcome(end.reason, facts);
+  const { status, reason } = end;
+  switch (reason) {
+    case 'exception':
+      return { ...facts, status, reason, exitCode: row.exit_code ?? 1, error: errorOfRow(row, reason) };
+    case 'exit_code':
+      return { ...facts, status, reason, exitCode: row.exit_code ?? 1 };
+    case 'out_of_memory':
+    case 'kernel_crashed':
+      return { ...facts, status, reason };
+    case 'sandbox_lost':
+    case 'sandbox_unavailable':
+    case 'insufficient_capacity':
+      return { ...facts, status, reason, error: errorOfRow(row, reason) };
+    default:
+      return assertNever(reason);
+  }
+}
+
+function errorOfRow({ error_json: json }: ExecutionRow, name: string): CodeError {
+  return json === null ? { name, message: '', traceback: [] } : (JSON.parse(json) as CodeError);
+}
+
+function stateOf({ status, reason }: Pick<ExecutionRow, 'status' | 'reason'>): ExecutionState {
+  return { status, reason } as ExecutionState;
 }

@@ -3,13 +3,24 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { newApiKeyId, newExecutionId, newSandboxId, newTenantId, SYSTEM } from '@caisson/protocol';
-import type { StepRequest } from '@caisson/protocol';
+import {
+  jsonTextOf,
+  newApiKeyId,
+  newExecutionId,
+  newSandboxId,
+  newTenantId,
+  NOT_RUN,
+  RUNNING,
+  stoppedOutcome,
+  SYSTEM,
+} from '@caisson/protocol';
+import type { StepOutcome, StepRequest } from '@caisson/protocol';
 import { advance, queuedExecution } from '../model/execution-record.ts';
 import type { QueuedJob } from '../model/execution-record.ts';
 import { openStore } from './sqlite/database.ts';
 import { executionRepository } from './executions.ts';
 import { tenantRepository } from './tenants.ts';
+import { LOST, SUCCEEDED } from '../testing/outcomes.ts';
 
 async function openTemporary() {
   await using undo = new AsyncDisposableStack();
@@ -48,12 +59,11 @@ function jobOf(code: string): QueuedJob {
 
 test('a list reads nothing of what the code has made', async () => {
   await using store = await openTemporary();
-  const running = advance(store.queued(), { type: 'dispatched' }, 2) ?? assert.fail();
+  const running = advance(store.queued(), RUNNING, 2) ?? assert.fail();
   await store.executions.insert(running, null);
   const usage = { durationMs: 3, cpuMs: 2, peakMemoryBytes: 1 };
-  const ended = advance(running, { type: 'succeeded' }, 5) ?? assert.fail();
-  const outcome = { exitCode: 0, returnValue: null, error: null, truncated: false, kernelRestarted: false };
-  await store.executions.finish({ ...ended, outcome: { ...outcome, usage } }, [], SYSTEM);
+  const ended = advance(running, { ...SUCCEEDED, usage }, 5) ?? assert.fail();
+  await store.executions.finish(ended, [], SYSTEM);
   // Whoever reads these columns fails.
   await store.db.updateTable('executions').set({ return_value_json: '{', error_json: '{' }).execute();
   const filter = { limit: 10, after: undefined, status: undefined, sessionId: undefined };
@@ -70,11 +80,46 @@ test('a list reads nothing of what the code has made', async () => {
   );
 });
 
+test('every outcome is read as it was written', async () => {
+  await using store = await openTemporary();
+  const facts = {
+    truncated: true,
+    kernelRestarted: true,
+    usage: { durationMs: 3, cpuMs: 2, peakMemoryBytes: null },
+  };
+  const error = { name: 'E', message: 'm', traceback: ['at 1'] };
+  const outcomes: StepOutcome[] = [
+    SUCCEEDED,
+    { ...SUCCEEDED, ...facts, returnValue: jsonTextOf([1]) },
+    { ...SUCCEEDED, returnValue: jsonTextOf(null) },
+    { status: 'failed', reason: 'exception', exitCode: 1, error, ...facts },
+    { status: 'failed', reason: 'exit_code', exitCode: 3, ...facts },
+    { status: 'failed', reason: 'out_of_memory', ...facts },
+    { status: 'failed', reason: 'kernel_crashed', ...facts },
+    LOST,
+    { ...LOST, reason: 'sandbox_unavailable', error },
+    { ...LOST, reason: 'insufficient_capacity' },
+    stoppedOutcome('timeout', facts),
+    stoppedOutcome('cancelled', NOT_RUN),
+    stoppedOutcome('session_terminated', facts),
+    stoppedOutcome('shutdown', facts),
+  ];
+  for (const outcome of outcomes) {
+    const running = advance(store.queued(), RUNNING, 2) ?? assert.fail();
+    await store.executions.insert(running, null);
+    const ended = advance(running, outcome, 5) ?? assert.fail();
+    await store.executions.finish(ended, [], SYSTEM);
+    const { record } = (await store.executions.read(store.tenantId, ended.id)) ?? assert.fail();
+    assert.deepEqual(record.outcome, outcome);
+    assert.deepEqual(record.state, { status: outcome.status, reason: outcome.reason });
+  }
+});
+
 test('the output that an earlier version kept as one JSON text is read as before', async () => {
   await using store = await openTemporary();
-  const running = advance(store.queued(), { type: 'dispatched' }, 2) ?? assert.fail();
+  const running = advance(store.queued(), RUNNING, 2) ?? assert.fail();
   await store.executions.insert(running, null);
-  const ended = advance(running, { type: 'succeeded' }, 5) ?? assert.fail();
+  const ended = advance(running, SUCCEEDED, 5) ?? assert.fail();
   await store.executions.finish(ended, [], SYSTEM);
   const events = [
     { type: 'stdout', text: '\u0001' },
@@ -103,7 +148,7 @@ test('a list of one status is complete and in order, however far apart its execu
   const ids = places.map((place) => records[place]?.id ?? assert.fail());
   for (const place of places) {
     const record = records[place] ?? assert.fail();
-    const failed = advance(record, { type: 'cancelled', reason: 'cancelled' }, 5) ?? assert.fail();
+    const failed = advance(record, stoppedOutcome('cancelled', NOT_RUN), 5) ?? assert.fail();
     await store.executions.finish(failed, [], SYSTEM);
   }
   const list = async (limit: number, after?: string) => {
@@ -118,9 +163,9 @@ test('a list of one status is complete and in order, however far apart its execu
 
 test('pages are read one in a turn of the event loop, however many readers there are', async () => {
   await using store = await openTemporary();
-  const running = advance(store.queued(), { type: 'dispatched' }, 2) ?? assert.fail();
+  const running = advance(store.queued(), RUNNING, 2) ?? assert.fail();
   await store.executions.insert(running, null);
-  const ended = advance(running, { type: 'succeeded' }, 5) ?? assert.fail();
+  const ended = advance(running, SUCCEEDED, 5) ?? assert.fail();
   const text = 'x'.repeat(64 * 1024);
   const events = Array.from({ length: 5 }, () => ({ type: 'stdout', text }) as const);
   await store.executions.finish(ended, events, SYSTEM);
@@ -154,7 +199,7 @@ test('what has not ended is found, oldest first, each with the job that it waits
   for await (const { record, job } of store.executions.unfinished()) {
     found.set(record.id, job?.step.code);
     // As recovery does: what it has seen is over.
-    const ended = advance(record, { type: 'failed', reason: 'sandbox_lost' }, 2) ?? assert.fail();
+    const ended = advance(record, LOST, 2) ?? assert.fail();
     await store.executions.finish(ended, [], SYSTEM);
   }
   assert.deepEqual([...found.keys()], records.map(({ id }) => id).toSorted());

@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Kysely, Selectable } from 'kysely';
+import { returnValueOf } from '@caisson/protocol';
 import type { ExecutionId, ExecutionStatus, OutputEvent, SessionId, TenantId } from '@caisson/protocol';
 import type { Actor } from '../audit/audit-record.ts';
 import { executionFinished } from '../audit/records.ts';
@@ -115,7 +116,7 @@ export function executionRepository(
     },
     update: (record) => writer.writeAnyway([update(toExecutionRow(record, NO_OUTPUT))]),
     finish(record, output, by) {
-      const returnValue = record.outcome?.returnValue ?? null;
+      const returnValue = record.outcome && returnValueOf(record.outcome);
       const isLong = returnValue !== null && returnValue.length > MAX_INLINE_CHARACTERS;
       const pages = encodePages(output, isLong ? returnValue : null);
       const small = smallPage(pages);

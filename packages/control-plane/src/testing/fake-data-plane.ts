@@ -1,7 +1,7 @@
 import { PassThrough } from 'node:stream';
 import type { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
-import { CaissonError, cancelReason } from '@caisson/protocol';
+import { CaissonError, cancelReason, NOT_RUN, stoppedOutcome } from '@caisson/protocol';
 import type {
   Agent,
   DataPlane,
@@ -19,16 +19,17 @@ import type {
   SandboxRequest,
   StepOutcome,
   StepRequest,
+  SucceededStep,
   Template,
   WorkspacePath,
 } from '@caisson/protocol';
+import { SUCCEEDED } from './outcomes.ts';
+
+/** How a scripted step ends: as it says, or well with what it says. */
+export type ScriptEnd = StepOutcome | Partial<Omit<SucceededStep, 'status' | 'reason'>>;
 
 /** What a step does; the default succeeds at once. */
-export type Script = (
-  step: StepRequest,
-  events: EventSink,
-  signal: AbortSignal,
-) => Promise<Partial<StepOutcome>>;
+export type Script = (step: StepRequest, events: EventSink, signal: AbortSignal) => Promise<ScriptEnd>;
 
 const RESOURCES = { cpuMillicores: 1000, memoryBytes: 512 * 2 ** 20, diskBytes: 2 ** 30, pids: 128 };
 const NOTHING = { total: 0, promisable: 0, promised: 0, used: null };
@@ -108,8 +109,8 @@ export class FakeDataPlane implements DataPlane {
 
   async step(step: StepRequest, events: EventSink, signal: AbortSignal): Promise<StepOutcome> {
     this.steps.push(step);
-    const told = await this.#scripts.get(step.code)?.(step, events, signal);
-    return { ...SUCCEEDED, ...told };
+    const end = (await this.#scripts.get(step.code)?.(step, events, signal)) ?? {};
+    return 'status' in end ? end : { ...SUCCEEDED, ...end };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -117,22 +118,11 @@ export class FakeDataPlane implements DataPlane {
   }
 }
 
-const SUCCEEDED: StepOutcome = {
-  status: 'succeeded',
-  reason: null,
-  exitCode: 0,
-  returnValue: undefined,
-  error: null,
-  truncated: false,
-  kernelRestarted: false,
-  usage: { durationMs: 1, cpuMs: 1, peakMemoryBytes: 1024 },
-};
-
 /** A script that runs until it is ended from outside. */
 export const untilAborted: Script = (_step, _events, signal) =>
   new Promise((resolve) => {
     const end = () => {
-      resolve({ status: 'cancelled', reason: cancelReason(signal), exitCode: null });
+      resolve(stoppedOutcome(cancelReason(signal), NOT_RUN));
     };
     if (signal.aborted) end();
     else signal.addEventListener('abort', end, { once: true });

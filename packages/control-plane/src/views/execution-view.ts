@@ -1,3 +1,4 @@
+import { errorOf, exitCodeOf, returnValueOf } from '@caisson/protocol';
 import type {
   ExecutionEvent,
   ExecutionResult,
@@ -40,14 +41,14 @@ export function executionSummaryOf(record: ListedExecution): ExecutionSummary {
 
 export function executionResultOf(record: ExecutionRecord, output: Output): ExecutionResult {
   const { outcome } = record;
-  const error = outcome?.error ?? null;
-  const returnValue = outcome?.returnValue ?? null;
+  const error = outcome && errorOf(outcome);
+  const returnValue = outcome && returnValueOf(outcome);
   return {
     ...executionSummaryOf(record),
     stdout: textOf(output, 'stdout'),
     stderr: textOf(output, 'stderr'),
     truncated: outcome?.truncated ?? isTruncated(output),
-    exit_code: outcome?.exitCode ?? null,
+    exit_code: outcome && exitCodeOf(outcome),
     return_value: returnValue === null ? null : (embedded(returnValue) as JsonValue),
     results: output.flatMap((event) => (event.type === 'result' ? [embedded(event.bundle) as Bundle] : [])),
     error: error && { ...error, traceback: [...error.traceback] },

@@ -1,4 +1,4 @@
-import { CaissonError } from '@caisson/protocol';
+import { CaissonError, returnValueOf } from '@caisson/protocol';
 import type { ExecutionResult, JsonText, executionLogs } from '@caisson/protocol';
 import type { z } from 'zod';
 import type { StoredExecution } from '../store/executions.ts';
@@ -50,7 +50,8 @@ export async function* resultPieces(stored: StoredExecution): AsyncGenerator<str
   const { outcome } = stored.record;
   yield* withTexts(executionResultOf(stored.record, []), stored);
   yield ',"return_value":';
-  if (outcome !== null && outcome.returnValue !== null) yield outcome.returnValue;
+  const returnValue = outcome && returnValueOf(outcome);
+  if (returnValue !== null) yield returnValue;
   else yield* returnValuePieces(stored);
   yield ',"results":[';
   yield* bundlePieces(stored);
@@ -109,6 +110,6 @@ async function onlyPageOf({ output }: StoredExecution): Promise<DecodedPage | un
 }
 
 function withReturnValue({ record }: StoredExecution, page: DecodedPage | undefined) {
-  if (record.outcome === null || page === undefined || page.returnValue === '') return record;
+  if (record.outcome?.status !== 'succeeded' || page === undefined || page.returnValue === '') return record;
   return { ...record, outcome: { ...record.outcome, returnValue: page.returnValue as JsonText } };
 }

@@ -1,4 +1,4 @@
-import { jsonTextOf, newExecutionId, newSandboxId, newTenantId } from '@caisson/protocol';
+import { jsonTextOf, newExecutionId, newSandboxId, newTenantId, NOT_RUN } from '@caisson/protocol';
 import type {
   Isolation,
   SandboxId,
@@ -25,6 +25,13 @@ export const TEMPLATES: readonly Template[] = [
   { id: 'python', description: '', languages: ['python', 'shell'], resources: RESOURCES },
   { id: 'node', description: '', languages: ['javascript'], resources: RESOURCES },
 ];
+const SUCCEEDED: StepOutcome = {
+  ...NOT_RUN,
+  status: 'succeeded',
+  reason: null,
+  exitCode: 0,
+  returnValue: null,
+};
 export const START_MS = Date.UTC(2026, 0, 5, 9);
 
 /** A sandbox in memory, which notes what is done to it. */
@@ -52,7 +59,7 @@ class FakeSandbox implements Sandbox {
       },
       step: async (step) => {
         this.steps.push(step);
-        return Promise.resolve({ status: 'succeeded' } as StepOutcome);
+        return Promise.resolve(SUCCEEDED);
       },
     };
   }

@@ -1,9 +1,9 @@
 import type { Readable } from 'node:stream';
-import type { ExecutionReason, ExecutionStatus } from '../execution-state.ts';
 import type { JsonText } from '../json-text.ts';
 import type { ExecutionId, SessionId } from '../ids.ts';
 import type { Language } from '../languages.ts';
 import type { WorkspacePath } from '../workspace-path.ts';
+import type { StepOutcome } from './step-outcome.ts';
 
 /** What can be done inside one sandbox. `SessionEngine` implements it. */
 export interface Agent {
@@ -48,34 +48,6 @@ export type OutputEvent =
 
 /** JSON object: one value in several forms, by MIME type, as in Jupyter's `display_data`; binary ones are base64. */
 export type MimeBundle = JsonText;
-
-export interface CodeError {
-  readonly name: string;
-  readonly message: string;
-  /** The caller's own frames, innermost last, as the language prints them. */
-  readonly traceback: readonly string[];
-}
-
-export interface StepOutcome {
-  readonly status: Exclude<ExecutionStatus, 'queued' | 'running'>;
-  readonly reason: ExecutionReason | null;
-  /** `null` where the code was ended from outside. */
-  readonly exitCode: number | null;
-  /** What `handler` returned; `undefined` where there was no handler. */
-  readonly returnValue: JsonText | undefined;
-  readonly error: CodeError | null;
-  readonly truncated: boolean;
-  readonly kernelRestarted: boolean;
-  readonly usage: StepUsage;
-}
-
-export interface StepUsage {
-  readonly durationMs: number;
-  /** CPU time of the whole sandbox during the step. */
-  readonly cpuMs: number;
-  /** Highest memory of the whole sandbox during the step, files in memory included; `null` where it cannot be read. */
-  readonly peakMemoryBytes: number | null;
-}
 
 export interface FileEntry {
   /** Relative to the workspace. */

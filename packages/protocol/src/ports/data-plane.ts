@@ -1,7 +1,8 @@
 import type { SandboxId, TenantId } from '../ids.ts';
 import type { Isolation, IsolationScope, RuntimeName } from '../isolation.ts';
 import type { Language } from '../languages.ts';
-import type { Agent, EventSink, StepOutcome, StepRequest } from './agent.ts';
+import type { Agent, EventSink, StepRequest } from './agent.ts';
+import type { StepOutcome } from './step-outcome.ts';
 
 /** What the control plane asks of a machine. Embedded, it is an object; elsewhere a client of one. */
 export interface DataPlane extends AsyncDisposable {

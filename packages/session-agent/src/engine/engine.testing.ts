@@ -2,14 +2,19 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
+  errorOf,
+  exitCodeOf,
   jsonTextOf,
   newExecutionId,
   newSessionId,
+  returnValueOf,
+  type CodeError,
   type EventSink,
   type Files,
   type JsonText,
   type Language,
   type OutputEvent,
+  type StepFacts,
   type StepOutcome,
   type StepRequest,
 } from '@caisson/protocol';
@@ -31,7 +36,13 @@ export class FakeMeter implements UsageMeter {
 }
 
 export interface Ran {
-  readonly outcome: Omit<StepOutcome, 'returnValue'> & { readonly returnValue: unknown };
+  /** The same members whatever came of the step; `returnValue` is parsed, and `undefined` where there is none. */
+  readonly outcome: StepFacts &
+    Pick<StepOutcome, 'status' | 'reason'> & {
+      readonly exitCode: number | null;
+      readonly error: CodeError | null;
+      readonly returnValue: unknown;
+    };
   readonly events: readonly { readonly type: OutputEvent['type'] }[];
   readonly stdout: string;
   readonly stderr: string;
@@ -71,7 +82,12 @@ export class TestSession implements AsyncDisposable {
     const text = (type: 'stdout' | 'stderr'): string =>
       events.map((event) => (event.type === type ? event.text : '')).join('');
     return {
-      outcome: { ...outcome, returnValue: valueOf(outcome.returnValue) },
+      outcome: {
+        ...outcome,
+        exitCode: exitCodeOf(outcome),
+        error: errorOf(outcome),
+        returnValue: valueOf(returnValueOf(outcome)),
+      },
       events: events.map((event) =>
         event.type === 'result' ? { type: event.type, bundle: valueOf(event.bundle) } : event,
       ),
@@ -99,8 +115,8 @@ export class TestSession implements AsyncDisposable {
   }
 }
 
-function valueOf(text: JsonText | undefined): unknown {
-  return text === undefined ? undefined : (JSON.parse(text) as unknown);
+function valueOf(text: JsonText | null): unknown {
+  return text === null ? undefined : (JSON.parse(text) as unknown);
 }
 
 interface Hooks {

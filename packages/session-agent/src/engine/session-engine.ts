@@ -1,4 +1,5 @@
 import {
+  stoppedOutcome,
   WORKSPACE_DIRECTORY,
   type Agent,
   type EventSink,
@@ -12,7 +13,7 @@ import { KERNELS, SANDBOX_LAYOUT, type KernelLayout } from '../kernels/kernels.t
 import { monotonicClock, type Clock } from './ports/clock.ts';
 import { KernelProcess } from './kernel/kernel-process.ts';
 import { LoopShare, type LoopAccount } from './reading/loop-share.ts';
-import { endingOf } from './step/outcome.ts';
+import { outcomeOf } from './step/outcome.ts';
 import type { Spawner } from './ports/spawner.ts';
 import { StepEvents } from './step/step-events.ts';
 import { StepLock } from './step/step-lock.ts';
@@ -163,36 +164,24 @@ export class SessionEngine implements Agent, AsyncDisposable {
     if (usage.outOfProcesses) await kernel.kill();
     const lostNow = await this.#buryDead(request.language);
     if (lostNow) await stop.orBefore(events.emit({ type: 'kernel_restarted' }));
-    const ending = endingOf({
-      end,
-      returnValue,
-      stop: stop.cause,
-      wasReady: kernel.wasReady,
-      killedForMemory: memory.killed,
-      outOfMemory: usage.outOfMemory,
-      heapExhausted: stderrTail.includes(HEAP_EXHAUSTED),
-    });
-    return {
-      ...ending,
-      truncated,
-      kernelRestarted: lostBefore || lostNow,
-      usage: this.#usage(startedMs, usage),
-    };
+    return outcomeOf(
+      {
+        end,
+        returnValue,
+        stop: stop.cause,
+        wasReady: kernel.wasReady,
+        killedForMemory: memory.killed,
+        outOfMemory: usage.outOfMemory,
+        heapExhausted: stderrTail.includes(HEAP_EXHAUSTED),
+      },
+      { truncated, kernelRestarted: lostBefore || lostNow, usage: this.#usage(startedMs, usage) },
+    );
   }
 
-  /** What came of a step that was stopped before a kernel was there for it. */
+  /** The outcome of a step that was stopped before it had a kernel. */
   #unstarted({ stop, startedMs }: Run): StepOutcome {
-    const cause = stop.cause ?? 'cancelled';
-    return {
-      status: cause === 'timeout' ? 'timed_out' : 'cancelled',
-      reason: cause,
-      exitCode: null,
-      returnValue: undefined,
-      error: null,
-      truncated: false,
-      kernelRestarted: false,
-      usage: this.#usage(startedMs, NO_USAGE),
-    };
+    const usage = this.#usage(startedMs, NO_USAGE);
+    return stoppedOutcome(stop.cause ?? 'cancelled', { truncated: false, kernelRestarted: false, usage });
   }
 
   #usage(startedMs: number, { cpuMs, peakMemoryBytes }: Usage): StepUsage {

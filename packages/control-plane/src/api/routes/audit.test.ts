@@ -4,7 +4,16 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { auditList, executionResult, newApiKeyId, newTenantId, session, SYSTEM } from '@caisson/protocol';
+import {
+  auditList,
+  executionResult,
+  newApiKeyId,
+  newTenantId,
+  NOT_RUN,
+  session,
+  stoppedOutcome,
+  SYSTEM,
+} from '@caisson/protocol';
 import type { AuditEvent } from '@caisson/protocol';
 import type { z } from 'zod';
 import { hashApiKey, newApiKey } from '../../auth/api-key.ts';
@@ -103,7 +112,7 @@ test('the trail tells who did what, and an outsider can recompute every hash', a
 test('what the server does by itself is put down to it, and a cancel to whoever asked', async () => {
   await using server = await start();
   server.plane.on('forever', untilAborted);
-  server.plane.on('late', () => Promise.resolve({ status: 'timed_out', reason: 'timeout' }));
+  server.plane.on('late', () => Promise.resolve(stoppedOutcome('timeout', NOT_RUN)));
   await run(server, '/api/v1/jobs', 'late');
   const headers = { prefer: 'respond-async' };
   const submitted = await server.call('POST', '/api/v1/jobs', { json: { code: 'forever' }, headers });

@@ -1,8 +1,9 @@
-import { newExecutionId, SYSTEM } from '@caisson/protocol';
+import { newExecutionId, RUNNING, SYSTEM } from '@caisson/protocol';
 import type { TenantId } from '@caisson/protocol';
 import { advance, queuedExecution } from '../../model/execution-record.ts';
 import { openStore } from './database.ts';
 import { executionRepository } from '../executions.ts';
+import { SUCCEEDED } from '../../testing/outcomes.ts';
 
 // A program that a test starts and kills: it begins executions, ends every other one, and tells what is committed.
 const [, , dataDir = '', tenantId = ''] = process.argv;
@@ -20,11 +21,11 @@ async function execute(index: number): Promise<void> {
     submittedBy: null,
     createdAt: Date.now(),
   });
-  const running = advance(queued, { type: 'dispatched' }, Date.now());
+  const running = advance(queued, RUNNING, Date.now());
   if (running === undefined) return;
   await store.insert(running, null);
   process.send?.({ id: queued.id, state: 'running' });
-  const ended = advance(running, { type: 'succeeded' }, Date.now());
+  const ended = advance(running, SUCCEEDED, Date.now());
   if (index % 2 === 0 || ended === undefined) return;
   await store.finish(ended, [{ type: 'stdout', text: `${index}\n` }], SYSTEM);
   process.send?.({ id: queued.id, state: 'succeeded' });

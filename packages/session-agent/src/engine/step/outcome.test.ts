@@ -1,10 +1,25 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { endingOf, type WhatHappened } from './outcome.ts';
+import { exitCodeOf, jsonTextOf, returnValueOf, type StepFacts } from '@caisson/protocol';
+import { outcomeOf, type WhatHappened } from './outcome.ts';
 
 const done = { type: 'done', exitCode: 0, error: null } as const;
 const exited = (exitCode: number | null, signal: NodeJS.Signals | null = null) =>
   ({ type: 'exited', exit: { exitCode, signal } }) as const;
+const FACTS: StepFacts = {
+  truncated: true,
+  kernelRestarted: true,
+  usage: { durationMs: 1, cpuMs: 2, peakMemoryBytes: null },
+};
+const BASE: WhatHappened = {
+  end: done,
+  returnValue: null,
+  stop: undefined,
+  wasReady: true,
+  killedForMemory: false,
+  outOfMemory: false,
+  heapExhausted: false,
+};
 const error = { name: 'E', message: 'm', traceback: [] };
 
 const cases: readonly [string, Partial<WhatHappened>, string][] = [
@@ -40,17 +55,25 @@ const cases: readonly [string, Partial<WhatHappened>, string][] = [
   ['a shutdown', { end: done, stop: 'shutdown' }, 'cancelled/shutdown/null'],
 ];
 
+test('only a step that succeeded has a return value', () => {
+  const returnValue = jsonTextOf([1]);
+  for (const [end, expected] of [
+    [done, returnValue],
+    [{ ...done, exitCode: 3 }, null],
+    [{ ...done, exitCode: 1, error }, null],
+  ] as const) {
+    const outcome = outcomeOf({ ...BASE, end, returnValue }, FACTS);
+    assert.equal(returnValueOf(outcome), expected);
+    assert.equal('returnValue' in outcome, expected !== null);
+  }
+});
+
 for (const [name, happened, expected] of cases) {
   test(`${name} is ${expected}`, () => {
-    const base = {
-      end: done,
-      returnValue: undefined,
-      stop: undefined,
-      wasReady: true,
-      killedForMemory: false,
-      outOfMemory: false,
-    };
-    const { status, reason, exitCode } = endingOf({ ...base, heapExhausted: false, ...happened });
-    assert.equal(`${status}/${reason ?? 'null'}/${exitCode ?? 'null'}`, expected);
+    const outcome = outcomeOf({ ...BASE, ...happened }, FACTS);
+    const { status, reason, truncated, kernelRestarted, usage } = outcome;
+    assert.equal(`${status}/${reason ?? 'null'}/${exitCodeOf(outcome) ?? 'null'}`, expected);
+    assert.deepEqual({ truncated, kernelRestarted, usage }, FACTS);
+    assert.deepEqual(JSON.parse(JSON.stringify(outcome)), outcome, 'JSON loses nothing of it');
   });
 }

@@ -1,4 +1,4 @@
-import type { CodeError, ExecutionReason, ExecutionStatus, JsonText } from '@caisson/protocol';
+import { stoppedOutcome, type JsonText, type StepFacts, type StepOutcome } from '@caisson/protocol';
 import type { DoneFrame } from '../kernel/kernel-frames.ts';
 import type { ProcessExit } from '../ports/spawner.ts';
 import type { StopCause } from './step-stop.ts';
@@ -14,7 +14,7 @@ export type KernelEnd =
 export interface WhatHappened {
   readonly end: KernelEnd;
   /** What `handler` returned. */
-  readonly returnValue: JsonText | undefined;
+  readonly returnValue: JsonText | null;
   /** What came first from outside, if anything. */
   readonly stop: StopCause | undefined;
   /** Whether the kernel had once said that it was ready. */
@@ -27,47 +27,37 @@ export interface WhatHappened {
   readonly heapExhausted: boolean;
 }
 
-export interface Ending {
-  readonly status: Exclude<ExecutionStatus, 'queued' | 'running'>;
-  readonly reason: ExecutionReason | null;
-  readonly exitCode: number | null;
-  readonly returnValue: JsonText | undefined;
-  readonly error: CodeError | null;
-}
-
 /** What a shell, and some runtimes, report for a process that a signal ended: 128 and the signal's number. */
 const EXIT_CODE_OF_SIGABRT = 134;
 const EXIT_CODE_OF_SIGKILL = 137;
 
 /** The end of a step as its caller sees it. */
-export function endingOf(happened: WhatHappened): Ending {
-  const { end, stop } = happened;
-  if (stop !== undefined) return endedFromOutside(stop, happened);
-  if (end.type === 'done') return endingOfCode(end, happened.returnValue);
-  if (diedOfMemory(happened)) return failed('out_of_memory');
-  if (end.type === 'lost' || !happened.wasReady || end.exit.exitCode === null)
-    return failed('kernel_crashed');
-  return endingOfExit(end.exit.exitCode);
-}
-
-function endedFromOutside(stop: StopCause, happened: WhatHappened): Ending {
+export function outcomeOf(happened: WhatHappened, facts: StepFacts): StepOutcome {
+  const { end, stop, killedForMemory } = happened;
   // Memory can run out in the grace that follows a stop; what came first counts.
-  if (happened.killedForMemory) return failed('out_of_memory');
-  return stop === 'timeout'
-    ? { ...NOTHING, status: 'timed_out', reason: 'timeout' }
-    : { ...NOTHING, status: 'cancelled', reason: stop };
+  if (stop !== undefined)
+    return killedForMemory ? crashed('out_of_memory', facts) : stoppedOutcome(stop, facts);
+  if (end.type === 'done') return outcomeOfCode(end, happened.returnValue, facts);
+  if (diedOfMemory(happened)) return crashed('out_of_memory', facts);
+  if (end.type === 'lost' || !happened.wasReady || end.exit.exitCode === null)
+    return crashed('kernel_crashed', facts);
+  return outcomeOfExit(end.exit.exitCode, null, facts);
 }
 
-function endingOfCode({ exitCode, error }: DoneFrame, returnValue: JsonText | undefined): Ending {
-  if (error !== null)
-    return { status: 'failed', reason: 'exception', exitCode, returnValue: undefined, error };
-  return { ...endingOfExit(exitCode), returnValue };
+function outcomeOfCode(
+  { exitCode, error }: DoneFrame,
+  returnValue: JsonText | null,
+  facts: StepFacts,
+): StepOutcome {
+  return error === null
+    ? outcomeOfExit(exitCode, returnValue, facts)
+    : { status: 'failed', reason: 'exception', exitCode, error, ...facts };
 }
 
-function endingOfExit(exitCode: number): Ending {
+function outcomeOfExit(exitCode: number, returnValue: JsonText | null, facts: StepFacts): StepOutcome {
   return exitCode === 0
-    ? { ...NOTHING, status: 'succeeded', reason: null, exitCode }
-    : { ...NOTHING, status: 'failed', reason: 'exit_code', exitCode };
+    ? { status: 'succeeded', reason: null, exitCode: 0, returnValue, ...facts }
+    : { status: 'failed', reason: 'exit_code', exitCode, ...facts };
 }
 
 function diedOfMemory({ end, killedForMemory, outOfMemory, heapExhausted }: WhatHappened): boolean {
@@ -79,8 +69,6 @@ function diedOfMemory({ end, killedForMemory, outOfMemory, heapExhausted }: What
   return (outOfMemory && (killed || exitCode === null)) || (heapExhausted && aborted);
 }
 
-const NOTHING = { exitCode: null, returnValue: undefined, error: null };
-
-function failed(reason: 'out_of_memory' | 'kernel_crashed'): Ending {
-  return { ...NOTHING, status: 'failed', reason };
+function crashed(reason: 'out_of_memory' | 'kernel_crashed', facts: StepFacts): StepOutcome {
+  return { status: 'failed', reason, ...facts };
 }

@@ -12,7 +12,7 @@ import { stopKernel } from '../kernel/stop-kernel.ts';
 
 export interface StepRun {
   readonly end: KernelEnd;
-  readonly returnValue: JsonText | undefined;
+  readonly returnValue: JsonText | null;
   readonly truncated: boolean;
   readonly stderrTail: string;
 }

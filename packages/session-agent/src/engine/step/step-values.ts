@@ -11,7 +11,7 @@ const RESULT_BYTES = 256;
 export class StepValues {
   truncated = false;
   /** What `handler` returned. */
-  returnValue: JsonText | undefined;
+  returnValue: JsonText | null = null;
   readonly #emit: EventSink;
   #results = 0;
   #resultRoomBytes: number;
@@ -38,6 +38,6 @@ export class StepValues {
 
   takeReturnValue(value: KernelValue | undefined): void {
     if (value === 'too_large') this.truncated = true;
-    else this.returnValue = value;
+    else this.returnValue = value ?? null;
   }
 }

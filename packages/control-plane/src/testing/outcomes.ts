@@ -1,0 +1,19 @@
+import { NOT_RUN } from '@caisson/protocol';
+import type { SucceededStep, UnplacedStep } from '@caisson/protocol';
+
+export const SUCCEEDED: SucceededStep = {
+  status: 'succeeded',
+  reason: null,
+  exitCode: 0,
+  returnValue: null,
+  truncated: false,
+  kernelRestarted: false,
+  usage: { durationMs: 1, cpuMs: 1, peakMemoryBytes: 1024 },
+};
+
+export const LOST: UnplacedStep = {
+  ...NOT_RUN,
+  status: 'failed',
+  reason: 'sandbox_lost',
+  error: { name: 'sandbox_lost', message: 'the sandbox is gone', traceback: [] },
+};
