@@ -46,7 +46,7 @@ test('a large workspace lies on disk: a full one is told, far beyond the memory 
     });
     await outputOf(sandbox, 'import os; os.remove("fill")');
     const again = Readable.from([Buffer.alloc(MIB)]);
-    const entry = await sandbox.agent.files.write('upload' as WorkspacePath, again, DEADLINE());
+    const { entry } = await sandbox.agent.files.write('upload' as WorkspacePath, again, DEADLINE());
     assert.equal(entry.sizeBytes, MIB);
   });
 });

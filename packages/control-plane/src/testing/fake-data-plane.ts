@@ -22,6 +22,7 @@ import type {
   SucceededStep,
   Template,
   WorkspacePath,
+  WrittenFile,
 } from '@caisson/protocol';
 import { SUCCEEDED } from './outcomes.ts';
 
@@ -200,9 +201,11 @@ class FakeFiles implements Files {
     });
   }
 
-  async write(path: WorkspacePath, body: Readable): Promise<FileEntry> {
-    this.contents.set(path, await buffer(body));
-    return this.#entry(path);
+  async write(path: WorkspacePath, body: Readable): Promise<WrittenFile> {
+    const content = await buffer(body);
+    const replaced = this.contents.has(path);
+    this.contents.set(path, content);
+    return { entry: this.#entry(path), replaced };
   }
 
   async delete(path: WorkspacePath, signal: AbortSignal): Promise<void> {

@@ -60,6 +60,12 @@ export interface FileEntry {
   readonly modifiedAt: Date;
 }
 
+export interface WrittenFile {
+  readonly entry: FileEntry;
+  /** Whether there was something else of this name. Of several writers of a new name, exactly one is told `false`. */
+  readonly replaced: boolean;
+}
+
 /**
  * The files below `/workspace`. No link that was planted there leads out of it. All throw `CaissonError`:
  * `file_not_found`, `not_a_directory`, `is_a_directory`, `not_a_regular_file`, `path_outside_workspace`,
@@ -76,8 +82,8 @@ export interface Files {
   ): Promise<FileEntry[]>;
   /** The bytes of a regular file. The caller destroys `body`. */
   read(path: WorkspacePath, signal: AbortSignal): Promise<{ entry: FileEntry; body: Readable }>;
-  /** Writes a file whole or not at all, makes the directories above it, and owns it to the sandbox's user. */
-  write(path: WorkspacePath, body: Readable, signal: AbortSignal): Promise<FileEntry>;
+  /** Writes a file whole or not at all, makes the directories above it, and gives it to the sandbox's user. */
+  write(path: WorkspacePath, body: Readable, signal: AbortSignal): Promise<WrittenFile>;
   /** Deletes a file, a link or a directory with all that is in it. */
   delete(path: WorkspacePath, signal: AbortSignal): Promise<void>;
 }

@@ -11,7 +11,7 @@ test("a file is written with the directories above it, all of them the sandbox u
   using workspace = makeWorkspace();
   const { files, root } = workspace;
   const bytes = randomBytes(3 * 2 ** 20);
-  const entry = await files.write(
+  const { entry, replaced } = await files.write(
     at('a/b/data.bin'),
     Readable.from([bytes.subarray(0, 7), bytes.subarray(7)]),
     AT_ONCE,
@@ -21,6 +21,7 @@ test("a file is written with the directories above it, all of them the sandbox u
     [entry.path, entry.type, entry.sizeBytes, entry.mode],
     ['a/b/data.bin', 'file', bytes.length, 0o644],
   );
+  assert.equal(replaced, false);
   for (const [path, mode] of [
     ['a', 0o40755],
     ['a/b', 0o40755],
@@ -39,11 +40,26 @@ test('a link or pipe in the place of the file is replaced, not followed', async 
   symlinkSync(join(outside, 'secret'), join(root, 'link'));
   run('mkfifo', [join(root, 'pipe')]);
   for (const name of ['link', 'pipe']) {
-    await files.write(at(name), Readable.from(['new']), AT_ONCE);
+    assert.equal((await files.write(at(name), Readable.from(['new']), AT_ONCE)).replaced, true);
     assert.ok(lstatSync(join(root, name)).isFile());
     assert.equal(readFileSync(join(root, name), 'utf8'), 'new');
   }
   assert.equal(readFileSync(join(outside, 'secret'), 'utf8'), 'untouched');
+});
+
+test('of many writers of one new name, exactly one is told that it was new', async () => {
+  using workspace = makeWorkspace();
+  const { files, root } = workspace;
+  for (let round = 0; round < 20; round++) {
+    const name = `file-${round}`;
+    const texts = Array.from({ length: 16 }, (_, writer) => `${round} ${writer}`);
+    const writes = texts.map(async (text) => files.write(at(name), Readable.from([text]), AT_ONCE));
+    const written = await Promise.all(writes);
+    assert.equal(written.filter(({ replaced }) => !replaced).length, 1, name);
+    assert.ok(texts.includes(readFileSync(join(root, name), 'utf8')));
+    assert.equal(lstatSync(join(root, name)).nlink, 1);
+  }
+  assert.equal(readdirSync(root).length, 20, 'no hidden file is left');
 });
 
 test('a directory is not overwritten, nor is a file a directory', async () => {

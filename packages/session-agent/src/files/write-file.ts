@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
-import { lstat, open, rename, unlink, type FileHandle } from 'node:fs/promises';
+import { link, lstat, open, rename, unlink, type FileHandle } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import type { FileEntry, WorkspacePath } from '@caisson/protocol';
+import type { WorkspacePath, WrittenFile } from '@caisson/protocol';
 import { pathAt } from './descriptor.ts';
 import { entryOf } from './entry.ts';
 import { isSystemError, systemError } from './file-errors.ts';
@@ -14,8 +14,8 @@ const FILE_MODE = 0o644;
 const WRITE_FLAGS = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
 
 /**
- * Puts the bytes of `body` into `place`: into a hidden file beside it first, which takes its place when all are there.
- * A link in the place is replaced, not followed. Whatever fails, nothing is left and what was there before stays.
+ * Writes the bytes of `body` to a hidden file beside `place`, which gets the name of `place` once all have arrived.
+ * A link of that name is replaced, not followed. If it fails, nothing is left and what was there before stays.
  * @throws system errors; EISDIR if a directory is there
  */
 export async function writeRegularFile(
@@ -24,7 +24,7 @@ export async function writeRegularFile(
   body: Readable,
   owner: Owner,
   signal: AbortSignal,
-): Promise<FileEntry> {
+): Promise<WrittenFile> {
   const { parent, name } = place;
   await refuseDirectory(place);
   const temporary = pathAt(parent, Buffer.from(`.caisson-${randomBytes(16).toString('hex')}.tmp`));
@@ -35,8 +35,25 @@ export async function writeRegularFile(
   await pipeline(body, async (chunks: AsyncIterable<Buffer>) => file.writeFile(chunks), { signal });
   await handOver(file, owner);
   const stats = await file.stat();
-  await rename(temporary, pathAt(parent, name));
-  return entryOf(path, stats);
+  const replaced = await moveInto(pathAt(parent, name), temporary);
+  return { entry: entryOf(path, stats), replaced };
+}
+
+/**
+ * Gives the file `temporary` the name `target`, in one step; returns whether that name was taken. Only a link fails
+ * where the name is taken, so it is tried first. A name that is deleted between the two calls still counts as taken.
+ */
+async function moveInto(target: Buffer, temporary: Buffer): Promise<boolean> {
+  try {
+    await link(temporary, target);
+    return false;
+  } catch (error) {
+    // A process in the sandbox put a directory in place of the hidden file.
+    if (isSystemError(error, 'EPERM')) throw systemError('EBUSY', 'the file was swapped for a directory');
+    if (!isSystemError(error, 'EEXIST')) throw error;
+  }
+  await rename(temporary, target);
+  return true;
 }
 
 async function refuseDirectory({ parent, name }: Place): Promise<void> {
@@ -52,7 +69,7 @@ async function handOver(file: FileHandle, owner: Owner): Promise<void> {
   await file.chown(owner.uid, owner.gid);
 }
 
-/** After the rename it is not. A name that a process in the sandbox gave to something else goes all the same. */
+/** After a rename it is gone. What a process in the sandbox gave this name to is removed all the same. */
 async function removeIfThere(path: Buffer): Promise<void> {
   try {
     await unlink(path);

@@ -210,24 +210,13 @@ function writeRoute(api: Api, services: Services): void {
       transfer.use(services.fileTransfers.begin(caller.tenantId));
       return await withFiles(services, caller.tenantId, sessionId, async (files) => {
         const gone = callerSignal(reply);
-        const known = await exists(files, path, gone);
         const limited = withIdleLimit(chunksOf(body), services.config.bodyTimeoutMs);
-        const entry = await files.write(path, limited, gone);
+        const { entry, replaced } = await files.write(path, limited, gone);
         await recordFile(services, caller, sessionId, 'file.written', { path, size_bytes: entry.sizeBytes });
-        return reply.code(known ? 200 : 201).send(fileEntryOf(entry));
+        return reply.code(replaced ? 200 : 201).send(fileEntryOf(entry));
       });
     },
   });
-}
-
-async function exists(files: Files, path: WorkspacePath, signal: AbortSignal): Promise<boolean> {
-  try {
-    await files.stat(path, signal);
-    return true;
-  } catch (error) {
-    if (isCaissonError(error, 'file_not_found')) return false;
-    throw error;
-  }
 }
 
 /** What is found out before anything of it is deleted. */

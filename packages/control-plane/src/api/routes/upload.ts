@@ -73,7 +73,7 @@ async function receiveForm(
   transfer.use(services.fileTransfers.begin(caller.tenantId));
   return await withFiles(services, caller.tenantId, sessionId, (files) =>
     writeForm(request, bodyTimeoutMs, async (path, chunks) => {
-      const entry = await files.write(path, withIdleLimit(chunks, bodyTimeoutMs), gone);
+      const { entry } = await files.write(path, withIdleLimit(chunks, bodyTimeoutMs), gone);
       await recordFile(services, caller, sessionId, 'file.written', { path, size_bytes: entry.sizeBytes });
       return entry;
     }),
