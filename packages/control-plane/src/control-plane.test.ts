@@ -172,6 +172,7 @@ test('after a crash, what ran has ended as lost, and what waited without its cal
       templateId: 'python',
       codeSha256: '0'.repeat(64),
       submittedBy: null,
+      replicaId: null,
       createdAt: Date.now(),
     });
   const resources = { cpuMillicores: 1000, memoryBytes: 2 ** 29, diskBytes: 2 ** 30, pids: 128 };
@@ -188,7 +189,7 @@ test('after a crash, what ran has ended as lost, and what waited without its cal
     createdAt: Date.now(),
     expiresAt: Date.now() + 60_000,
   });
-  await sessionRepository(db).insert(lent, SYSTEM);
+  await sessionRepository(db).insert(lent, SYSTEM, 1);
   const running = advance(created(null), { type: 'dispatched' }, Date.now());
   assert.ok(running);
   await store.insert(running, null);

@@ -60,7 +60,9 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
   const logger = options.logger.child({}, { redact: ['req.headers.authorization', 'headers.authorization'] });
   await using undo = new AsyncDisposableStack();
   const onStorageChange = storageReporter(logger);
-  const { db, writer, storage } = undo.use(await openStore(config.dataDir, { onChange: onStorageChange }));
+  const { db, writer, storage } = undo.use(
+    await openStore(config.dataDir, { exclusive: true, onChange: onStorageChange }),
+  );
   const ledger = new OutputLedger();
   const executionStore = executionRepository(db, writer, ledger);
   const sessionStore = sessionRepository(db, writer);

@@ -65,7 +65,10 @@ export class ExecutionLife {
       return;
     }
     try {
-      await this.#recordStart(execution);
+      if (!(await this.#recordStart(execution))) {
+        this.#taken(execution);
+        return;
+      }
     } catch (error) {
       this.#log(execution.record).error({ err: error }, 'the start of the execution was not recorded');
     }
@@ -103,16 +106,34 @@ export class ExecutionLife {
     await ended;
   }
 
-  /** Where a job runs before its start is on record, a crash would make it run again: it waits for the storage. */
-  async #recordStart({ record, controller }: LiveExecution): Promise<void> {
+  /**
+   * Where a job runs before its start is on record, a crash would make it run again: it waits for the storage. Tells whether it
+   * may start: `false` where another replica has started or ended it.
+   */
+  async #recordStart({ record, controller }: LiveExecution): Promise<boolean> {
     const { storage, store } = this.#dependencies;
-    const write = () => store.update(record);
+    let begun = true;
+    const write = async () => {
+      begun = await store.begin(record);
+    };
     try {
       await write();
     } catch (error) {
       if (!isCaissonError(error, 'storage_unavailable')) throw error;
       await settledWithin(storage.untilWritten(write), LONGEST_TIMER_MS, controller.signal);
     }
+    return begun;
+  }
+
+  /** Another replica has it, and tells its end. */
+  #taken(execution: LiveExecution): void {
+    const { record, feed, finished, item } = execution;
+    feed.close();
+    this.#onEnd(execution);
+    finished.reject(
+      new CaissonError('execution_not_finished', { id: record.id, status: record.state.status }),
+    );
+    this.#dependencies.dispatcher.leave(item);
   }
 
   async #finish(execution: LiveExecution, { event, outcome, placement }: Ending): Promise<void> {
@@ -126,7 +147,9 @@ export class ExecutionLife {
     const by = whoEnded(record.state.reason, record.submittedBy, execution.endedBy);
     try {
       await execution.inserted;
-      await this.#recordEnd(execution, () => store.finish(record, feed.output, by));
+      await this.#recordEnd(execution, async () => {
+        if (!(await store.finish(record, feed.output, by))) throw new Error('another end is on record');
+      });
     } catch (error) {
       // Nobody is told that it has ended: the next start ends the row as lost.
       this.#log(record).error({ err: error }, 'the end of the execution was not recorded');

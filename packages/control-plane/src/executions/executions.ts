@@ -233,6 +233,7 @@ export class Executions {
       templateId,
       codeSha256: hash('sha256', step.code, 'hex'),
       submittedBy: caller.id,
+      replicaId: null,
       createdAt: this.#dependencies.clock.nowMs(),
     });
   }

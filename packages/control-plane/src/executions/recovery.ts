@@ -8,7 +8,7 @@ import type { StorageHealth } from '../store/writing/storage-health.ts';
 import { advance } from '../model/execution-record.ts';
 import type { Executions } from './executions.ts';
 import { freshPlace } from './jobs.ts';
-import { advanceSession } from '../model/session-record.ts';
+import { advanceSession, LIVE_STATUSES } from '../model/session-record.ts';
 
 export interface RecoveryDependencies {
   readonly dataPlane: DataPlane;
@@ -47,7 +47,7 @@ export async function recover(dependencies: RecoveryDependencies): Promise<void>
     const event = { type: 'terminated', reason: 'sandbox_lost' } as const;
     const ended = advanceSession(record, event, clock.nowMs());
     if (ended !== undefined) {
-      await settled(storage, () => sessionStore.change(ended, 'session.terminated', SYSTEM));
+      await settled(storage, () => sessionStore.change(ended, LIVE_STATUSES, 'session.terminated', SYSTEM));
     }
     counts.sessions += 1;
   }
@@ -56,7 +56,7 @@ export async function recover(dependencies: RecoveryDependencies): Promise<void>
 }
 
 /** A full disk does not keep the server from starting: what was left is then put right as soon as there is room. */
-async function settled(storage: StorageHealth, write: () => Promise<void>): Promise<void> {
+async function settled(storage: StorageHealth, write: () => Promise<boolean>): Promise<void> {
   try {
     await storage.orLater(write);
   } catch (error) {

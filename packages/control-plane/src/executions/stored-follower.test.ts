@@ -26,6 +26,7 @@ function stored(): StoredExecution & { read: number[] } {
     templateId: 'python',
     codeSha256: '',
     submittedBy: null,
+    replicaId: null,
     createdAt: 0,
   });
   const running = advance(queued, { type: 'dispatched' }, 1) ?? assert.fail();

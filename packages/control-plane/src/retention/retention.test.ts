@@ -16,7 +16,7 @@ import type { ExecutionId, SessionId, TenantId } from '@caisson/protocol';
 import { sql } from 'kysely';
 import { findBreak, tellsOf } from '../audit/chain.ts';
 import { advance, queuedExecution } from '../model/execution-record.ts';
-import { advanceSession, creatingSession } from '../model/session-record.ts';
+import { advanceSession, creatingSession, LIVE_STATUSES } from '../model/session-record.ts';
 import { auditRepository } from '../store/audit.ts';
 import { trailRetentionStore } from '../store/audit-retention.ts';
 import { openStore } from '../store/sqlite/database.ts';
@@ -81,6 +81,7 @@ async function begin(store: Opened, tenantId: TenantId, sessionId: SessionId | n
     ...fields,
     codeSha256: '',
     submittedBy: null,
+    replicaId: null,
     createdAt: store.clock.now,
   });
   const running = advance(queued, { type: 'dispatched' }, store.clock.now) ?? assert.fail();
@@ -109,9 +110,9 @@ async function endedSession(store: Opened, tenantId: TenantId): Promise<SessionI
     ...{ isolation: 'container', resources, metadata: {}, idleTimeoutMs: null },
     ...{ createdAt: store.clock.now, expiresAt: store.clock.now + DAY_MS },
   });
-  await store.sessions.insert(record, SYSTEM);
+  await store.sessions.insert(record, SYSTEM, 1000);
   const ended = advanceSession(record, { type: 'terminated', reason: 'requested' }, store.clock.now);
-  await store.sessions.change(ended ?? assert.fail(), 'session.terminated', SYSTEM);
+  await store.sessions.change(ended ?? assert.fail(), LIVE_STATUSES, 'session.terminated', SYSTEM);
   return record.id;
 }
 

@@ -11,7 +11,6 @@ import type {
 } from '@caisson/protocol';
 import type { Logger } from 'pino';
 import type { Actor } from '../audit/audit-record.ts';
-import type { SessionAction } from '../audit/records.ts';
 import type { Clock } from '../time/clock.ts';
 import type { ControlPlaneConfig } from '../config.ts';
 import type { SessionFilter, SessionRepository } from '../store/sessions.ts';
@@ -22,7 +21,7 @@ import { liveSession } from './live-session.ts';
 import type { LiveSession } from './live-session.ts';
 import { newSession } from './new-session.ts';
 import { sessionQuota } from '../model/sandbox-quotas.ts';
-import { advanceSession } from '../model/session-record.ts';
+import { advanceSession, LIVE_STATUSES } from '../model/session-record.ts';
 import type { SessionRecord } from '../model/session-record.ts';
 import { judge } from './session-expiry.ts';
 import { settledWithin } from '../time/settled-within.ts';
@@ -77,9 +76,6 @@ export class Sessions {
     const record = newSession(request, { tenantId, templates, maximum, now: clock.nowMs(), ids });
     const maximumMs = config.maxSessionLifetimeMs;
     if (record.expiresAt - record.createdAt > maximumMs) throw tooLong(record.id, maximumMs);
-    if (this.#countOf(tenantId) >= config.maxSessionsPerTenant) {
-      throw new CaissonError('session_limit_reached', { limit: config.maxSessionsPerTenant });
-    }
     const live = liveSession(record);
     this.#live.set(record.id, live);
     const onGone = () => {
@@ -87,8 +83,9 @@ export class Sessions {
     };
     caller?.addEventListener('abort', onGone, { once: true });
     try {
-      await store.insert(record, by);
-      live.inserted = true;
+      const limit = config.maxSessionsPerTenant;
+      live.inserted = await store.insert(record, by, limit);
+      if (!live.inserted) throw new CaissonError('session_limit_reached', { limit });
       await this.#make(live, request.env_vars);
     } catch (error) {
       await this.#end(live, 'create_failed', SYSTEM);
@@ -170,7 +167,7 @@ export class Sessions {
   /** Lets it live for `timeoutMs` from now. @throws CaissonError `session_lifetime_exceeded`, `session_state_conflict` */
   async extend(caller: Principal, id: SessionId, timeoutMs: number): Promise<SessionRecord> {
     const { tenantId, id: by } = caller;
-    const { clock, config, storage } = this.#dependencies;
+    const { clock, config, storage, store } = this.#dependencies;
     storage.assertWorking();
     const { state } = await this.find(tenantId, id);
     const live = this.#live.get(id);
@@ -180,8 +177,11 @@ export class Sessions {
       throw tooLong(id, config.maxSessionLifetimeMs);
     }
     live.record = { ...live.record, expiresAt, lastUsedAt: clock.nowMs() };
-    await this.#recordChange(live.record, 'session.extended', by);
-    return live.record;
+    const { record } = live;
+    if (!(await storage.orLater(() => store.extend(record, LIVE_STATUSES, by)))) {
+      throw conflict(id, 'terminated', 'be extended');
+    }
+    return record;
   }
 
   /** Ends those whose time has come. */
@@ -245,7 +245,7 @@ export class Sessions {
     }
     live.sandbox = sandbox;
     live.record = { ...created, runtime: sandbox.placement.runtime };
-    await store.update(live.record);
+    if (!(await store.update(live.record, ['creating']))) throw notRunning(live.record);
   }
 
   async #change(
@@ -254,7 +254,7 @@ export class Sessions {
     action: 'pause' | 'resume',
     act: (sandbox: LentSandbox, signal: AbortSignal) => Promise<void>,
   ): Promise<SessionRecord> {
-    const { clock, executions, storage } = this.#dependencies;
+    const { clock, executions, storage, store } = this.#dependencies;
     storage.assertWorking();
     const { state } = await this.find(tenantId, id);
     const event = { type: action === 'pause' ? 'paused' : 'resumed' } as const;
@@ -271,7 +271,10 @@ export class Sessions {
       const changed = advanceSession(live.record, event, clock.nowMs());
       if (changed === undefined) throw conflict(id, live.record.state.status, action);
       live.record = changed;
-      await this.#recordChange(changed, `session.${event.type}`, by);
+      const from = [action === 'pause' ? 'running' : 'paused'] as const;
+      const write = () => store.change(changed, from, `session.${event.type}`, by);
+      // What was done cannot be undone: where the storage fails just now, it is put down later.
+      if (!(await storage.orLater(write))) throw conflict(id, 'terminated', action);
       return changed;
     } finally {
       live.changing = undefined;
@@ -312,7 +315,7 @@ export class Sessions {
   async #recordEnd(live: LiveSession, by: Actor): Promise<void> {
     const { storage, store } = this.#dependencies;
     const { record } = live;
-    const write = () => store.change(record, 'session.terminated', by);
+    const write = () => store.change(record, LIVE_STATUSES, 'session.terminated', by);
     try {
       await write();
     } catch (error) {
@@ -322,12 +325,6 @@ export class Sessions {
       // Where it is never written, the next start does it.
       storage.untilWritten(write).then(forget, forget);
     }
-  }
-
-  /** What was done cannot be undone: where the storage fails just now, it is put down later. */
-  #recordChange(record: SessionRecord, action: SessionAction, by: Actor): Promise<void> {
-    const { storage, store } = this.#dependencies;
-    return storage.orLater(() => store.change(record, action, by));
   }
 
   #liveRecord(id: SessionId): SessionRecord | undefined {
@@ -345,12 +342,6 @@ export class Sessions {
 
   #touch(live: LiveSession): void {
     live.record = { ...live.record, lastUsedAt: this.#dependencies.clock.nowMs() };
-  }
-
-  #countOf(tenantId: TenantId): number {
-    let count = 0;
-    for (const { record } of this.#live.values()) if (record.tenantId === tenantId) count += 1;
-    return count;
   }
 
   #log(id: SessionId): Logger {

@@ -18,6 +18,7 @@ async function execute(index: number): Promise<void> {
     templateId: 'python',
     codeSha256: '0'.repeat(64),
     submittedBy: null,
+    replicaId: null,
     createdAt: Date.now(),
   });
   const running = advance(queued, { type: 'dispatched' }, Date.now());
