@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
 import { ISOLATION_SCOPES, newTenantId } from '@caisson/protocol';
-import type { DataPlane, IsolationScope, Language, LentSandbox } from '@caisson/protocol';
+import type { SandboxPlane, LentSandbox } from '@caisson/data-plane';
+import type { IsolationScope, Language } from '@caisson/protocol';
 import { outputOf, runJob, runStep, sandboxRequest, startDataPlane } from '../support/sandbox.ts';
 import type { Ran } from '../support/sandbox.ts';
 import { HOSTILE_CODE } from './hostile-code.ts';
@@ -46,7 +47,7 @@ for (const isolationScope of ISOLATION_SCOPES) {
     const cleanup = new AsyncDisposableStack();
     // Of one tenant, so that the next job comes to where the last one was.
     const tenantId = newTenantId();
-    let dataPlane: DataPlane;
+    let dataPlane: SandboxPlane;
 
     before(async () => {
       ({ dataPlane } = cleanup.use(await startDataPlane()));

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { after, before, suite, test } from 'node:test';
 import { ISOLATION_SCOPES } from '@caisson/protocol';
-import type { DataPlane } from '@caisson/protocol';
+import type { SandboxPlane } from '@caisson/data-plane';
 import { holdJob } from '../support/held-job.ts';
 import { runJob, sandboxRequest, startDataPlane } from '../support/sandbox.ts';
 
@@ -28,7 +28,7 @@ const options = { skip: process.arch !== 'x64' && 'numbers of x86-64' };
 for (const runtime of ['crun', 'runc'] as const) {
   suite(`a sandbox of ${runtime} that takes all it can of what the host counts`, options, () => {
     const cleanup = new AsyncDisposableStack();
-    let dataPlane: DataPlane;
+    let dataPlane: SandboxPlane;
 
     before(async () => {
       ({ dataPlane } = cleanup.use(await startDataPlane(runtime)));

@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs';
 import { after, before, suite, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ISOLATION_SCOPES, newTenantId } from '@caisson/protocol';
-import type { DataPlane, IsolationScope } from '@caisson/protocol';
+import type { SandboxPlane } from '@caisson/data-plane';
+import type { IsolationScope } from '@caisson/protocol';
 import { holdJob } from '../support/held-job.ts';
 import { runJob, sandboxRequest, startDataPlane } from '../support/sandbox.ts';
 
@@ -39,7 +40,7 @@ for (const runtime of ['crun', 'runc'] as const) {
   suite(`what a sandbox of ${runtime} takes of the kernel's memory stays within its limit`, () => {
     const cleanup = new AsyncDisposableStack();
     const tenantId = newTenantId();
-    let dataPlane: DataPlane;
+    let dataPlane: SandboxPlane;
 
     before(async () => {
       ({ dataPlane } = cleanup.use(await startDataPlane(runtime)));
@@ -82,7 +83,11 @@ print(wrong)`;
 }
 
 /** How much less memory the host had, in bytes, when the code held all it could get, or was ended for it. */
-async function takeAll(dataPlane: DataPlane, kind: string, isolationScope: IsolationScope): Promise<number> {
+async function takeAll(
+  dataPlane: SandboxPlane,
+  kind: string,
+  isolationScope: IsolationScope,
+): Promise<number> {
   const before = availableBytes();
   let least = before;
   const look = () => (least = Math.min(least, availableBytes()));

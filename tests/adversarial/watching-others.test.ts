@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, suite, test } from 'node:test';
 import { ISOLATION_SCOPES, newTenantId } from '@caisson/protocol';
-import type { DataPlane } from '@caisson/protocol';
+import type { SandboxPlane } from '@caisson/data-plane';
 import { holdJob } from '../support/held-job.ts';
 import { runJob, sandboxRequest, startDataPlane } from '../support/sandbox.ts';
 
@@ -45,7 +45,7 @@ const OWN_RUNNER = "['/opt/caisson/init:']";
 for (const runtime of ['crun', 'runc'] as const) {
   suite(`in a sandbox of ${runtime}`, () => {
     const cleanup = new AsyncDisposableStack();
-    let dataPlane: DataPlane;
+    let dataPlane: SandboxPlane;
 
     before(async () => {
       ({ dataPlane } = cleanup.use(await startDataPlane(runtime)));

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { setImmediate, setTimeout as delay } from 'node:timers/promises';
 import { newTenantId } from '@caisson/protocol';
-import type { DataPlane, TenantId } from '@caisson/protocol';
+import type { SandboxPlane } from '@caisson/data-plane';
+import type { TenantId } from '@caisson/protocol';
 import { instanceOf, leftoversOf } from '../support/leftovers.ts';
 import { runJob, sandboxRequest, startDataPlane } from '../support/sandbox.ts';
 import type { RanJob, StepOverrides } from '../support/sandbox.ts';
@@ -226,7 +227,7 @@ test('when the data plane ends, while cells run, nothing is left', async () => {
 });
 
 interface Place extends AsyncDisposable {
-  readonly dataPlane: DataPlane;
+  readonly dataPlane: SandboxPlane;
   /** Host pids of the fork servers. */
   serverPids(): number[];
   /** Resolves when every process of the runners is a server, or belongs to a cell that waits for a job. */
@@ -274,7 +275,7 @@ function isFirstOfItsNamespace(pid: string): boolean {
 }
 
 async function runInCell(
-  dataPlane: DataPlane,
+  dataPlane: SandboxPlane,
   tenantId: TenantId,
   code: string,
   step: StepOverrides = {},
@@ -294,7 +295,7 @@ interface Neighbour extends AsyncDisposable {
 }
 
 /** A job that runs in another cell of the tenant until it is ended. */
-async function startNeighbour(dataPlane: DataPlane, tenantId: TenantId): Promise<Neighbour> {
+async function startNeighbour(dataPlane: SandboxPlane, tenantId: TenantId): Promise<Neighbour> {
   const controller = new AbortController();
   const ready = Promise.withResolvers<undefined>();
   const request = sandboxRequest({ tenantId, isolationScope: 'cell' });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
 import { newTenantId } from '@caisson/protocol';
-import type { DataPlane, LentSandbox } from '@caisson/protocol';
+import type { SandboxPlane, LentSandbox } from '@caisson/data-plane';
 import { outputOf, runJob, runStep, sandboxRequest, startDataPlane } from '../support/sandbox.ts';
 
 /** What a process tells of itself, as `/proc/self/…` has it; the same program in every language. */
@@ -47,7 +47,7 @@ for (const runtime of ['crun', 'runc'] as const) {
     `every process of a ${runtime} sandbox has the same user, capabilities, seccomp, limits and cgroup`,
     () => {
       const cleanup = new AsyncDisposableStack();
-      let dataPlane: DataPlane;
+      let dataPlane: SandboxPlane;
       let python: LentSandbox;
       let node: LentSandbox;
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync, statSync } from 'node:fs';
 import { after, before, suite, test } from 'node:test';
-import type { DataPlane, LentSandbox } from '@caisson/protocol';
+import type { SandboxPlane, LentSandbox } from '@caisson/data-plane';
 import { LOWEST_OOM_SCORE_ADJ, MASKED_PROC } from './host-facts.ts';
 import { outputOf, runStep, sandboxRequest, startDataPlane } from '../support/sandbox.ts';
 
@@ -10,7 +10,7 @@ const shell = { language: 'shell' } as const;
 for (const runtime of ['crun', 'runc'] as const) {
   suite(`the walls of a ${runtime} sandbox`, () => {
     const cleanup = new AsyncDisposableStack();
-    let dataPlane: DataPlane;
+    let dataPlane: SandboxPlane;
     let stateDirectory: string;
     let sandbox: LentSandbox;
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { readHostLoad } from '@caisson/data-plane';
 import type { HostLoad } from '@caisson/data-plane';
-import type { DataPlane } from '@caisson/protocol';
+import type { SandboxPlane } from '@caisson/data-plane';
 import { pino } from 'pino';
 import { startMemoryPressure, whyUnseen } from '../support/memory-pressure.ts';
 import { outputOf, sandboxRequest, startDataPlane } from '../support/sandbox.ts';
@@ -26,7 +26,7 @@ async function startOn(availableShare: number) {
   return { ...started, log, seen };
 }
 
-async function readyIn(dataPlane: DataPlane): Promise<number> {
+async function readyIn(dataPlane: SandboxPlane): Promise<number> {
   const { pools } = await dataPlane.health(AbortSignal.timeout(5_000));
   return pools.reduce((sum, { ready }) => sum + ready, 0);
 }

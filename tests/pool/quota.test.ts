@@ -20,10 +20,10 @@ async function startPlanes() {
   undo.defer(() => {
     rmSync(dataDir, { recursive: true });
   });
-  const { dataPlane } = undo.use(await startDataPlane());
+  const { node, dataPlane } = undo.use(await startDataPlane());
   const control = await createControlPlane({
     config: controlPlaneConfig.parse({ dataDir, maxSessionsPerTenant: 2 }),
-    dataPlane,
+    dataPlane: node,
     logger: pino({ level: 'silent' }),
   });
   undo.defer(() => control.close());

@@ -1,4 +1,5 @@
-import type { DataPlane, SandboxRequest } from '@caisson/protocol';
+import type { SandboxPlane } from '@caisson/data-plane';
+import type { SandboxRequest } from '@caisson/protocol';
 import { runJob, sandboxRequest } from './sandbox.ts';
 import type { RanJob } from './sandbox.ts';
 
@@ -16,7 +17,7 @@ export interface HeldJob extends AsyncDisposable {
  * @returns when it is ready, or has ended
  */
 export async function holdJob(
-  dataPlane: DataPlane,
+  dataPlane: SandboxPlane,
   code: string,
   request: Partial<SandboxRequest> = {},
   whenReady: () => void = () => undefined,

@@ -21,10 +21,10 @@ export async function startPlanes(options: NodeOptionsInput = {}) {
   undo.defer(() => {
     rmSync(dataDir, { recursive: true });
   });
-  const { dataPlane, stateDirectory } = undo.use(await startDataPlane('auto', options));
+  const { node, dataPlane, stateDirectory } = undo.use(await startDataPlane('auto', options));
   const control = await createControlPlane({
     config: controlPlaneConfig.parse({ dataDir }),
-    dataPlane,
+    dataPlane: node,
     logger: pino({ level: 'silent' }),
   });
   undo.defer(() => control.close());

@@ -1,7 +1,13 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { createDataPlane } from '@caisson/data-plane';
-import type { HostLoad, NodeOptionsInput, RuntimeChoice } from '@caisson/data-plane';
+import type {
+  HostLoad,
+  LentSandbox,
+  NodeOptionsInput,
+  RuntimeChoice,
+  SandboxPlane,
+} from '@caisson/data-plane';
 import {
   errorOf,
   exitCodeOf,
@@ -14,8 +20,6 @@ import {
 } from '@caisson/protocol';
 import type {
   CodeError,
-  DataPlane,
-  LentSandbox,
   JsonText,
   OutputEvent,
   Placement,
@@ -29,7 +33,14 @@ import type { Logger } from 'pino';
 
 const MIB = 2 ** 20;
 
-type LocalDataPlane = Awaited<ReturnType<typeof createDataPlane>>;
+type Node = Awaited<ReturnType<typeof createDataPlane>>;
+
+export interface StartedNode {
+  readonly node: Node;
+  /** What it makes sandboxes with. */
+  readonly dataPlane: Node['plane'];
+  readonly stateDirectory: string;
+}
 
 /**
  * A data plane on this host with a state directory of its own; disposing ends it and removes the directory.
@@ -38,15 +49,16 @@ type LocalDataPlane = Awaited<ReturnType<typeof createDataPlane>>;
 export async function startDataPlane(
   runtime: RuntimeChoice = 'auto',
   options: NodeOptionsInput & { readonly readLoad?: () => HostLoad; readonly logger?: Logger } = {},
-): Promise<AsyncDisposable & { readonly dataPlane: LocalDataPlane; readonly stateDirectory: string }> {
+): Promise<AsyncDisposable & StartedNode> {
   const stateDirectory = mkdtempSync(join('/run', 'caisson-test-'));
   const logger = pino({ level: 'silent' });
-  const dataPlane = await createDataPlane({ stateDirectory, runtime, logger, ...options });
+  const node = await createDataPlane({ stateDirectory, runtime, logger, ...options });
   return {
-    dataPlane,
+    node,
+    dataPlane: node.plane,
     stateDirectory,
     [Symbol.asyncDispose]: async () => {
-      await dataPlane[Symbol.asyncDispose]();
+      await node[Symbol.asyncDispose]();
       rmSync(stateDirectory, { recursive: true });
     },
   };
@@ -121,7 +133,7 @@ export interface RanJob extends Ran {
 
 /** Runs one job to its end and gathers what came of it. */
 export async function runJob(
-  dataPlane: DataPlane,
+  dataPlane: Pick<SandboxPlane, 'runJob'>,
   code: string,
   overrides: StepOverrides & { request?: SandboxRequest; signal?: AbortSignal } = {},
   onEvent: (event: OutputEvent) => void = () => undefined,

@@ -54,10 +54,10 @@ async function startServer(options: ServerOptions): Promise<RunningServer> {
     throw whyNotListening(error, { host, port });
   });
   // Only now, so that the server is there the sooner.
-  if (options.warmPool) dataPlane.warmUp();
+  if (options.warmPool) dataPlane.plane.warmUp();
   const release = stack.move();
   const { newKeyFile } = controlPlane;
-  return { url, newKeyFile, failed: dataPlane.failed, close: async () => release.disposeAsync() };
+  return { url, newKeyFile, failed: dataPlane.plane.failed, close: async () => release.disposeAsync() };
 }
 
 const planes: Planes = {

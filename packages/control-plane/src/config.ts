@@ -1,5 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { isAbsolute } from 'node:path';
+import { replicaId } from '@caisson/protocol';
+import type { ReplicaId } from '@caisson/protocol';
 import { z } from 'zod';
 
 const MIB = 2 ** 20;
@@ -34,7 +36,12 @@ const settings = z.strictObject({
   shutdownGraceMs: z.int().min(0).default(10_000),
   /** How long a session can live in all, extensions included. */
   maxSessionLifetimeMs: count(24 * 3600 * 1000),
-  sweepIntervalMs: count(1000),
+  /** How often the records are compared with what the node runs, and expired sessions ended. */
+  syncIntervalMs: count(1000),
+  /** For how long a sandbox lives after the last control plane has renewed its lease. */
+  sandboxLeaseMs: count(300_000),
+  /** Of this control plane among those that share a database; the same after a restart, so that it goes on with its own. */
+  replicaId: replicaId.default('main' as ReplicaId),
   idempotencyKeyAgeMs: count(24 * 3600 * 1000),
   /** How long executions and sessions are kept after their end. */
   retentionMs: count(7 * DAY_MS),
@@ -44,8 +51,6 @@ const settings = z.strictObject({
   auditRetentionMs: count(365 * DAY_MS),
   /** How often is looked for what is kept no longer. */
   retentionIntervalMs: count(10_000),
-  /** How long the data plane may take beyond an execution's own deadline before it is given up. */
-  placementGraceMs: count(60_000),
   createSandboxTimeoutMs: count(60_000),
   /** How long a request's JSON body may take to arrive, and how long a file's may pause. */
   bodyTimeoutMs: count(30_000),

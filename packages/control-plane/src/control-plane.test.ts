@@ -173,6 +173,7 @@ test('after a crash, what ran has ended as lost, and what waited without its cal
       templateId: 'python',
       codeSha256: '0'.repeat(64),
       submittedBy: null,
+      replicaId: null,
       createdAt: Date.now(),
     });
   const resources = { cpuMillicores: 1000, memoryBytes: 2 ** 29, diskBytes: 2 ** 30, pids: 128 };
@@ -180,6 +181,7 @@ test('after a crash, what ran has ended as lost, and what waited without its cal
     id: newSessionId(),
     tenantId,
     sandboxId: newSandboxId(),
+    nodeId: null,
     templateId: 'python',
     languages: ['python'],
     isolation: 'container',
@@ -189,7 +191,7 @@ test('after a crash, what ran has ended as lost, and what waited without its cal
     createdAt: Date.now(),
     expiresAt: Date.now() + 60_000,
   });
-  await sessionRepository(db).insert(lent, SYSTEM);
+  await sessionRepository(db).insert(lent, SYSTEM, 1);
   const running = advance(created(null), RUNNING, Date.now());
   assert.ok(running);
   await store.insert(running, null);
@@ -255,7 +257,7 @@ test('a stop ends what runs, keeps what waits without its caller, and forgets th
     const refused = await (await waiting).json();
     assert.equal(executionResult.parse(refused).reason, 'shutdown');
     await closing;
-    assert.equal(server.plane.sandboxes.size, 0);
+    assert.equal(server.plane.plane.sandboxes.size, 0);
   }
   await using server = await start({ dataDir: directory.path });
   const [running = '', kept = ''] = ids;

@@ -1,4 +1,5 @@
-import type { DataPlane, IdSource } from '@caisson/protocol';
+import { CaissonError } from '@caisson/protocol';
+import type { DataPlane, ExecutionId, IdSource, SessionId } from '@caisson/protocol';
 import { sql } from 'kysely';
 import type { Logger } from 'pino';
 import packageJson from '../package.json' with { type: 'json' };
@@ -15,15 +16,21 @@ import type { ControlPlaneConfig } from './config.ts';
 import { createMetrics } from './metrics/metrics.ts';
 import { RecentLoopDelay } from './metrics/recent-loop-delay.ts';
 import { Dispatcher } from './executions/queue/dispatcher.ts';
+import { EndRecorder } from './executions/end-recorder.ts';
 import { Executions } from './executions/executions.ts';
+import { Jobs } from './executions/jobs.ts';
+import { Steps } from './executions/steps.ts';
+import { SessionFiles } from './files/session-files.ts';
+import { Reconciler } from './reconcile/reconciler.ts';
+import { replicaRepository } from './store/replicas.ts';
 import { Idempotency } from './executions/idempotency.ts';
-import { recover } from './executions/recovery.ts';
 import { jobQuota } from './model/sandbox-quotas.ts';
 import { Sessions } from './sessions/sessions.ts';
 import { startTicking } from './time/ticking.ts';
 import { startRetention } from './retention/start-retention.ts';
 import { pooledIds } from './pooled-ids.ts';
 import { openStore } from './store/sqlite/database.ts';
+import type { Store } from './store/sqlite/database.ts';
 import { OutputLedger } from './store/output/output-ledger.ts';
 import { executionRepository } from './store/executions.ts';
 import { auditRepository } from './store/audit.ts';
@@ -36,6 +43,10 @@ export interface ControlPlaneOptions {
   /** Not closed by the control plane: whoever made it disposes of it, after `close`. */
   readonly dataPlane: DataPlane;
   readonly logger: Logger;
+  /** A database that several control planes share, and that whoever opened it closes; else the one in `config.dataDir`. */
+  readonly store?: Store;
+  /** Whether all that runs ends with this control plane: where it is the only one, in one process with its node. */
+  readonly ownsDataPlane?: boolean;
   readonly clock?: Clock;
   readonly ids?: IdSource;
 }
@@ -56,11 +67,13 @@ const METRICS_TIMEOUT_MS = 5_000;
 
 /** Opens the database, puts right what an earlier process left, and builds the server. */
 export async function createControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
-  const { config, dataPlane, clock = systemClock, ids = pooledIds() } = options;
+  const { config, dataPlane, clock = systemClock, ids = pooledIds(), ownsDataPlane = true } = options;
   const logger = options.logger.child({}, { redact: ['req.headers.authorization', 'headers.authorization'] });
   await using undo = new AsyncDisposableStack();
   const onStorageChange = storageReporter(logger);
-  const { db, writer, storage } = undo.use(await openStore(config.dataDir, { onChange: onStorageChange }));
+  const { db, writer, storage } =
+    options.store ??
+    undo.use(await openStore(config.dataDir, { exclusive: true, onChange: onStorageChange }));
   const ledger = new OutputLedger();
   const executionStore = executionRepository(db, writer, ledger);
   const sessionStore = sessionRepository(db, writer);
@@ -69,6 +82,9 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
   undo.defer(() => {
     metrics.close();
   });
+  const closing = new AbortController();
+  const { signal } = closing;
+  const { id: nodeId } = await dataPlane.describe(signal);
   const dispatcher = new Dispatcher(
     {
       maxRunning: config.maxConcurrentExecutions,
@@ -79,35 +95,85 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
     },
     clock,
   );
+  const { replicaId, outputLimitBytes } = config;
+  const recorder = new EndRecorder({ dataPlane, store: executionStore, storage, metrics, clock, logger });
   const executions = new Executions({
     config,
+    replicaId,
+    nodeId,
+    dataPlane,
+    recorder,
     store: executionStore,
     storage,
     dispatcher,
-    metrics,
     logger,
     clock,
+    closing: signal,
+  });
+  const idempotency = new Idempotency({
+    store: idempotencyRepository(db, writer),
+    storage,
+    clock,
+    maxAgeMs: config.idempotencyKeyAgeMs,
+    exists: async (tenantId, id) =>
+      (await executionStore.find(tenantId, id as ExecutionId)) !== undefined ||
+      (await sessionStore.find(tenantId, id as SessionId)) !== undefined,
   });
   const sessions = new Sessions({
     config,
+    nodeId,
     dataPlane,
     executions,
+    idempotency,
     store: sessionStore,
     storage,
     logger,
     clock,
     ids,
+    closing: signal,
   });
-  const idempotency = new Idempotency(
-    idempotencyRepository(db, writer),
-    storage,
+  const jobs = new Jobs({
+    dataPlane,
+    executions,
+    idempotency,
+    quota: jobQuota(config),
+    outputLimitBytes,
+    ids,
+    closing: signal,
+  });
+  const steps = new Steps({ sessions, executions, idempotency, outputLimitBytes, ids });
+  const reconciler = new Reconciler({
+    config,
+    replicaId,
+    dataPlane,
+    executions,
+    jobs,
+    sessions,
+    recorder,
+    executionStore,
+    sessionStore,
+    replicas: replicaRepository(db, writer),
     clock,
-    config.idempotencyKeyAgeMs,
-  );
+    logger,
+    closing: signal,
+  });
+  const audit = auditRepository(db, writer);
+  const files = new SessionFiles({
+    sessions,
+    audit,
+    storage,
+    operations: new FileOperations({
+      perSession: config.maxFileOperationsPerSession,
+      perTenant: config.maxFileOperationsPerTenant,
+      waitingPerTenant: config.maxWaitingFileOperationsPerTenant,
+    }),
+    transfers: new FileTransfers(config.maxFileTransfersPerTenant),
+    clock,
+    timeoutMs: config.fileOperationTimeoutMs,
+  });
   metrics.observe({
     queued: () => dispatcher.waiting,
     running: () => dispatcher.running,
-    sessions: () => sessions.liveCount,
     dataPlane: async () => dataPlane.health(AbortSignal.timeout(METRICS_TIMEOUT_MS)),
   });
   const newKeyFile = await makeFirstKey(tenants, config.dataDir, clock);
@@ -121,15 +187,12 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
     },
     sessions,
     dispatcher,
-    idempotency,
-    audit: auditRepository(db, writer),
+    jobs,
+    steps,
+    files,
+    reconciler,
+    audit,
     storage,
-    fileOperations: new FileOperations({
-      perSession: config.maxFileOperationsPerSession,
-      perTenant: config.maxFileOperationsPerTenant,
-      waitingPerTenant: config.maxWaitingFileOperationsPerTenant,
-    }),
-    fileTransfers: new FileTransfers(config.maxFileTransfersPerTenant),
     authenticate: authenticator(tenants, clock),
     metrics,
     loopDelay: undo.use(new RecentLoopDelay(clock)),
@@ -145,31 +208,22 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
   };
   const api = await buildServer(services);
   undo.defer(serverCloser(api));
-  await recover({
-    dataPlane,
-    quota: jobQuota(config),
-    executions,
-    executionStore,
-    sessionStore,
-    storage,
-    clock,
-    logger,
-  });
-  undo.defer(
-    dataPlane.onSandboxLost((id) => {
-      sessions.sandboxLost(id);
-    }),
-  );
-  undo.use(startTicking('session sweep', config.sweepIntervalMs, () => sessions.sweep(), logger));
+  await reconciler.run('all');
+  const compare = async () => {
+    await reconciler.run('node');
+  };
+  undo.use(startTicking('comparison of rows and node', config.syncIntervalMs, compare, logger));
+  undo.defer(onLostSandboxes(dataPlane, compare, logger));
   undo.use(startRetention({ config, db, writer, ledger, clock, logger }));
   const resources = undo.move();
 
-  let closing: Promise<void> | undefined;
-  const close = async (signal?: AbortSignal): Promise<void> => {
+  let closed: Promise<void> | undefined;
+  const close = async (abort?: AbortSignal): Promise<void> => {
     sessions.stopIntake();
     await executions.stopIntake();
-    await executions.drain(config.shutdownGraceMs, signal);
-    await sessions.endAll();
+    await executions.drain(config.shutdownGraceMs, ownsDataPlane, abort);
+    if (ownsDataPlane) await sessions.endAll();
+    closing.abort(new CaissonError('shutting_down', { retryAfterSeconds: 5 }));
     await resources.disposeAsync();
   };
   return {
@@ -180,7 +234,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
       dispatcher.dispatch();
       return { url };
     },
-    close: (signal) => (closing ??= close(signal)),
+    close: (abort) => (closed ??= close(abort)),
   };
 }
 
@@ -188,5 +242,24 @@ function storageReporter(logger: Logger): (failure: unknown) => void {
   return (failure) => {
     if (failure === undefined) logger.info('the storage can be written again');
     else logger.error({ err: failure }, 'the storage cannot be written: new work is refused until it can');
+  };
+}
+
+/** Calls `act` soon after sandboxes were lost; what is missed here, the next comparison finds. Returns what stops it. */
+function onLostSandboxes(
+  dataPlane: Pick<DataPlane, 'lostSandboxes'>,
+  act: () => Promise<void>,
+  logger: Logger,
+): () => Promise<void> {
+  const stopped = new AbortController();
+  const run = async (): Promise<void> => {
+    for await (const lost of dataPlane.lostSandboxes(stopped.signal)) if (lost.length > 0) await act();
+  };
+  const done = run().catch((error: unknown) => {
+    logger.error({ err: error }, 'lost sandboxes not followed');
+  });
+  return async () => {
+    stopped.abort();
+    await done;
   };
 }

@@ -1,8 +1,10 @@
+import { join } from 'node:path';
 import { newSandboxId } from '@caisson/protocol';
 import { LoopShare, monotonicClock } from '@caisson/session-agent';
 import type { RuntimeHealth } from '@caisson/protocol';
 import type { Logger } from 'pino';
-import { LocalDataPlane } from './local-data-plane.ts';
+import { LocalDataPlane } from './node/local-data-plane.ts';
+import { LocalSandboxPlane } from './sandboxes/local-sandbox-plane.ts';
 import { readHostLoad } from './pool/demand/host-load.ts';
 import type { HostLoad } from './pool/demand/host-load.ts';
 import { HostNode } from './node/host-node.ts';
@@ -44,7 +46,7 @@ export async function createDataPlane(
     readLoad?: () => HostLoad;
     logger: Logger;
   },
-): Promise<LocalDataPlane> {
+): Promise<LocalDataPlane<LocalSandboxPlane>> {
   const { logger, runtime: choice = 'auto', stateDirectory = DEFAULT_STATE_DIRECTORY } = options;
   const { readLoad = readHostLoad } = options;
   const missing = missingForOci();
@@ -89,10 +91,18 @@ export async function createDataPlane(
   node.onShortage(() => (runners?.giveWay() === true ? runnerPromise(SERVER_LIMITS) : NOTHING));
   const release = cleanup.move();
   const limited = [host.diskProblem, 'problem' in cells ? cells.problem : undefined];
-  return new LocalDataPlane({
+  const plane = new LocalSandboxPlane({
     ...{ runtime: chosen, pool, host, node, runners, loopShare, logger },
     runtimes: probes.map((probe) => (probe.chosen ? withProblems(probe, [...problems, ...limited]) : probe)),
     release: async () => release.disposeAsync(),
+  });
+  const { nodeId: id, stepGraceMs: graceMs, workspaceDirectory } = ofNode;
+  return new LocalDataPlane({
+    plane,
+    id,
+    graceMs,
+    logger,
+    spillDirectory: join(workspaceDirectory, 'outputs'),
   });
 }
 

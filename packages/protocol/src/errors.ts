@@ -42,6 +42,7 @@ export interface ErrorContexts {
   insufficient_capacity: { resource: string; retryAfterSeconds: number };
   sandbox_unavailable: { problem: string };
   sandbox_lost: { id: string };
+  sandbox_state_conflict: { id: string; state: string; action: string };
   shutting_down: { retryAfterSeconds: number };
   storage_unavailable: { retryAfterSeconds: number };
   internal: { requestId: string };
@@ -294,6 +295,11 @@ export const ERROR_KINDS: { readonly [Code in ErrorCode]: ErrorKind<ErrorContext
     title: 'No sandbox could be made',
     detail: ({ problem }) => `sandbox: ${problem}`,
     suggestion: () => '"caisson doctor" says what each runtime lacks on this host.',
+  },
+  sandbox_state_conflict: {
+    status: 409,
+    title: 'The sandbox is in another state',
+    detail: ({ id, state, action }) => `sandbox: ${id} is ${state}, and so cannot ${action}`,
   },
   sandbox_lost: {
     status: 409,

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { newSessionId, sessionId, executionId } from './ids.ts';
+import { executionId, newSessionId, nodeId, replicaId, sessionId } from './ids.ts';
 
 test('an id made later sorts after one made earlier', () => {
   const at = (ms: number) => newSessionId({ nowMs: () => ms, random: (bytes) => Buffer.alloc(bytes, 0xff) });
@@ -29,5 +29,16 @@ test('an id of another shape is refused', () => {
     `../${newSessionId()}`,
   ]) {
     assert.equal(sessionId.safeParse(text).success, false, text);
+  }
+});
+
+test('names of nodes and replicas are fit for paths and log lines', () => {
+  for (const name of ['node-1', 'A.b_c', 'x'.repeat(64)]) {
+    assert.equal(nodeId.parse(name), name);
+    assert.equal(replicaId.parse(name), name);
+  }
+  for (const name of ['', 'a b', 'a/b', '..', '.', 'a\n', 'é', 'x'.repeat(65)]) {
+    assert.equal(nodeId.safeParse(name).success, false, name);
+    assert.equal(replicaId.safeParse(name).success, false, name);
   }
 });

@@ -22,6 +22,10 @@ export type SessionId = Branded<string, 'session'>;
 export type ExecutionId = Branded<string, 'execution'>;
 export type SandboxId = Branded<string, 'sandbox'>;
 export type RequestId = Branded<string, 'request'>;
+/** A machine with sandboxes: one data plane, under a name from its configuration. */
+export type NodeId = Branded<string, 'node'>;
+/** A control plane, under a name from its configuration; no two that run have the same. */
+export type ReplicaId = Branded<string, 'replica'>;
 
 /** Crockford's base 32 in lower case: no i, l, o or u, and it sorts as the bytes do. */
 const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz';
@@ -74,6 +78,20 @@ export const sessionId = idSchema<SessionId>('session');
 export const executionId = idSchema<ExecutionId>('execution');
 export const sandboxId = idSchema<SandboxId>('sandbox');
 export const requestId = idSchema<RequestId>('request');
+
+/** Names that a configuration sets: they go into paths, log lines and metrics as they are. */
+function nameSchema<Name extends string>(): z.ZodType<Name, string> {
+  return z
+    .string()
+    .regex(/^[a-zA-Z0-9._-]{1,64}$/, 'must be 1 to 64 characters of a-z, A-Z, 0-9, ".", "_" and "-"')
+    .refine((name) => name !== '.' && name !== '..', 'must not be "." or ".."') as unknown as z.ZodType<
+    Name,
+    string
+  >;
+}
+
+export const nodeId = nameSchema<NodeId>();
+export const replicaId = nameSchema<ReplicaId>();
 
 export const newTenantId = (source = systemSource): TenantId => newId('tenant', source) as TenantId;
 export const newApiKeyId = (source = systemSource): ApiKeyId => newId('apiKey', source) as ApiKeyId;

@@ -7,13 +7,14 @@ import type { Metrics } from '../metrics/metrics.ts';
 import type { RecentLoopDelay } from '../metrics/recent-loop-delay.ts';
 import type { Dispatcher } from '../executions/queue/dispatcher.ts';
 import type { Executions } from '../executions/executions.ts';
-import type { Idempotency } from '../executions/idempotency.ts';
+import type { Jobs } from '../executions/jobs.ts';
+import type { Steps } from '../executions/steps.ts';
 import type { Sessions } from '../sessions/sessions.ts';
 import type { AuditRepository } from '../store/audit.ts';
 import type { StorageHealth } from '../store/writing/storage-health.ts';
 import type { Answering } from './answers/execution-answers.ts';
-import type { FileOperations } from '../files/file-operations.ts';
-import type { FileTransfers } from '../files/file-transfers.ts';
+import type { SessionFiles } from '../files/session-files.ts';
+import type { Reconciler } from '../reconcile/reconciler.ts';
 
 /** What the routes stand on. */
 export interface Services {
@@ -23,12 +24,13 @@ export interface Services {
   readonly answering: Answering;
   readonly sessions: Sessions;
   readonly dispatcher: Dispatcher;
-  readonly idempotency: Idempotency;
+  readonly jobs: Jobs;
+  readonly steps: Steps;
+  readonly files: SessionFiles;
+  readonly reconciler: Reconciler;
   readonly audit: AuditRepository;
   /** Whether the database can be written. */
   readonly storage: StorageHealth;
-  readonly fileOperations: FileOperations;
-  readonly fileTransfers: FileTransfers;
   readonly authenticate: Authenticate;
   readonly metrics: Metrics;
   readonly loopDelay: RecentLoopDelay;

@@ -1,48 +1,49 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import {
   CaissonError,
-  Cancellation,
   isCaissonError,
+  isFinished,
   NOT_RUN,
   returnValueOf,
   RUNNING,
   stoppedOutcome,
+  unplacedOutcome,
 } from '@caisson/protocol';
-import type { CancelReason } from '@caisson/protocol';
+import type { DataPlane, EndRequest, ExecutionOutcome, NodeId } from '@caisson/protocol';
 import type { Logger } from 'pino';
-import type { Actor } from '../audit/audit-record.ts';
-import { whoEnded } from '../audit/who-ended.ts';
-import type { Clock } from '../time/clock.ts';
-import type { ControlPlaneConfig } from '../config.ts';
-import type { Metrics } from '../metrics/metrics.ts';
-import type { ExecutionRepository } from '../store/executions.ts';
-import type { StorageHealth } from '../store/writing/storage-health.ts';
-import type { Dispatcher } from './queue/dispatcher.ts';
 import { advance } from '../model/execution-record.ts';
 import type { ExecutionRecord } from '../model/execution-record.ts';
-import { executionResultOf, executionStatusOf } from '../views/execution-view.ts';
-import type { LiveExecution } from './live-execution.ts';
-import type { FinishedEvent } from './output-feed.ts';
-import { runIn } from './placing.ts';
-import type { Ending } from './placing.ts';
-import { assertKept, resultPieces } from '../views/stored-result.ts';
+import type { ExecutionRepository } from '../store/executions.ts';
+import type { StorageHealth } from '../store/writing/storage-health.ts';
+import type { Clock } from '../time/clock.ts';
 import { settledWithin } from '../time/settled-within.ts';
+import { executionResultOf } from '../views/execution-view.ts';
+import { assertKept, resultPieces, storedResultOf } from '../views/stored-result.ts';
+import { LOST } from './end-recorder.ts';
+import type { EndRecorder, RecordedEnd } from './end-recorder.ts';
+import type { FinishedEvent } from './execution-events.ts';
+import type { LiveExecution } from './live-execution.ts';
+import type { Dispatcher } from './queue/dispatcher.ts';
 
-/** A result of up to this length is told to readers of events as a whole. */
+/** A result of up to this length is sent to readers of events as a whole. */
 const SHORT_RESULT_CHARACTERS = 64 * 1024;
 /** The longest that a timer can be set for: as good as no limit. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
+const RETRY_MS = 1_000;
 
 export interface LifeDependencies {
-  readonly config: Pick<ControlPlaneConfig, 'placementGraceMs' | 'maxEventReadersPerTenant'>;
+  readonly dataPlane: DataPlane;
+  readonly recorder: EndRecorder;
   readonly store: ExecutionRepository;
   readonly storage: StorageHealth;
   readonly dispatcher: Dispatcher;
-  readonly metrics: Metrics;
   readonly logger: Logger;
   readonly clock: Clock;
+  /** Aborted when this replica stops. */
+  readonly closing: AbortSignal;
 }
 
-/** Leads live executions from their start to their end, and writes both down. */
+/** Leads the executions of this replica from their start to their end, and has both written down. */
 export class ExecutionLife {
   readonly #dependencies: LifeDependencies;
   readonly #onEnd: (execution: LiveExecution) => void;
@@ -53,109 +54,180 @@ export class ExecutionLife {
     this.#onEnd = onEnd;
   }
 
-  /** Its turn has come: it runs from now on, in memory; the row follows. */
-  begin(execution: LiveExecution): void {
+  /** Its turn has come: it runs from now on. */
+  begin(execution: LiveExecution, nodeId: NodeId): void {
     const next = advance(execution.record, RUNNING, this.#dependencies.clock.nowMs());
-    if (next === undefined) return;
-    execution.record = next;
-    execution.feed.push({ type: 'status', ...executionStatusOf(next) });
+    if (next !== undefined) execution.record = { ...next, nodeId };
   }
 
   /** One that had to wait: its row says `queued` so far. Never rejects. */
-  async runQueued(execution: LiveExecution): Promise<void> {
-    this.begin(execution);
+  async runQueued(execution: LiveExecution, nodeId: NodeId): Promise<void> {
+    const { dispatcher } = this.#dependencies;
+    this.begin(execution, nodeId);
+    let begun: boolean;
     try {
       await execution.inserted;
-    } catch {
-      // Whoever submitted it was told, and nothing of it is on record.
-      execution.feed.close();
-      this.#dependencies.dispatcher.leave(execution.item);
+      begun = await this.#recordStart(execution);
+    } catch (error) {
+      // Where it was never inserted, whoever submitted it was told, and nothing of it is on record.
+      this.#log(execution.record).debug({ err: error }, 'execution not started');
+      this.#giveUp(execution, error);
+      dispatcher.leave(execution.item);
       return;
     }
-    try {
-      await this.#recordStart(execution);
-    } catch (error) {
-      this.#log(execution.record).error({ err: error }, 'the start of the execution was not recorded');
+    if (begun) await this.run(execution);
+    else {
+      // Another replica has ended it meanwhile.
+      await this.#finishAsRecorded(execution);
+      dispatcher.leave(execution.item);
     }
-    await this.run(execution);
   }
 
   /** Runs what has begun, to its end. Never rejects: what goes wrong becomes the end, or a line in the log. */
   async run(execution: LiveExecution): Promise<void> {
-    const { config, dispatcher } = this.#dependencies;
-    const { run, feed, controller } = execution;
+    const { dataPlane, dispatcher, closing } = this.#dependencies;
+    const { run, record } = execution;
     try {
-      const ending = await runIn(run.place, run.step, feed.sink, controller, config.placementGraceMs);
-      if (ending.cause !== undefined) {
-        this.#log(execution.record).warn({ err: ending.cause }, 'the execution had no sandbox');
+      const refused = await this.#start(execution);
+      execution.begun.resolve(undefined);
+      if (refused !== undefined) {
+        await this.#finish(execution, refused);
+        return;
       }
-      await this.#finish(execution, ending);
+      if (execution.end !== undefined) await dataPlane.cancel(record.id, execution.end, closing);
+      const ended = await this.#outcomeOf(record);
+      if (ended === undefined) await this.#finish(execution, LOST);
+      else await this.#finish(execution, ended, run.request.step.executionId);
+    } catch (error) {
+      // Its node keeps what came of it, for the next who compares the rows with the nodes.
+      this.#giveUp(execution, error);
     } finally {
       dispatcher.leave(execution.item);
     }
   }
 
-  /** Ends one for a reason from outside, `by` whom it was asked, and waits until it is gone, `waitMs` at most. */
-  async end(execution: LiveExecution, reason: CancelReason, by: Actor, waitMs: number): Promise<void> {
-    execution.endedBy ??= by;
+  /** Ends one for a reason from outside, and waits until that is on record, `waitMs` at most. */
+  async end(execution: LiveExecution, end: EndRequest, waitMs: number): Promise<void> {
+    const { dataPlane, dispatcher, closing } = this.#dependencies;
+    execution.end ??= end;
     const ended = settledWithin(execution.finished.promise, waitMs);
-    if (this.#dependencies.dispatcher.withdraw(execution.item)) {
-      const outcome = stoppedOutcome(reason, NOT_RUN);
-      await Promise.race([this.#finish(execution, { outcome, placement: null, cause: undefined }), ended]);
+    if (dispatcher.withdraw(execution.item)) {
+      const outcome = stoppedOutcome(end.reason, NOT_RUN);
+      const cancelled = { outcome, placement: null, endedBy: end.by, endedMsAgo: 0 };
+      execution.begun.resolve(undefined);
+      await Promise.race([this.#finish(execution, cancelled), ended]);
       return;
     }
-    execution.controller.abort(new Cancellation(reason));
+    await dataPlane.cancel(execution.record.id, end, closing);
     await ended;
   }
 
   /** Where a job runs before its start is on record, a crash would make it run again: it waits for the storage. */
-  async #recordStart({ record, controller }: LiveExecution): Promise<void> {
+  async #recordStart({ record, finished }: LiveExecution): Promise<boolean> {
     const { storage, store } = this.#dependencies;
-    const write = () => store.update(record);
+    const write = () => store.begin(record);
     try {
-      await write();
+      return await write();
     } catch (error) {
       if (!isCaissonError(error, 'storage_unavailable')) throw error;
-      await settledWithin(storage.untilWritten(write), LONGEST_TIMER_MS, controller.signal);
+      const written = storage.untilWritten(write);
+      await settledWithin(Promise.race([written, finished.promise]), LONGEST_TIMER_MS);
+      return await written;
     }
   }
 
-  async #finish(execution: LiveExecution, { outcome, placement }: Ending): Promise<void> {
-    const { clock, metrics, store } = this.#dependencies;
-    const { feed } = execution;
-    const final = feed.resultsTruncated ? { ...outcome, truncated: true } : outcome;
-    const next = advance(execution.record, final, clock.nowMs());
-    if (next === undefined) return;
-    const record = { ...next, placement };
-    feed.settle();
-    const by = whoEnded(record.state.reason, record.submittedBy, execution.endedBy);
+  /** @returns the outcome where its node does not take it */
+  async #start({ record, run }: LiveExecution): Promise<ExecutionOutcome | undefined> {
+    const { dataPlane, closing } = this.#dependencies;
+    try {
+      await dataPlane.start(run.request, closing);
+      return undefined;
+    } catch (error) {
+      this.#log(record).warn({ err: error }, 'execution refused by its node');
+      return { outcome: unplacedOutcome(error), placement: null, endedBy: null, endedMsAgo: 0 };
+    }
+  }
+
+  /** What came of it; `undefined` where its node does not know it. @throws the reason of `closing` */
+  async #outcomeOf(record: ExecutionRecord): Promise<ExecutionOutcome | undefined> {
+    const { dataPlane, closing } = this.#dependencies;
+    for (;;) {
+      try {
+        return await dataPlane.outcome(record.id, closing);
+      } catch (error) {
+        if (isCaissonError(error, 'execution_not_found')) return undefined;
+        closing.throwIfAborted();
+        this.#log(record).warn({ err: error }, 'node does not answer');
+        await delay(RETRY_MS, undefined, { ref: false });
+      }
+    }
+  }
+
+  /** @param onNode its id, where its node has its output */
+  async #finish(
+    execution: LiveExecution,
+    ended: ExecutionOutcome,
+    onNode?: ExecutionRecord['id'],
+  ): Promise<void> {
+    const { recorder, closing } = this.#dependencies;
+    const onUnwritten = (error: CaissonError) => {
+      execution.unwritten = error;
+      execution.finished.reject(error);
+    };
+    let recorded: RecordedEnd | undefined;
     try {
       await execution.inserted;
-      await this.#recordEnd(execution, () => store.finish(record, feed.output, by));
+      recorded =
+        onNode === undefined
+          ? await recorder.record(execution.record, ended, [], onUnwritten)
+          : await recorder.recordFromNode(execution.record, ended, closing, onUnwritten);
     } catch (error) {
-      // Nobody is told that it has ended: the next start ends the row as lost.
-      this.#log(record).error({ err: error }, 'the end of the execution was not recorded');
-      feed.close();
-      this.#onEnd(execution);
-      execution.finished.reject(error);
+      // Nobody is told that it has ended: whoever compares the rows with the nodes next records it.
+      this.#log(execution.record).error({ err: error }, 'end of the execution not recorded');
+      this.#giveUp(execution, error);
       return;
     }
+    if (recorded === undefined) await this.#finishAsRecorded(execution);
+    else this.#tellEnd(execution, recorded.record, this.#finishedEvent(recorded));
+  }
+
+  /** Another replica has written its end. */
+  async #finishAsRecorded(execution: LiveExecution): Promise<void> {
+    const { store } = this.#dependencies;
+    const { tenantId, id } = execution.record;
+    try {
+      const stored = await store.read(tenantId, id);
+      if (stored === undefined || !isFinished(stored.record.state.status)) {
+        throw new CaissonError('execution_not_found', { id });
+      }
+      const result = await storedResultOf(stored);
+      const event: FinishedEvent =
+        Symbol.asyncIterator in result
+          ? { type: 'finished', pieces: () => resultPieces(stored) }
+          : { type: 'finished', execution: result };
+      this.#tellEnd(execution, stored.record, event);
+    } catch (error) {
+      this.#giveUp(execution, error);
+    }
+  }
+
+  #tellEnd(execution: LiveExecution, record: ExecutionRecord, event: FinishedEvent): void {
     execution.record = record;
-    const finished = this.#finishedEvent(execution);
-    feed.push(finished);
-    feed.close();
-    metrics.finished(record);
     this.#onEnd(execution);
-    execution.finished.resolve(finished);
-    this.#log(record).info({ ...record.state, code_sha256: record.codeSha256 }, 'the execution has ended');
+    execution.begun.resolve(undefined);
+    execution.finished.resolve(event);
+  }
+
+  #giveUp(execution: LiveExecution, error: unknown): void {
+    this.#onEnd(execution);
+    execution.begun.resolve(undefined);
+    execution.finished.reject(error);
   }
 
   /** Each reader would hold a copy of a long result, and of its JSON: they get it from the store, piece by piece. */
-  #finishedEvent({ record, feed }: LiveExecution): FinishedEvent {
-    const returnValue = record.outcome && returnValueOf(record.outcome);
-    const characters = feed.outputCharacters + (returnValue?.length ?? 0);
-    if (characters <= SHORT_RESULT_CHARACTERS) {
-      return { type: 'finished', execution: executionResultOf(record, feed.output) };
+  #finishedEvent({ record, output }: RecordedEnd): FinishedEvent {
+    if (lengthOf(record, output) <= SHORT_RESULT_CHARACTERS) {
+      return { type: 'finished', execution: executionResultOf(record, output) };
     }
     const { store } = this.#dependencies;
     return {
@@ -169,19 +241,16 @@ export class ExecutionLife {
     };
   }
 
-  /** Until its end is written it keeps its turn, so that no more of them are kept than can run at once. */
-  async #recordEnd(execution: LiveExecution, write: () => Promise<void>): Promise<void> {
-    try {
-      await write();
-    } catch (error) {
-      if (!isCaissonError(error, 'storage_unavailable')) throw error;
-      execution.unwritten = error;
-      execution.finished.reject(error);
-      await this.#dependencies.storage.untilWritten(write);
-    }
-  }
-
   #log(record: ExecutionRecord): Logger {
     return this.#dependencies.logger.child({ execution_id: record.id, session_id: record.sessionId });
   }
+}
+
+function lengthOf({ outcome }: ExecutionRecord, output: RecordedEnd['output']): number {
+  let length = (outcome === null ? null : returnValueOf(outcome))?.length ?? 0;
+  for (const event of output) {
+    if ('text' in event) length += event.text.length;
+    else if (event.type === 'result') length += event.bundle.length;
+  }
+  return length;
 }

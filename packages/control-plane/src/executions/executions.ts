@@ -1,26 +1,46 @@
 import { hash } from 'node:crypto';
-import { CaissonError, isFinished, SYSTEM } from '@caisson/protocol';
-import type { CancelReason, ExecutionId, ExecutionResult, SessionId, TenantId } from '@caisson/protocol';
-import type { Actor } from '../audit/audit-record.ts';
-import type { ExecutionFilter, StoredExecution } from '../store/executions.ts';
-import type { Principal } from '../model/principal.ts';
-import { ExecutionLife } from './execution-life.ts';
-import type { LifeDependencies } from './execution-life.ts';
+import { setTimeout as delay } from 'node:timers/promises';
+import { CaissonError, isCaissonError, isFinished, NOT_RUN, stoppedOutcome, SYSTEM } from '@caisson/protocol';
+import type {
+  CancelReason,
+  EndRequest,
+  ExecutionId,
+  ExecutionResult,
+  NodeId,
+  OutputEvent,
+  ReplicaId,
+  SessionId,
+  TenantId,
+} from '@caisson/protocol';
+import type { ControlPlaneConfig } from '../config.ts';
 import { queuedExecution } from '../model/execution-record.ts';
 import type { ExecutionRecord, ListedExecution, QueuedJob } from '../model/execution-record.ts';
+import type { Principal } from '../model/principal.ts';
+import type { ExecutionFilter, StoredExecution } from '../store/executions.ts';
+import { settledWithin } from '../time/settled-within.ts';
 import { executionLogsOf, executionResultOf } from '../views/execution-view.ts';
-import { liveExecution } from './live-execution.ts';
-import type { LiveExecution, Run } from './live-execution.ts';
-import type { Follower } from './output-feed.ts';
-import { ReaderSeats } from './reader-seats.ts';
-import { followStored } from './stored-follower.ts';
 import { assertKept, storedLogsOf, storedResultOf } from '../views/stored-result.ts';
 import type { ExecutionLogs, JsonPieces } from '../views/stored-result.ts';
-import { settledWithin } from '../time/settled-within.ts';
+import { followUnfinished } from './execution-events.ts';
+import type { EventReader, FinishedEvent } from './execution-events.ts';
+import { ExecutionLife } from './execution-life.ts';
+import type { LifeDependencies } from './execution-life.ts';
+import { liveExecution } from './live-execution.ts';
+import type { LiveExecution, Run } from './live-execution.ts';
+import { ReaderSeats } from './reader-seats.ts';
+import { finishedEventOf, followStored } from './stored-follower.ts';
 
 /** How long a cancel waits for the code to be gone before it tells the state as it is. */
 const CANCEL_WAIT_MS = 10_000;
+/** How often a row is read again that another replica is to change. */
+const LOOK_AGAIN_MS = 100;
 const SHUTTING_DOWN = { retryAfterSeconds: 5 };
+
+export interface ExecutionsDependencies extends LifeDependencies {
+  readonly config: Pick<ControlPlaneConfig, 'maxEventReadersPerTenant'>;
+  readonly replicaId: ReplicaId;
+  readonly nodeId: NodeId;
+}
 
 export interface Submission extends Run {
   readonly caller: Principal;
@@ -29,15 +49,18 @@ export interface Submission extends Run {
   readonly job: QueuedJob | null;
 }
 
-/** All executions: the live ones in memory, the others in the store. */
+/**
+ * All executions: what is on record, and what the node knows of those that have not ended. Those that this replica has taken in
+ * hand are remembered, so that their callers need not ask the database; nothing is lost with it.
+ */
 export class Executions {
   readonly #live = new Map<ExecutionId, LiveExecution>();
-  readonly #dependencies: LifeDependencies;
+  readonly #dependencies: ExecutionsDependencies;
   readonly #life: ExecutionLife;
   readonly #seats: ReaderSeats;
   #stopping = false;
 
-  constructor(dependencies: LifeDependencies) {
+  constructor(dependencies: ExecutionsDependencies) {
     this.#dependencies = dependencies;
     this.#seats = new ReaderSeats(dependencies.config.maxEventReadersPerTenant);
     this.#life = new ExecutionLife(dependencies, ({ record }) => this.#live.delete(record.id));
@@ -51,34 +74,37 @@ export class Executions {
    * Admits an execution and records it; it runs at once, or when its turn comes.
    * @throws CaissonError `queue_full`, `shutting_down`, `storage_unavailable`
    */
-  async submit(submission: Submission): Promise<ExecutionId> {
+  async submit(submission: Submission): Promise<void> {
     if (this.#stopping) throw new CaissonError('shutting_down', SHUTTING_DOWN);
-    const { dispatcher, storage, store } = this.#dependencies;
+    const { dispatcher, nodeId, storage, store } = this.#dependencies;
     storage.assertWorking();
     const execution = this.#hold(this.#newRecord(submission), submission);
     const { id } = execution.record;
-    const admission = dispatcher.enter(execution.item);
+    const waits = dispatcher.enter(execution.item) === 'wait';
     this.#live.set(id, execution);
-    const waits = admission === 'wait';
-    if (!waits) this.#life.begin(execution);
+    if (!waits) this.#life.begin(execution, nodeId);
     execution.inserted = store.insert(execution.record, waits && submission.detached ? submission.job : null);
     try {
       await execution.inserted;
     } catch (error) {
       this.#live.delete(id);
       if (!waits) dispatcher.leave(execution.item);
-      else if (!dispatcher.withdraw(execution.item)) execution.controller.abort();
+      else dispatcher.withdraw(execution.item);
       throw error;
     }
     if (!waits) this.#watch(this.#life.run(execution));
-    return id;
   }
 
-  /** Queues again a job of an earlier process that had not started. */
-  resubmit(record: ExecutionRecord, run: Run): void {
+  /** Queues again a job that waited in the queue of a replica that is gone. */
+  requeue(record: ExecutionRecord, run: Run): void {
     const execution = this.#hold(record, run);
     this.#live.set(record.id, execution);
     this.#dependencies.dispatcher.requeue(execution.item);
+  }
+
+  /** Whether this replica has it in hand. */
+  isLive(id: ExecutionId): boolean {
+    return this.#live.has(id);
   }
 
   /** @throws CaissonError `execution_not_found`, for another tenant's too */
@@ -95,16 +121,16 @@ export class Executions {
 
   /** What came of it so far. @throws CaissonError `execution_not_found`, `output_expired` */
   async look(tenantId: TenantId, id: ExecutionId): Promise<ExecutionResult | JsonPieces> {
-    const live = this.#liveOf(tenantId, id);
-    if (live !== undefined) return executionResultOf(live.record, live.feed.output);
-    return storedResultOf(await this.#read(tenantId, id));
+    const found = this.#liveOf(tenantId, id) ?? (await this.#read(tenantId, id));
+    if (isFinished(found.record.state.status)) return storedResultOf(await this.#stored(found));
+    return executionResultOf(found.record, await this.#outputOf(id));
   }
 
   /** Its output so far. @throws CaissonError `execution_not_found`, `output_expired` */
   async logs(tenantId: TenantId, id: ExecutionId): Promise<ExecutionLogs | JsonPieces> {
-    const live = this.#liveOf(tenantId, id);
-    if (live !== undefined) return executionLogsOf(live.record, live.feed.output);
-    return storedLogsOf(await this.#read(tenantId, id));
+    const found = this.#liveOf(tenantId, id) ?? (await this.#read(tenantId, id));
+    if (isFinished(found.record.state.status)) return storedLogsOf(await this.#stored(found));
+    return executionLogsOf(found.record, await this.#outputOf(id));
   }
 
   /**
@@ -118,12 +144,28 @@ export class Executions {
     throw this.#live.get(id)?.unwritten ?? new CaissonError('execution_not_finished', { id, status });
   }
 
-  /** Waits until it has ended. @throws CaissonError `output_expired`, `storage_unavailable` where its end could not be written */
-  async result(tenantId: TenantId, id: ExecutionId): Promise<ExecutionResult | JsonPieces> {
-    const live = this.#liveOf(tenantId, id);
-    if (live === undefined) return this.look(tenantId, id);
-    const finished = await live.finished.promise;
-    return 'pieces' in finished ? finished.pieces() : finished.execution;
+  /**
+   * Waits until it has ended. One that is not `detached` is cancelled when its caller leaves, at `gone`.
+   * @throws CaissonError `output_expired`, `storage_unavailable` where its end could not be written
+   */
+  async result(
+    caller: Principal,
+    id: ExecutionId,
+    { detached, gone }: { readonly detached: boolean; readonly gone: AbortSignal },
+  ): Promise<ExecutionResult | JsonPieces> {
+    const leave = () => {
+      // There is nobody left to tell; the end of the execution is recorded either way.
+      if (!detached) this.cancel(caller, id).catch(() => undefined);
+    };
+    gone.addEventListener('abort', leave, { once: true });
+    if (gone.aborted) leave();
+    try {
+      const live = this.#liveOf(caller.tenantId, id);
+      const finished = await (live?.finished.promise ?? this.#finishedElsewhere(caller.tenantId, id, gone));
+      return 'pieces' in finished ? finished.pieces() : finished.execution;
+    } finally {
+      gone.removeEventListener('abort', leave);
+    }
   }
 
   /** A place among the tenant's readers of events, to be had before the execution is there. @throws CaissonError `too_many_readers` */
@@ -142,16 +184,13 @@ export class Executions {
     after: number,
     holdsBack: boolean,
     seat = this.takeSeat(tenantId),
-  ): Promise<Follower> {
+  ): Promise<EventReader> {
     using resources = new DisposableStack();
     resources.use(seat);
-    const follower = resources.use(
-      this.#liveOf(tenantId, id)?.feed.follow(after, holdsBack) ??
-        followStored(await this.#readKept(tenantId, id), after),
-    );
+    const reader = resources.use(await this.#reader(tenantId, id, after, holdsBack));
     const held = resources.move();
     return {
-      next: () => follower.next(),
+      next: () => reader.next(),
       [Symbol.dispose]: () => {
         held.dispose();
       },
@@ -162,26 +201,40 @@ export class Executions {
    * Cancels it and waits until it is gone, ten seconds at most; one that has ended stays as it is.
    * @throws CaissonError `execution_not_found`, `output_expired`, `storage_unavailable` where its end could not be written
    */
-  async cancel({ tenantId, id: by }: Principal, id: ExecutionId): Promise<ExecutionResult | JsonPieces> {
+  async cancel(caller: Principal, id: ExecutionId): Promise<ExecutionResult | JsonPieces> {
+    const { tenantId, id: by } = caller;
+    const end = { reason: 'cancelled', by } as const;
     const live = this.#liveOf(tenantId, id);
-    if (live !== undefined) {
-      await this.#life.end(live, 'cancelled', by, CANCEL_WAIT_MS);
+    if (live === undefined) await this.#cancelElsewhere(tenantId, id, end);
+    else {
+      await this.#life.end(live, end, CANCEL_WAIT_MS);
       if (live.unwritten !== undefined && this.#live.has(id)) throw live.unwritten;
     }
     return this.look(tenantId, id);
   }
 
-  /** How many steps of a session run or wait. */
-  countOfSession(sessionId: SessionId): number {
-    let count = 0;
-    for (const { record } of this.#live.values()) if (record.sessionId === sessionId) count += 1;
-    return count;
+  /** Ends the steps of a session that wait for their turn; those that run end with their sandbox. */
+  async endWaitingOf(sessionId: SessionId, reason: CancelReason, by: string): Promise<void> {
+    const { store } = this.#dependencies;
+    const end = { reason, by };
+    for (const step of this.#live.values()) {
+      const { record } = step;
+      if (record.sessionId === sessionId && record.state.status === 'queued') {
+        await this.#life.end(step, end, CANCEL_WAIT_MS);
+      }
+    }
+    for await (const { record } of store.unfinished({ sessionId })) {
+      if (record.state.status === 'queued' && !this.#live.has(record.id)) await this.#endQueued(record, end);
+    }
   }
 
-  /** Ends all steps of a session, and waits until they are gone, `waitMs` at most. */
-  async endOfSession(sessionId: SessionId, reason: CancelReason, by: Actor, waitMs: number): Promise<void> {
-    const steps = [...this.#live.values()].filter(({ record }) => record.sessionId === sessionId);
-    await Promise.all(steps.map((step) => this.#life.end(step, reason, by, waitMs)));
+  /** How many steps of a session run or wait. */
+  async countOfSession(sessionId: SessionId): Promise<number> {
+    let count = 0;
+    for await (const { record } of this.#dependencies.store.unfinished({ sessionId })) {
+      if (record.sessionId === sessionId) count += 1;
+    }
+    return count;
   }
 
   /** Takes nothing new and starts nothing that waits. A job that waits without its caller stays for the next start. */
@@ -190,23 +243,25 @@ export class Executions {
     this.#dependencies.dispatcher.hold();
     const stays = ({ record, run }: LiveExecution) => run.detached && record.sessionId === null;
     const waiting = [...this.#live.values()].filter(({ record }) => record.state.status === 'queued');
+    const end = { reason: 'shutdown', by: SYSTEM } as const;
     await Promise.all(
-      waiting
-        .filter((one) => !stays(one))
-        .map((one) => this.#life.end(one, 'shutdown', SYSTEM, CANCEL_WAIT_MS)),
+      waiting.filter((one) => !stays(one)).map((one) => this.#life.end(one, end, CANCEL_WAIT_MS)),
     );
-    for (const { feed, finished } of waiting.filter(stays)) {
-      feed.close();
+    for (const { begun, finished, record } of waiting.filter(stays)) {
+      this.#live.delete(record.id);
       finished.reject(new CaissonError('shutting_down', SHUTTING_DOWN));
+      begun.resolve(undefined);
     }
   }
 
-  /** Lets what runs finish for `graceMs`, or until `signal`, then ends it. */
-  async drain(graceMs: number, signal?: AbortSignal): Promise<void> {
+  /** Lets what runs finish for `graceMs`, or until `signal`; then ends it, where `endRest` says so. */
+  async drain(graceMs: number, endRest: boolean, signal?: AbortSignal): Promise<void> {
     const running = [...this.#live.values()].filter(({ record }) => record.state.status === 'running');
     const ended = Promise.allSettled(running.map(({ finished }) => finished.promise));
     await settledWithin(ended, graceMs, signal);
-    await Promise.all(running.map((one) => this.#life.end(one, 'shutdown', SYSTEM, CANCEL_WAIT_MS)));
+    if (!endRest) return;
+    const end = { reason: 'shutdown', by: SYSTEM } as const;
+    await Promise.all(running.map((one) => this.#life.end(one, end, CANCEL_WAIT_MS)));
   }
 
   #liveOf(tenantId: TenantId, id: ExecutionId): LiveExecution | undefined {
@@ -218,13 +273,110 @@ export class Executions {
     return (await this.#dependencies.store.read(tenantId, id)) ?? notFound(id);
   }
 
-  async #readKept(tenantId: TenantId, id: ExecutionId): Promise<StoredExecution> {
-    const stored = await this.#read(tenantId, id);
-    assertKept(stored);
-    return stored;
+  async #stored(found: LiveExecution | StoredExecution): Promise<StoredExecution> {
+    return 'output' in found ? found : this.#read(found.record.tenantId, found.record.id);
   }
 
-  #newRecord({ caller, step, templateId }: Submission): ExecutionRecord {
+  /** What there is of the output of one that has not ended. */
+  async #outputOf(id: ExecutionId): Promise<readonly OutputEvent[]> {
+    const { dataPlane, closing } = this.#dependencies;
+    try {
+      return (await dataPlane.output(id, 0, closing)).events;
+    } catch (error) {
+      // It waits, or has only just ended.
+      if (isCaissonError(error, 'execution_not_found')) return [];
+      throw error;
+    }
+  }
+
+  async #reader(
+    tenantId: TenantId,
+    id: ExecutionId,
+    after: number,
+    holdsBack: boolean,
+  ): Promise<EventReader> {
+    const { dataPlane } = this.#dependencies;
+    const live = this.#liveOf(tenantId, id);
+    if (live !== undefined) {
+      const source = {
+        record: live.record,
+        begun: async () => {
+          await live.begun.promise;
+          return live.record;
+        },
+        finished: async () =>
+          live.finished.promise.catch(async (error: unknown) => this.#endLater(live, error)),
+      };
+      return followUnfinished(dataPlane, source, after, holdsBack);
+    }
+    const stored = await this.#read(tenantId, id);
+    assertKept(stored);
+    if (isFinished(stored.record.state.status)) return followStored(stored, after);
+    const source = {
+      record: stored.record,
+      begun: async (signal: AbortSignal) => this.#begunElsewhere(tenantId, id, signal),
+      finished: async (signal: AbortSignal) => this.#finishedElsewhere(tenantId, id, signal),
+    };
+    return followUnfinished(dataPlane, source, after, holdsBack);
+  }
+
+  /** Where its end could not be written at once, its readers wait until it is. */
+  async #endLater({ record, unwritten }: LiveExecution, error: unknown): Promise<FinishedEvent> {
+    if (unwritten === undefined) throw error;
+    return this.#finishedElsewhere(record.tenantId, record.id, this.#dependencies.closing);
+  }
+
+  /** Waits until another replica has begun it, or it has ended. */
+  async #begunElsewhere(tenantId: TenantId, id: ExecutionId, signal: AbortSignal): Promise<ListedExecution> {
+    for (;;) {
+      const record = await this.find(tenantId, id);
+      if (record.state.status !== 'queued') return record;
+      await delay(LOOK_AGAIN_MS, undefined, { signal, ref: false });
+    }
+  }
+
+  /** Waits until the end of one that another replica has in hand is on record; records it itself where nobody else does. */
+  async #finishedElsewhere(tenantId: TenantId, id: ExecutionId, signal: AbortSignal): Promise<FinishedEvent> {
+    const { dataPlane, recorder } = this.#dependencies;
+    for (;;) {
+      const stored = await this.#read(tenantId, id);
+      if (isFinished(stored.record.state.status)) return finishedEventOf(stored);
+      if (stored.record.state.status === 'running' && !this.#live.has(id)) {
+        try {
+          const ended = await dataPlane.outcome(id, signal);
+          await recorder.recordFromNode(stored.record, ended, signal);
+          continue;
+        } catch (error) {
+          // Another replica has just written its end, or is about to start it.
+          if (!isCaissonError(error, 'execution_not_found')) throw error;
+        }
+      }
+      await delay(LOOK_AGAIN_MS, undefined, { signal, ref: false });
+    }
+  }
+
+  async #cancelElsewhere(tenantId: TenantId, id: ExecutionId, end: EndRequest): Promise<void> {
+    const { dataPlane, closing } = this.#dependencies;
+    const { record } = await this.#read(tenantId, id);
+    if (isFinished(record.state.status)) return;
+    if (record.state.status === 'queued' && (await this.#endQueued(record, end))) return;
+    await dataPlane.cancel(id, end, closing);
+    const limit = AbortSignal.any([closing, AbortSignal.timeout(CANCEL_WAIT_MS)]);
+    await this.#finishedElsewhere(tenantId, id, limit).catch((error: unknown) => {
+      if (!limit.aborted) throw error;
+    });
+  }
+
+  /** Ends one that waits in the queue of another replica, unless that one begins it first. */
+  async #endQueued(record: ExecutionRecord, { reason, by }: EndRequest): Promise<boolean> {
+    const outcome = stoppedOutcome(reason, NOT_RUN);
+    const ended = { outcome, placement: null, endedBy: by, endedMsAgo: 0 };
+    const { recorder } = this.#dependencies;
+    return (await recorder.record(record, ended, [], undefined, 'queued')) !== undefined;
+  }
+
+  #newRecord({ caller, request: { step }, templateId }: Submission): ExecutionRecord {
+    const { clock, replicaId } = this.#dependencies;
     return queuedExecution({
       id: step.executionId,
       tenantId: caller.tenantId,
@@ -233,19 +385,20 @@ export class Executions {
       templateId,
       codeSha256: hash('sha256', step.code, 'hex'),
       submittedBy: caller.id,
-      createdAt: this.#dependencies.clock.nowMs(),
+      createdAt: clock.nowMs(),
+      replicaId,
     });
   }
 
   #hold(record: ExecutionRecord, run: Run): LiveExecution {
     return liveExecution(record, run, (execution) => {
-      this.#watch(this.#life.runQueued(execution));
+      this.#watch(this.#life.runQueued(execution, this.#dependencies.nodeId));
     });
   }
 
   #watch(run: Promise<void>): void {
     run.catch((error: unknown) => {
-      this.#dependencies.logger.error({ err: error }, 'an execution was left without an end');
+      this.#dependencies.logger.error({ err: error }, 'execution left without an end');
     });
   }
 }

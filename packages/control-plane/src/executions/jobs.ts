@@ -5,77 +5,97 @@ import type {
   ExecutionId,
   IdSource,
   JobRequest,
-  Language,
   SandboxQuota,
-  SandboxRequest,
-  SessionId,
-  StepRequest,
 } from '@caisson/protocol';
-import type { Principal } from '../model/principal.ts';
-import { textOf } from '../views/embedded-json.ts';
+import type { Language, SessionId, StepRequest } from '@caisson/protocol';
 import type { QueuedJob } from '../model/execution-record.ts';
-import type { Executions } from './executions.ts';
-import type { StepRunner } from './placing.ts';
+import type { Principal } from '../model/principal.ts';
 import { languageOf, resourcesOf, templateOfJob } from '../model/templates.ts';
+import { textOf } from '../views/embedded-json.ts';
+import type { Executions } from './executions.ts';
+import type { Idempotency } from './idempotency.ts';
+import type { Run } from './live-execution.ts';
+
+export interface SubmitOptions {
+  /** The caller's `Idempotency-Key`. */
+  readonly key: string | undefined;
+  /** Whether it goes on without its caller. */
+  readonly detached: boolean;
+  /** Whether the caller follows its events from the start. */
+  readonly streamed: boolean;
+}
 
 export interface JobsDependencies {
-  readonly dataPlane: DataPlane;
+  readonly dataPlane: Pick<DataPlane, 'describe'>;
   readonly executions: Executions;
+  readonly idempotency: Idempotency;
   readonly quota: SandboxQuota;
   readonly outputLimitBytes: number;
   readonly ids: IdSource | undefined;
+  readonly closing: AbortSignal;
 }
 
-/**
- * Submits a job; see `Executions.submit`.
- * @throws CaissonError `template_not_found`, `language_not_in_template`, `validation_failed`, `queue_full`, `shutting_down`
- */
-export async function submitJob(
-  { dataPlane, executions, quota, outputLimitBytes, ids }: JobsDependencies,
-  caller: Principal,
-  request: JobRequest,
-  detached: boolean,
-): Promise<ExecutionId> {
-  const template = templateOfJob(dataPlane.templates, request.template_id, request.language);
-  const language = languageOf(template, request.language);
-  const sandbox: QueuedJob['sandbox'] = {
-    id: newSandboxId(ids),
-    tenantId: caller.tenantId,
-    templateId: template.id,
-    isolation: request.isolation,
-    resources: resourcesOf(template, request.resources, dataPlane.maximum),
-    env: {},
-    isolationScope: request.isolation_scope ?? 'auto',
-  };
-  const step = stepOf(request, {
-    executionId: newExecutionId(ids),
-    sessionId: null,
-    language,
-    outputLimitBytes,
-  });
-  const place = freshPlace(dataPlane, { ...sandbox, quota });
-  return executions.submit({
-    caller,
-    templateId: template.id,
-    step,
-    place,
-    detached,
-    job: { step, sandbox },
-  });
-}
+/** Jobs: code that runs in a fresh place which is thrown away. */
+export class Jobs {
+  readonly #dependencies: JobsDependencies;
 
-/** A place that is made for one step and thrown away. */
-export function freshPlace(dataPlane: DataPlane, sandbox: SandboxRequest): StepRunner {
-  return (step, events, signal) => dataPlane.runJob(sandbox, step, events, signal);
+  constructor(dependencies: JobsDependencies) {
+    this.#dependencies = dependencies;
+  }
+
+  /**
+   * Submits a job, once for each idempotency key; see `Executions.submit`.
+   * @throws CaissonError `template_not_found`, `language_not_in_template`, `validation_failed`, `queue_full`, `shutting_down`,
+   * `idempotency_key_reused`
+   */
+  async submit(
+    caller: Principal,
+    request: JobRequest,
+    { key, detached, streamed }: SubmitOptions,
+  ): Promise<ExecutionId> {
+    const { dataPlane, executions, idempotency, ids, closing } = this.#dependencies;
+    const { tenantId } = caller;
+    const id = newExecutionId(ids);
+    return idempotency.once({ tenantId, endpoint: 'jobs', key, request, id }, async () => {
+      const { templates, maximum } = await dataPlane.describe(closing);
+      const template = templateOfJob(templates, request.template_id, request.language);
+      const sandbox: QueuedJob['sandbox'] = {
+        id: newSandboxId(ids),
+        tenantId,
+        templateId: template.id,
+        isolation: request.isolation,
+        resources: resourcesOf(template, request.resources, maximum),
+        env: {},
+        isolationScope: request.isolation_scope ?? 'auto',
+      };
+      const { outputLimitBytes } = this.#dependencies;
+      const language = languageOf(template, request.language);
+      const step = stepOf(request, { executionId: id, sessionId: null, language, outputLimitBytes });
+      const job = { step, sandbox };
+      await executions.submit({
+        caller,
+        templateId: template.id,
+        job,
+        ...this.runOf(job, detached, streamed),
+      });
+    });
+  }
+
+  /** How a job that was kept while it waited is run. */
+  runOf({ step, sandbox }: QueuedJob, detached: boolean, streamed = false): Run {
+    const { quota } = this.#dependencies;
+    const target = { type: 'fresh', sandbox: { ...sandbox, quota } } as const;
+    return { request: { tenantId: sandbox.tenantId, step, target, streamed }, detached };
+  }
 }
 
 export function stepOf(
   request: ExecuteRequest,
   given: {
-    executionId: ExecutionId;
-    sessionId: SessionId | null;
-    language: Language;
-    outputLimitBytes: number;
+    readonly executionId: ExecutionId;
+    readonly sessionId: SessionId | null;
+    readonly language: Language;
+    readonly outputLimitBytes: number;
   },
 ): StepRequest {
   return {

@@ -1,33 +1,29 @@
-import type { CaissonError, StepRequest } from '@caisson/protocol';
-import type { Actor } from '../audit/audit-record.ts';
-import type { QueueItem } from './queue/dispatcher.ts';
+import type { CaissonError, EndRequest, ExecutionRequest, StepRequest } from '@caisson/protocol';
 import type { ExecutionRecord } from '../model/execution-record.ts';
-import { OutputFeed } from './output-feed.ts';
-import type { FinishedEvent } from './output-feed.ts';
-import type { StepRunner } from './placing.ts';
+import type { FinishedEvent } from './execution-events.ts';
+import type { QueueItem } from './queue/dispatcher.ts';
 
-/** What runs, where, and for whom. */
+/** What runs, and for whom. */
 export interface Run {
-  readonly step: StepRequest;
-  readonly place: StepRunner;
+  readonly request: ExecutionRequest;
   /** Whether it goes on without its caller; a job that still waits then outlives a restart too. */
   readonly detached: boolean;
 }
 
-/** An execution that has not ended, as this process holds it. */
+/** An execution that this replica has taken in hand and that has not ended. What is live of it is on its node. */
 export interface LiveExecution {
   record: ExecutionRecord;
   readonly run: Run;
-  readonly feed: OutputFeed;
-  readonly controller: AbortController;
-  /** Its last event, once it is on record; rejects where its end could not be written at once. */
-  readonly finished: PromiseWithResolvers<FinishedEvent>;
   readonly item: QueueItem;
-  /** Who asked for its end from outside. */
-  endedBy: Actor | undefined;
+  /** Resolves when it was started on its node, or has ended without that. */
+  readonly begun: PromiseWithResolvers<unknown>;
+  /** Its last event, once its end is on record; rejects where the end could not be written at once. */
+  readonly finished: PromiseWithResolvers<FinishedEvent>;
   /** Settles when its row is in the database. */
   inserted: Promise<void>;
-  /** Set while its end cannot be written: what to tell those who ask for the end. */
+  /** Why it is to end, where that was asked for. */
+  end: EndRequest | undefined;
+  /** Set while its end cannot be written: what those get who ask for it. */
   unwritten: CaissonError | undefined;
 }
 
@@ -40,16 +36,15 @@ export function liveExecution(
   const execution: LiveExecution = {
     record,
     run,
-    feed: new OutputFeed(run.step.outputLimitBytes),
-    controller: new AbortController(),
+    begun: Promise.withResolvers(),
     finished: Promise.withResolvers<FinishedEvent>(),
     inserted: Promise.resolve(),
-    endedBy: undefined,
+    end: undefined,
     unwritten: undefined,
     item: {
       tenantId: record.tenantId,
       serialKey: record.sessionId,
-      bytes: sizeOf(run.step),
+      bytes: sizeOf(run.request.step),
       start: () => {
         start(execution);
       },
@@ -57,7 +52,6 @@ export function liveExecution(
   };
   // Nobody has to wait for it; whoever does gets the rejection.
   execution.finished.promise.catch(() => undefined);
-  execution.feed.push({ type: 'status', execution_id: record.id, status: 'queued', reason: null });
   return execution;
 }
 

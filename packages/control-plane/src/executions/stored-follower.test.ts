@@ -5,7 +5,7 @@ import type { OutputEvent } from '@caisson/protocol';
 import type { StoredExecution } from '../store/executions.ts';
 import { decodePage, encodePages } from '../store/output/output-pages.ts';
 import { advance, queuedExecution } from '../model/execution-record.ts';
-import type { FeedEvent } from './output-feed.ts';
+import type { NumberedEvent } from './execution-events.ts';
 import { followStored } from './stored-follower.ts';
 import { SUCCEEDED } from '../testing/outcomes.ts';
 
@@ -27,6 +27,7 @@ function stored(): StoredExecution & { read: number[] } {
     templateId: 'python',
     codeSha256: '',
     submittedBy: null,
+    replicaId: null,
     createdAt: 0,
   });
   const running = advance(queued, RUNNING, 1) ?? assert.fail();
@@ -49,9 +50,9 @@ function stored(): StoredExecution & { read: number[] } {
   };
 }
 
-async function rest(execution: StoredExecution, after: number): Promise<FeedEvent[]> {
+async function rest(execution: StoredExecution, after: number): Promise<NumberedEvent[]> {
   using follower = followStored(execution, after);
-  const events: FeedEvent[] = [];
+  const events: NumberedEvent[] = [];
   for (let event = await follower.next(); event !== undefined; event = await follower.next())
     events.push(event);
   return events;

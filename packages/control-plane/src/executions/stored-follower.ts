@@ -1,14 +1,14 @@
 import { isFinished } from '@caisson/protocol';
 import type { StoredExecution } from '../store/executions.ts';
 import { eventOf, firstEventsOf } from '../views/execution-view.ts';
-import type { FeedEvent, FollowedEvent, Follower } from './output-feed.ts';
+import type { EventReader, FinishedEvent, NumberedEvent } from './execution-events.ts';
 import { pagesOf, resultPieces, storedResultOf } from '../views/stored-result.ts';
 
 /**
  * Reads the events of an execution that has ended, with the ids that they had while it lived, from after the id `after` on;
  * a page of its output is in memory at a time.
  */
-export function followStored(stored: StoredExecution, after: number): Follower {
+export function followStored(stored: StoredExecution, after: number): EventReader {
   const events = eventsAfter(stored, after);
   return {
     next: async () => (await events.next()).value,
@@ -18,7 +18,10 @@ export function followStored(stored: StoredExecution, after: number): Follower {
   };
 }
 
-async function* eventsAfter(stored: StoredExecution, after: number): AsyncGenerator<FeedEvent, undefined> {
+async function* eventsAfter(
+  stored: StoredExecution,
+  after: number,
+): AsyncGenerator<NumberedEvent, undefined> {
   const { record, output } = stored;
   const first = firstEventsOf(record);
   for (const [index, event] of first.entries()) if (index >= after) yield { id: index + 1, event };
@@ -37,7 +40,8 @@ async function* eventsAfter(stored: StoredExecution, after: number): AsyncGenera
   return undefined;
 }
 
-async function finishedEventOf(stored: StoredExecution): Promise<FollowedEvent> {
+/** The last event of one that has ended. */
+export async function finishedEventOf(stored: StoredExecution): Promise<FinishedEvent> {
   const result = await storedResultOf(stored);
   if (Symbol.asyncIterator in result) return { type: 'finished', pieces: () => resultPieces(stored) };
   return { type: 'finished', execution: result };

@@ -11,8 +11,8 @@ test('the capacity of the node is told in the metrics and in the detailed health
     promised: 3,
     used,
   });
-  const { maximum } = server.plane;
-  server.plane.capacity = {
+  const { maximum } = server.plane.plane;
+  server.plane.plane.capacity = {
     memoryBytes: figures(100, 40),
     diskBytes: figures(200, 3),
     cpuMillicores: figures(4000, null),
@@ -41,7 +41,7 @@ test('the capacity of the node is told in the metrics and in the detailed health
 
 test('a session for which there is no room is refused with the time to try again', async () => {
   await using server = await start();
-  server.plane.beforeCreate = async () =>
+  server.plane.plane.beforeCreate = async () =>
     Promise.reject(new CaissonError('insufficient_capacity', { resource: 'memory', retryAfterSeconds: 3 }));
   const answer = await server.call('POST', '/api/v1/sessions', { json: {} });
   assert.equal(answer.status, 503);

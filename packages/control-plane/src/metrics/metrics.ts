@@ -12,7 +12,6 @@ const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5
 export interface Gauges {
   queued(): number;
   running(): number;
-  sessions(): number;
   dataPlane(): Promise<DataPlaneHealth>;
 }
 
@@ -76,7 +75,11 @@ export function createMetrics(): Metrics {
     observe(gauges) {
       gauge('caisson_executions_queued', 'Executions that wait', () => gauges.queued());
       gauge('caisson_executions_running', 'Executions that run', () => gauges.running());
-      gauge('sandbox_active_total', 'Sessions that hold a sandbox', () => gauges.sessions());
+      gauge(
+        'sandbox_active_total',
+        'Sessions that hold a sandbox',
+        async () => (await gauges.dataPlane()).sandboxes,
+      );
       registerPoolMetrics(registry, async () => (await gauges.dataPlane()).pools);
       registerReadMetrics(registry, async () => (await gauges.dataPlane()).reads);
       registerCapacityMetrics(registry, async () => (await gauges.dataPlane()).capacity);
@@ -87,13 +90,13 @@ export function createMetrics(): Metrics {
     },
   };
 
-  function gauge(name: string, help: string, read: () => number): void {
+  function gauge(name: string, help: string, read: () => number | Promise<number>): void {
     new Gauge({
       name,
       help,
       registers,
-      collect() {
-        this.set(read());
+      async collect() {
+        this.set(await read());
       },
     });
   }

@@ -8,7 +8,7 @@ const RESOURCES = { cpuMillicores: 500, memoryBytes: 2 ** 29, diskBytes: 2 ** 28
 test('the warm pools are told in the metrics and in the detailed health', async () => {
   await using server = await start();
   const pool = { templateId: 'python', isolation: 'container', resources: RESOURCES } as const;
-  server.plane.pools.push({ ...pool, ready: 2, target: 3, claimed: 40, missed: 5 });
+  server.plane.plane.pools.push({ ...pool, ready: 2, target: 3, claimed: 40, missed: 5 });
   const labels = 'template="python",isolation="container",size="0.5 cpu, 512Mi memory, 256Mi disk, 128 pids"';
   for (const scrape of ['first', 'second']) {
     const metrics = await (await server.call('GET', '/metrics')).text();

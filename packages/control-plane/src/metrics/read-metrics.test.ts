@@ -4,7 +4,7 @@ import { start } from '../testing/start.ts';
 
 test('what sandboxes made of the event loop is told in the metrics and in the detailed health', async () => {
   await using server = await start();
-  server.plane.reads = { droppedBytes: 7, delayedMs: 2500, broken: 3 };
+  server.plane.plane.reads = { droppedBytes: 7, delayedMs: 2500, broken: 3 };
   const metrics = await (await server.call('GET', '/metrics')).text();
   assert.match(metrics, /^caisson_sandbox_dropped_bytes_total 7$/m);
   assert.match(metrics, /^caisson_sandbox_read_delay_seconds_total 2.5$/m);

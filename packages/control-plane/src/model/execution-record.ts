@@ -3,7 +3,9 @@ import type {
   ExecutionId,
   ExecutionState,
   Language,
+  NodeId,
   Placement,
+  ReplicaId,
   SandboxRequest,
   SessionId,
   StepOutcome,
@@ -25,6 +27,10 @@ export interface ExecutionRecord {
   /** `null` where an earlier version recorded it. */
   readonly submittedBy: PrincipalId | null;
   readonly placement: Placement | null;
+  /** Where it runs or ran; `null` until it starts. */
+  readonly nodeId: NodeId | null;
+  /** Which control plane has it in its queue, or had it; `null` where an earlier version recorded it. */
+  readonly replicaId: ReplicaId | null;
   readonly createdAt: number;
   readonly startedAt: number | null;
   readonly finishedAt: number | null;
@@ -33,7 +39,10 @@ export interface ExecutionRecord {
 }
 
 /** What a list shows of one: nothing that the code has made, for that may be megabytes. */
-export interface ListedExecution extends Omit<ExecutionRecord, 'codeSha256' | 'submittedBy' | 'outcome'> {
+export interface ListedExecution extends Omit<
+  ExecutionRecord,
+  'codeSha256' | 'submittedBy' | 'replicaId' | 'outcome'
+> {
   readonly outcome: Pick<StepOutcome, 'usage'> | null;
 }
 
@@ -44,13 +53,21 @@ export interface QueuedJob {
   readonly sandbox: Omit<SandboxRequest, 'quota'>;
 }
 
-export type NewExecution = Pick<
+export type NewExecution = Omit<
   ExecutionRecord,
-  'id' | 'tenantId' | 'sessionId' | 'language' | 'templateId' | 'codeSha256' | 'submittedBy' | 'createdAt'
+  'state' | 'placement' | 'nodeId' | 'startedAt' | 'finishedAt' | 'outcome'
 >;
 
 export function queuedExecution(fields: NewExecution): ExecutionRecord {
-  return { ...fields, state: QUEUED, placement: null, startedAt: null, finishedAt: null, outcome: null };
+  return {
+    ...fields,
+    state: QUEUED,
+    placement: null,
+    nodeId: null,
+    startedAt: null,
+    finishedAt: null,
+    outcome: null,
+  };
 }
 
 /** The record after its start, or after its end; `undefined` where that cannot happen to it. */

@@ -2,12 +2,14 @@ import { CREATING, nextSessionState } from '@caisson/protocol';
 import type {
   Isolation,
   Language,
+  NodeId,
   Resources,
   RuntimeName,
   SandboxId,
   SessionEvent,
   SessionId,
   SessionState,
+  SessionStatus,
   TenantId,
 } from '@caisson/protocol';
 
@@ -16,6 +18,8 @@ export interface SessionRecord {
   readonly id: SessionId;
   readonly tenantId: TenantId;
   readonly sandboxId: SandboxId;
+  /** Where its sandbox is; `null` until one is chosen. */
+  readonly nodeId: NodeId | null;
   readonly state: SessionState;
   readonly templateId: string;
   readonly languages: readonly [Language, ...Language[]];
@@ -31,10 +35,19 @@ export interface SessionRecord {
   readonly terminatedAt: number | null;
 }
 
+/** The statuses of a session that has not ended. */
+export const LIVE_STATUSES = ['creating', 'running', 'paused'] as const satisfies SessionStatus[];
+
 export type NewSession = Omit<SessionRecord, 'state' | 'runtime' | 'lastUsedAt' | 'terminatedAt'>;
 
 export function creatingSession(fields: NewSession): SessionRecord {
-  return { ...fields, state: CREATING, runtime: null, lastUsedAt: fields.createdAt, terminatedAt: null };
+  return {
+    ...fields,
+    state: CREATING,
+    runtime: null,
+    lastUsedAt: fields.createdAt,
+    terminatedAt: null,
+  };
 }
 
 /** The record after `event`, or `undefined` where the event cannot happen to it. */

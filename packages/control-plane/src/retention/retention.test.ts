@@ -17,7 +17,7 @@ import type { ExecutionId, SessionId, TenantId } from '@caisson/protocol';
 import { sql } from 'kysely';
 import { findBreak, tellsOf } from '../audit/chain.ts';
 import { advance, queuedExecution } from '../model/execution-record.ts';
-import { advanceSession, creatingSession } from '../model/session-record.ts';
+import { advanceSession, creatingSession, LIVE_STATUSES } from '../model/session-record.ts';
 import { auditRepository } from '../store/audit.ts';
 import { trailRetentionStore } from '../store/audit-retention.ts';
 import { openStore } from '../store/sqlite/database.ts';
@@ -83,6 +83,7 @@ async function begin(store: Opened, tenantId: TenantId, sessionId: SessionId | n
     ...fields,
     codeSha256: '',
     submittedBy: null,
+    replicaId: null,
     createdAt: store.clock.now,
   });
   const running = advance(queued, RUNNING, store.clock.now) ?? assert.fail();
@@ -105,15 +106,16 @@ async function endedSession(store: Opened, tenantId: TenantId): Promise<SessionI
       id: newSessionId(),
       tenantId,
       sandboxId: newSandboxId(),
+      nodeId: null,
       templateId: 'python',
       languages: ['python'],
     },
     ...{ isolation: 'container', resources, metadata: {}, idleTimeoutMs: null },
     ...{ createdAt: store.clock.now, expiresAt: store.clock.now + DAY_MS },
   });
-  await store.sessions.insert(record, SYSTEM);
+  await store.sessions.insert(record, SYSTEM, 1000);
   const ended = advanceSession(record, { type: 'terminated', reason: 'requested' }, store.clock.now);
-  await store.sessions.change(ended ?? assert.fail(), 'session.terminated', SYSTEM);
+  await store.sessions.change(ended ?? assert.fail(), LIVE_STATUSES, 'session.terminated', SYSTEM);
   return record.id;
 }
 

@@ -1,5 +1,13 @@
-import { newSandboxId, newSessionId } from '@caisson/protocol';
-import type { CreateSessionRequest, IdSource, Resources, Template, TenantId } from '@caisson/protocol';
+import { newSandboxId } from '@caisson/protocol';
+import type {
+  CreateSessionRequest,
+  IdSource,
+  NodeId,
+  Resources,
+  SessionId,
+  Template,
+  TenantId,
+} from '@caisson/protocol';
 import { creatingSession } from '../model/session-record.ts';
 import type { SessionRecord } from '../model/session-record.ts';
 import { findTemplate, resourcesOf } from '../model/templates.ts';
@@ -8,7 +16,9 @@ import { findTemplate, resourcesOf } from '../model/templates.ts';
 export function newSession(
   request: CreateSessionRequest,
   given: {
+    id: SessionId;
     tenantId: TenantId;
+    nodeId: NodeId;
     templates: readonly Template[];
     maximum: Resources;
     now: number;
@@ -19,8 +29,9 @@ export function newSession(
   const idleMs = idleSeconds === null ? null : idleSeconds * 1000;
   const template = findTemplate(given.templates, request.template_id);
   return creatingSession({
-    id: newSessionId(given.ids),
+    id: given.id,
     tenantId: given.tenantId,
+    nodeId: given.nodeId,
     sandboxId: newSandboxId(given.ids),
     templateId: template.id,
     languages: template.languages,

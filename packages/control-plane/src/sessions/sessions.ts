@@ -1,205 +1,185 @@
-import { CaissonError, isCaissonError, SYSTEM } from '@caisson/protocol';
+import { CaissonError, isCaissonError, newSessionId, SYSTEM } from '@caisson/protocol';
 import type {
   CreateSessionRequest,
   DataPlane,
+  EndRequest,
+  Files,
   IdSource,
-  LentSandbox,
-  SandboxId,
+  NodeId,
+  SandboxStatus,
   SessionId,
   SessionReason,
   TenantId,
 } from '@caisson/protocol';
 import type { Logger } from 'pino';
 import type { Actor } from '../audit/audit-record.ts';
-import type { SessionAction } from '../audit/records.ts';
-import type { Clock } from '../time/clock.ts';
 import type { ControlPlaneConfig } from '../config.ts';
+import type { Executions } from '../executions/executions.ts';
+import type { Idempotency } from '../executions/idempotency.ts';
+import type { Principal } from '../model/principal.ts';
+import { advanceSession, LIVE_STATUSES } from '../model/session-record.ts';
+import type { SessionRecord } from '../model/session-record.ts';
 import type { SessionFilter, SessionRepository } from '../store/sessions.ts';
 import type { StorageHealth } from '../store/writing/storage-health.ts';
-import type { Principal } from '../model/principal.ts';
-import type { Executions } from '../executions/executions.ts';
-import { liveSession } from './live-session.ts';
-import type { LiveSession } from './live-session.ts';
+import type { Clock } from '../time/clock.ts';
+import { SandboxCreation } from './sandbox-creation.ts';
 import { newSession } from './new-session.ts';
-import { sessionQuota } from '../model/sandbox-quotas.ts';
-import { advanceSession } from '../model/session-record.ts';
-import type { SessionRecord } from '../model/session-record.ts';
-import { judge } from './session-expiry.ts';
-import { settledWithin } from '../time/settled-within.ts';
 
-/** How long the steps of a session that ends have to be gone, and its sandbox after them. */
-const END_OF_STEPS_MS = 5000;
-const DESTROY_MS = 30_000;
+/** How long the end of a sandbox is waited for; its node goes on with it. */
+const DESTROY_MS = 35_000;
 const PAUSE_TIMEOUT_MS = 10_000;
 
 export interface SessionsDependencies {
   readonly config: Pick<
     ControlPlaneConfig,
-    'maxSessionsPerTenant' | 'maxSessionLifetimeMs' | 'createSandboxTimeoutMs'
+    'maxSessionsPerTenant' | 'maxSessionLifetimeMs' | 'createSandboxTimeoutMs' | 'sandboxLeaseMs'
   >;
   readonly dataPlane: DataPlane;
+  readonly nodeId: NodeId;
   readonly executions: Executions;
+  readonly idempotency: Idempotency;
   readonly store: SessionRepository;
   readonly storage: StorageHealth;
   readonly logger: Logger;
   readonly clock: Clock;
   readonly ids: IdSource | undefined;
+  /** Aborted when this replica stops. */
+  readonly closing: AbortSignal;
 }
 
-/** All sessions: the live ones in memory, the others in the store. */
+/** All sessions: what is on record, and what the node knows of their sandboxes. */
 export class Sessions {
-  readonly #live = new Map<SessionId, LiveSession>();
   readonly #dependencies: SessionsDependencies;
+  readonly #creations: SandboxCreation;
+  /** Those that this replica ends just now. */
+  readonly #ending = new Map<SessionId, Promise<void>>();
+  /** Those whose end cannot be written: what those get who ask for it. */
+  readonly #unwritten = new Map<SessionId, CaissonError>();
   #stopping = false;
 
   constructor(dependencies: SessionsDependencies) {
     this.#dependencies = dependencies;
-  }
-
-  get liveCount(): number {
-    return this.#live.size;
+    this.#creations = new SandboxCreation(dependencies);
   }
 
   /**
-   * Makes a session with its sandbox; when `caller` is aborted meanwhile, it is ended again.
+   * Makes a session with its sandbox, once for each idempotency key. Without a key nobody else knows its id: it is ended again
+   * when the caller leaves before it was answered, at `gone`.
    * @throws CaissonError `template_not_found`, `validation_failed`, `session_limit_reached`, `session_not_running` where it was
-   * ended meanwhile, `storage_unavailable`, and what the data plane throws
+   * ended meanwhile, `storage_unavailable`, `idempotency_key_reused`, and what the data plane throws
    */
   async create(
-    { tenantId, id: by }: Principal,
+    caller: Principal,
     request: CreateSessionRequest,
-    caller: AbortSignal | undefined,
-  ): Promise<SessionId> {
-    if (this.#stopping) throw new CaissonError('shutting_down', { retryAfterSeconds: 5 });
-    const { config, clock, dataPlane, ids, storage, store } = this.#dependencies;
-    storage.assertWorking();
-    const { templates, maximum } = dataPlane;
-    const record = newSession(request, { tenantId, templates, maximum, now: clock.nowMs(), ids });
-    const maximumMs = config.maxSessionLifetimeMs;
-    if (record.expiresAt - record.createdAt > maximumMs) throw tooLong(record.id, maximumMs);
-    if (this.#countOf(tenantId) >= config.maxSessionsPerTenant) {
-      throw new CaissonError('session_limit_reached', { limit: config.maxSessionsPerTenant });
-    }
-    const live = liveSession(record);
-    this.#live.set(record.id, live);
-    const onGone = () => {
-      this.#endSoon(live, 'requested', by);
-    };
-    caller?.addEventListener('abort', onGone, { once: true });
-    try {
-      await store.insert(record, by);
-      live.inserted = true;
-      await this.#make(live, request.env_vars);
-    } catch (error) {
-      await this.#end(live, 'create_failed', SYSTEM);
-      throw error;
-    } finally {
-      caller?.removeEventListener('abort', onGone);
-    }
-    return record.id;
+    { key, gone }: { readonly key: string | undefined; readonly gone: AbortSignal },
+  ): Promise<SessionRecord> {
+    const { tenantId } = caller;
+    const { idempotency, ids } = this.#dependencies;
+    const id = newSessionId(ids);
+    if (key === undefined) this.#endAt(gone, caller, id);
+    const made = await idempotency.once({ tenantId, endpoint: 'sessions', key, request, id }, () =>
+      this.#create(caller, request, id),
+    );
+    return this.find(tenantId, made);
   }
 
   /** One whose end cannot be written is told as it is on record. @throws CaissonError `session_not_found`, for another tenant's too */
   async find(tenantId: TenantId, id: SessionId): Promise<SessionRecord> {
-    const record = this.#liveRecord(id) ?? (await this.#dependencies.store.find(tenantId, id));
-    if (record?.tenantId !== tenantId) throw new CaissonError('session_not_found', { id });
-    return record;
+    const { dataPlane, closing } = this.#dependencies;
+    const record = await this.#read(tenantId, id);
+    if (record.state.status === 'terminated') return record;
+    return this.#withLastUse(record, await dataPlane.sandbox(record.sandboxId, closing));
   }
 
   async list(tenantId: TenantId, filter: SessionFilter): Promise<SessionRecord[]> {
-    const records = await this.#dependencies.store.list(tenantId, filter);
-    return records.map((record) => this.#liveRecord(record.id) ?? record);
+    const { dataPlane, store, closing } = this.#dependencies;
+    const [records, sandboxes] = await Promise.all([
+      store.list(tenantId, filter),
+      dataPlane.sandboxes(closing),
+    ]);
+    const byId = new Map(sandboxes.map((sandbox) => [sandbox.id, sandbox]));
+    return records.map((record) => this.#withLastUse(record, byId.get(record.sandboxId)));
   }
 
   /**
-   * Calls `use` with the sandbox of a running session, which counts as use of it.
-   * @throws CaissonError `session_not_found`, `session_not_running`, `storage_unavailable` where it has ended, but that is not
-   * on record yet, and what `use` throws
+   * A session that steps can be sent to.
+   * @throws CaissonError `session_not_found`, `session_not_running`, and `storage_unavailable` where it has ended, but that is not
+   * on record yet
    */
-  async use<Result>(
-    tenantId: TenantId,
-    id: SessionId,
-    use: (sandbox: LentSandbox) => Promise<Result>,
-  ): Promise<Result> {
-    const record = await this.find(tenantId, id);
-    const live = this.#live.get(id);
-    if (live?.unwritten !== undefined) throw live.unwritten;
-    const status = live?.changing === 'pause' ? 'paused' : (live?.record ?? record).state.status;
-    if (live?.sandbox === undefined || status !== 'running') {
-      throw new CaissonError('session_not_running', { id, status });
-    }
-    live.uses += 1;
-    this.#touch(live);
-    try {
-      return await use(live.sandbox);
-    } catch (error) {
-      if (error instanceof CaissonError && error.code === 'sandbox_lost') {
-        this.#endSoon(live, 'sandbox_lost', SYSTEM);
-      }
-      throw error;
-    } finally {
-      live.uses -= 1;
-      this.#touch(live);
-    }
+  async running(tenantId: TenantId, id: SessionId): Promise<SessionRecord> {
+    const unwritten = this.#unwritten.get(id);
+    const record = await this.#read(tenantId, id);
+    if (unwritten !== undefined) throw unwritten;
+    const { status } = record.state;
+    if (status !== 'running') throw new CaissonError('session_not_running', { id, status });
+    return record;
+  }
+
+  /** The files of a running session; using them is a use of it. @throws what `running` throws */
+  async files(tenantId: TenantId, id: SessionId): Promise<Files> {
+    return this.#dependencies.dataPlane.files((await this.running(tenantId, id)).sandboxId);
   }
 
   /**
    * Ends it and waits until nothing of it is left; one that has ended stays as it is.
    * @throws CaissonError `storage_unavailable` where its end could not be written
    */
-  async terminate(caller: Principal, id: SessionId): Promise<SessionRecord> {
-    const { tenantId, id: by } = caller;
-    const record = await this.find(tenantId, id);
-    const live = this.#live.get(id);
-    if (live === undefined) return record;
-    await this.#end(live, 'requested', by);
-    if (live.unwritten !== undefined) throw live.unwritten;
-    return live.record;
+  async terminate({ tenantId, id: by }: Principal, id: SessionId): Promise<SessionRecord> {
+    const record = await this.#read(tenantId, id);
+    if (record.state.status !== 'terminated') await this.end(record, 'requested', by);
+    const unwritten = this.#unwritten.get(id);
+    if (unwritten !== undefined) throw unwritten;
+    return this.#read(tenantId, id);
   }
 
   /** Freezes all its processes. @throws CaissonError `session_state_conflict` unless it runs and does nothing */
   async pause(caller: Principal, id: SessionId): Promise<SessionRecord> {
-    return this.#change(caller, id, 'pause', (sandbox, signal) => sandbox.pause(signal));
+    const { dataPlane, executions } = this.#dependencies;
+    return this.#change(caller, id, 'pause', async (record, signal) => {
+      if ((await executions.countOfSession(id)) > 0) throw conflict(id, 'busy', 'pause');
+      await dataPlane.pauseSandbox(record.sandboxId, signal);
+    });
   }
 
   /** @throws CaissonError `session_state_conflict` unless it is paused */
   async resume(caller: Principal, id: SessionId): Promise<SessionRecord> {
-    return this.#change(caller, id, 'resume', (sandbox, signal) => sandbox.resume(signal));
+    const { dataPlane } = this.#dependencies;
+    return this.#change(caller, id, 'resume', async (record, signal) =>
+      dataPlane.resumeSandbox(record.sandboxId, signal),
+    );
   }
 
   /** Lets it live for `timeoutMs` from now. @throws CaissonError `session_lifetime_exceeded`, `session_state_conflict` */
   async extend(caller: Principal, id: SessionId, timeoutMs: number): Promise<SessionRecord> {
-    const { tenantId, id: by } = caller;
-    const { clock, config, storage } = this.#dependencies;
+    const { clock, config, storage, store } = this.#dependencies;
     storage.assertWorking();
-    const { state } = await this.find(tenantId, id);
-    const live = this.#live.get(id);
-    if (live === undefined || live.ending !== undefined) throw conflict(id, state.status, 'be extended');
-    const expiresAt = clock.nowMs() + timeoutMs;
-    if (expiresAt - live.record.createdAt > config.maxSessionLifetimeMs) {
+    const record = await this.#read(caller.tenantId, id);
+    const { status } = record.state;
+    if (status === 'terminated' || this.#ending.has(id)) throw conflict(id, status, 'be extended');
+    const now = clock.nowMs();
+    const expiresAt = now + timeoutMs;
+    if (expiresAt - record.createdAt > config.maxSessionLifetimeMs) {
       throw tooLong(id, config.maxSessionLifetimeMs);
     }
-    live.record = { ...live.record, expiresAt, lastUsedAt: clock.nowMs() };
-    await this.#recordChange(live.record, 'session.extended', by);
-    return live.record;
+    const extended = { ...record, expiresAt, lastUsedAt: now };
+    if (!(await storage.orLater(() => store.extend(extended, LIVE_STATUSES, caller.id)))) {
+      throw conflict(id, 'terminated', 'be extended');
+    }
+    return extended;
   }
 
-  /** Ends those whose time has come. */
-  async sweep(): Promise<void> {
-    const { clock, executions } = this.#dependencies;
-    const ends = [...this.#live.values()].map(async (live) => {
-      const busy = live.uses + executions.countOfSession(live.record.id);
-      if (busy > 0) this.#touch(live);
-      const verdict = judge(clock.nowMs(), live.record, busy);
-      if (!verdict.keep) await this.#end(live, verdict.reason, SYSTEM);
-    });
-    await Promise.all(ends);
+  /** Whether this replica makes or ends it just now. */
+  isChanging(id: SessionId): boolean {
+    return this.#ending.has(id) || this.#creations.isUnderWay(id) || this.#unwritten.has(id);
   }
 
-  /** Ends the session of a sandbox that is gone. */
-  sandboxLost(id: SandboxId): void {
-    const lost = [...this.#live.values()].find(({ record }) => record.sandboxId === id);
-    if (lost !== undefined) this.#endSoon(lost, 'sandbox_lost', SYSTEM);
+  /** Ends a live session, for all replicas, and waits until nothing of it is left; never rejects. */
+  async end(record: SessionRecord, reason: SessionReason, by: Actor): Promise<void> {
+    const { id } = record;
+    const ending = this.#ending.get(id) ?? this.#endOnce(record, reason, by);
+    this.#ending.set(id, ending);
+    await ending;
+    this.#ending.delete(id);
   }
 
   /** Makes no new ones. */
@@ -209,157 +189,129 @@ export class Sessions {
 
   /** Ends all, because the server stops. */
   async endAll(): Promise<void> {
-    await Promise.all([...this.#live.values()].map((live) => this.#end(live, 'shutdown', SYSTEM)));
+    const live = await this.#dependencies.store.live();
+    await Promise.all(live.map((record) => this.end(record, 'shutdown', SYSTEM)));
   }
 
-  async #make(live: LiveSession, env: Readonly<Record<string, string>>): Promise<void> {
-    const { config, dataPlane, store } = this.#dependencies;
-    const { id, tenantId, sandboxId, templateId, isolation, resources } = live.record;
-    const deadline = AbortSignal.timeout(config.createSandboxTimeoutMs);
-    const signal = AbortSignal.any([live.creation.signal, deadline]);
-    const request = {
-      id: sandboxId,
-      tenantId,
-      templateId,
-      isolation,
-      resources,
-      env,
-      isolationScope: 'sandbox',
-      quota: sessionQuota(config),
-    } as const;
-    let sandbox: LentSandbox;
+  async #create(caller: Principal, request: CreateSessionRequest, id: SessionId): Promise<void> {
+    if (this.#stopping) throw new CaissonError('shutting_down', { retryAfterSeconds: 5 });
+    const { config, clock, dataPlane, ids, nodeId, storage, store, closing } = this.#dependencies;
+    storage.assertWorking();
+    const { templates, maximum } = await dataPlane.describe(closing);
+    const { tenantId } = caller;
+    const now = clock.nowMs();
+    const record = newSession(request, { id, tenantId, nodeId, templates, maximum, now, ids });
+    const maximumMs = config.maxSessionLifetimeMs;
+    if (record.expiresAt - record.createdAt > maximumMs) throw tooLong(id, maximumMs);
+    using creation = this.#creations.begin(id);
+    if (!(await store.insert(record, caller.id, config.maxSessionsPerTenant))) {
+      throw new CaissonError('session_limit_reached', { limit: config.maxSessionsPerTenant });
+    }
     try {
-      sandbox = await dataPlane.createSandbox(request, signal);
-    } catch (cause) {
-      if (live.ending !== undefined) throw notRunning(live.record);
-      if (cause instanceof CaissonError) throw cause;
-      const problem = deadline.aborted ? 'it took too long to make' : 'it could not be made';
-      this.#log(id).error({ err: cause }, 'no sandbox could be made');
-      throw new CaissonError('sandbox_unavailable', { problem }, { cause });
+      await this.#creations.run(record, request.env_vars, creation.signal);
+    } catch (error) {
+      await this.end(record, 'create_failed', SYSTEM);
+      throw error;
     }
-    const created = advanceSession(live.record, { type: 'created' }, this.#dependencies.clock.nowMs());
-    if (created === undefined) {
-      // It was terminated while it was made: its end did not know of this sandbox.
-      await this.#destroy(id, sandbox);
-      throw notRunning(live.record);
-    }
-    live.sandbox = sandbox;
-    live.record = { ...created, runtime: sandbox.placement.runtime };
-    await store.update(live.record);
   }
 
   async #change(
-    { tenantId, id: by }: Principal,
+    caller: Principal,
     id: SessionId,
     action: 'pause' | 'resume',
-    act: (sandbox: LentSandbox, signal: AbortSignal) => Promise<void>,
+    act: (record: SessionRecord, signal: AbortSignal) => Promise<void>,
   ): Promise<SessionRecord> {
-    const { clock, executions, storage } = this.#dependencies;
+    const { clock, storage, store } = this.#dependencies;
     storage.assertWorking();
-    const { state } = await this.find(tenantId, id);
+    const record = await this.#read(caller.tenantId, id);
+    const { status } = record.state;
     const event = { type: action === 'pause' ? 'paused' : 'resumed' } as const;
-    const live = this.#live.get(id);
-    if (live?.sandbox === undefined || live.changing !== undefined) throw conflict(id, state.status, action);
-    if (advanceSession(live.record, event, 0) === undefined)
-      throw conflict(id, live.record.state.status, action);
-    // A frozen step could neither end nor be interrupted at its deadline.
-    if (executions.countOfSession(id) + live.uses > 0) throw conflict(id, 'busy', action);
-    live.changing = action;
+    const changed = advanceSession({ ...record, lastUsedAt: clock.nowMs() }, event, clock.nowMs());
+    if (changed === undefined || this.#ending.has(id)) throw conflict(id, status, action);
     try {
-      await act(live.sandbox, AbortSignal.timeout(PAUSE_TIMEOUT_MS));
-      this.#touch(live);
-      const changed = advanceSession(live.record, event, clock.nowMs());
-      if (changed === undefined) throw conflict(id, live.record.state.status, action);
-      live.record = changed;
-      await this.#recordChange(changed, `session.${event.type}`, by);
-      return changed;
-    } finally {
-      live.changing = undefined;
-    }
-  }
-
-  #end(live: LiveSession, reason: SessionReason, by: Actor): Promise<void> {
-    live.ending ??= this.#endOnce(live, reason, by);
-    return live.ending;
-  }
-
-  #endSoon(live: LiveSession, reason: SessionReason, by: Actor): void {
-    this.#end(live, reason, by).catch((error: unknown) => {
-      this.#log(live.record.id).error({ err: error }, 'the session could not be ended');
-    });
-  }
-
-  /** Never rejects: what could not be removed is logged, and the data plane's own sweep finds it. */
-  async #endOnce(live: LiveSession, reason: SessionReason, by: Actor): Promise<void> {
-    const { clock, executions } = this.#dependencies;
-    const { id } = live.record;
-    // First the state, so that nothing new begins in it.
-    live.record = advanceSession(live.record, { type: 'terminated', reason }, clock.nowMs()) ?? live.record;
-    live.creation.abort();
-    try {
-      const stepsEndAs = reason === 'shutdown' ? 'shutdown' : 'session_terminated';
-      await executions.endOfSession(id, stepsEndAs, by, END_OF_STEPS_MS);
-      if (live.sandbox !== undefined) await this.#destroy(id, live.sandbox);
-      if (live.inserted) await this.#recordEnd(live, by);
+      await act(record, AbortSignal.timeout(PAUSE_TIMEOUT_MS));
     } catch (error) {
-      this.#log(id).error({ err: error }, 'the end of the session was not recorded');
-    } finally {
-      if (live.unwritten === undefined) this.#live.delete(id);
+      if (isCaissonError(error, 'sandbox_state_conflict')) {
+        throw new CaissonError('session_state_conflict', { id, status: 'busy', action }, { cause: error });
+      }
+      throw error;
     }
-    this.#log(id).info({ reason }, 'the session has ended');
+    const name = `session.${event.type}` as const;
+    if (await storage.orLater(() => store.change(changed, [status], name, caller.id))) return changed;
+    throw conflict(id, (await this.#read(caller.tenantId, id)).state.status, action);
   }
 
-  async #recordEnd(live: LiveSession, by: Actor): Promise<void> {
+  /** Never rejects: what could not be done is logged, and whoever compares the rows with the nodes next does it. */
+  async #endOnce(record: SessionRecord, reason: SessionReason, by: Actor): Promise<void> {
+    const { clock, dataPlane, executions } = this.#dependencies;
+    const { id, sandboxId } = record;
+    const log = this.#log(id);
+    this.#creations.abort(id);
+    const end: EndRequest = { reason: reason === 'shutdown' ? 'shutdown' : 'session_terminated', by };
+    try {
+      // First the row, so that nothing new begins in it, on any replica.
+      const now = clock.nowMs();
+      const ended = advanceSession(record, { type: 'terminated', reason }, now);
+      if (ended !== undefined) await this.#recordEnd(ended, by);
+    } catch (error) {
+      log.error({ err: error }, 'end of the session not recorded');
+    }
+    try {
+      await executions.endWaitingOf(id, end.reason, by);
+    } catch (error) {
+      log.error({ err: error }, 'waiting steps of the session not ended');
+    }
+    try {
+      await dataPlane.destroySandbox(sandboxId, end, AbortSignal.timeout(DESTROY_MS));
+    } catch (error) {
+      log.error({ err: error, sandbox_id: sandboxId }, 'sandbox not destroyed');
+    }
+    log.info({ reason, sandbox_id: sandboxId }, 'session ended');
+  }
+
+  async #recordEnd(ended: SessionRecord, by: Actor): Promise<void> {
     const { storage, store } = this.#dependencies;
-    const { record } = live;
-    const write = () => store.change(record, 'session.terminated', by);
+    const write = () => store.change(ended, LIVE_STATUSES, 'session.terminated', by);
     try {
       await write();
     } catch (error) {
       if (!isCaissonError(error, 'storage_unavailable')) throw error;
-      live.unwritten = error;
-      const forget = () => this.#live.delete(record.id);
+      this.#unwritten.set(ended.id, error);
+      const forget = () => this.#unwritten.delete(ended.id);
       // Where it is never written, the next start does it.
       storage.untilWritten(write).then(forget, forget);
     }
   }
 
-  /** What was done cannot be undone: where the storage fails just now, it is put down later. */
-  #recordChange(record: SessionRecord, action: SessionAction, by: Actor): Promise<void> {
-    const { storage, store } = this.#dependencies;
-    return storage.orLater(() => store.change(record, action, by));
+  #endAt(gone: AbortSignal, { tenantId, id: by }: Principal, id: SessionId): void {
+    const end = () => {
+      this.#read(tenantId, id)
+        .then((record) => this.end(record, 'requested', by))
+        .catch((error: unknown) => {
+          // It was never there.
+          if (isCaissonError(error, 'session_not_found')) return;
+          this.#log(id).error({ err: error }, 'session of a caller that has left not ended');
+        });
+    };
+    if (gone.aborted) end();
+    else gone.addEventListener('abort', end, { once: true });
   }
 
-  #liveRecord(id: SessionId): SessionRecord | undefined {
-    const live = this.#live.get(id);
-    return live?.unwritten === undefined ? live?.record : undefined;
+  async #read(tenantId: TenantId, id: SessionId): Promise<SessionRecord> {
+    const record = await this.#dependencies.store.find(tenantId, id);
+    if (record === undefined) throw new CaissonError('session_not_found', { id });
+    return record;
   }
 
-  async #destroy(id: SessionId, sandbox: LentSandbox): Promise<void> {
-    const destroyed = sandbox.destroy();
-    destroyed.catch((error: unknown) => {
-      this.#log(id).error({ err: error, sandbox_id: sandbox.id }, 'the sandbox could not be destroyed');
-    });
-    await settledWithin(destroyed, DESTROY_MS);
-  }
-
-  #touch(live: LiveSession): void {
-    live.record = { ...live.record, lastUsedAt: this.#dependencies.clock.nowMs() };
-  }
-
-  #countOf(tenantId: TenantId): number {
-    let count = 0;
-    for (const { record } of this.#live.values()) if (record.tenantId === tenantId) count += 1;
-    return count;
+  #withLastUse(record: SessionRecord, sandbox: SandboxStatus | undefined): SessionRecord {
+    if (sandbox === undefined) return record;
+    const lastUsedAt = Math.round(this.#dependencies.clock.nowMs() - sandbox.idleMs);
+    return { ...record, lastUsedAt: Math.max(record.lastUsedAt, lastUsedAt) };
   }
 
   #log(id: SessionId): Logger {
     return this.#dependencies.logger.child({ session_id: id });
   }
-}
-
-function notRunning({ id, state }: SessionRecord): CaissonError {
-  return new CaissonError('session_not_running', { id, status: state.status });
 }
 
 function conflict(id: SessionId, status: string, action: string): CaissonError {

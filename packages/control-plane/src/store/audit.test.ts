@@ -103,7 +103,7 @@ test('where the event cannot be written, the change is not written either', asyn
   const executions = executionRepository(store.db, store.writer);
   const id = newExecutionId();
   const fields = { id, tenantId, sessionId: null, language: 'python', templateId: 'python' } as const;
-  const given = { ...fields, codeSha256: '0'.repeat(64), submittedBy: null, createdAt: 0 };
+  const given = { ...fields, codeSha256: '0'.repeat(64), submittedBy: null, replicaId: null, createdAt: 0 };
   const running = advance(queuedExecution(given), RUNNING, 0);
   assert.ok(running);
   await executions.insert(running, null);

@@ -60,6 +60,8 @@ export function toExecutionRow(
     kernel_restarted: outcome?.kernelRestarted === true ? 1 : 0,
     output_bytes: outputBytes === 0 ? null : outputBytes,
     output_items: items,
+    node_id: record.nodeId,
+    replica_id: record.replicaId,
   };
 }
 
@@ -81,10 +83,11 @@ export const LISTED_COLUMNS = [
   'duration_ms',
   'cpu_ms',
   'peak_memory_bytes',
+  'node_id',
 ] as const satisfies (keyof ExecutionsTable)[];
 type ListedRow = Pick<ExecutionRow, (typeof LISTED_COLUMNS)[number]>;
 
-export const UNFINISHED_COLUMNS = [...LISTED_COLUMNS, 'code_sha256', 'submitted_by'] as const;
+export const UNFINISHED_COLUMNS = [...LISTED_COLUMNS, 'code_sha256', 'submitted_by', 'replica_id'] as const;
 
 export function fromListedRow(row: ListedRow): ListedExecution {
   const { runtime, isolation, isolation_scope: scope } = row;
@@ -97,6 +100,7 @@ export function fromListedRow(row: ListedRow): ListedExecution {
     templateId: row.template_id,
     placement:
       runtime === null || isolation === null || scope === null ? null : { runtime, isolation, scope },
+    nodeId: row.node_id,
     createdAt: row.created_at,
     startedAt: row.started_at,
     finishedAt: row.finished_at,
@@ -107,8 +111,8 @@ export function fromListedRow(row: ListedRow): ListedExecution {
 export function fromUnfinishedRow(
   row: Pick<ExecutionRow, (typeof UNFINISHED_COLUMNS)[number]>,
 ): ExecutionRecord {
-  const { code_sha256: codeSha256, submitted_by: submittedBy } = row;
-  return { ...fromListedRow(row), codeSha256, submittedBy, outcome: null };
+  const { code_sha256: codeSha256, submitted_by: submittedBy, replica_id: replicaId } = row;
+  return { ...fromListedRow(row), codeSha256, submittedBy, replicaId, outcome: null };
 }
 
 export function fromExecutionRow(row: ExecutionRow): ExecutionRecord {

@@ -40,7 +40,7 @@ async function openTemporary() {
     queued: () =>
       queuedExecution({
         ...{ id: newExecutionId(), tenantId, sessionId: null, language: 'python', templateId: 'python' },
-        ...{ codeSha256: '0'.repeat(64), submittedBy: null, createdAt: 1 },
+        ...{ codeSha256: '0'.repeat(64), submittedBy: null, replicaId: null, createdAt: 1 },
       }),
     [Symbol.asyncDispose]: () => resources.disposeAsync(),
   };

@@ -1,7 +1,15 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Kysely, Selectable } from 'kysely';
 import { returnValueOf } from '@caisson/protocol';
-import type { ExecutionId, ExecutionStatus, OutputEvent, SessionId, TenantId } from '@caisson/protocol';
+import type {
+  ExecutionId,
+  ExecutionStatus,
+  NodeId,
+  OutputEvent,
+  ReplicaId,
+  SessionId,
+  TenantId,
+} from '@caisson/protocol';
 import type { Actor } from '../audit/audit-record.ts';
 import { executionFinished } from '../audit/records.ts';
 import type { ExecutionRecord, ListedExecution, QueuedJob } from '../model/execution-record.ts';
@@ -14,7 +22,7 @@ import {
   toExecutionRow,
   UNFINISHED_COLUMNS,
 } from './execution-rows.ts';
-import type { ExecutionRow } from './execution-rows.ts';
+import { executionStatements } from './execution-statements.ts';
 import { encodePages, MAX_INLINE_BYTES, MAX_INLINE_CHARACTERS } from './output/output-pages.ts';
 import type { OutputPage } from './output/output-pages.ts';
 import { OutputLedger } from './output/output-ledger.ts';
@@ -38,6 +46,12 @@ export interface ExecutionFilter {
   readonly sessionId: SessionId | undefined;
 }
 
+/** Those on a node, those of a session, or those in the queues of these replicas (`null`: an earlier version's). */
+export type UnfinishedFilter =
+  | { readonly nodeId: NodeId }
+  | { readonly sessionId: SessionId }
+  | { readonly queuedBy: readonly (ReplicaId | null)[] };
+
 export interface UnfinishedExecution {
   readonly record: ExecutionRecord;
   readonly job: QueuedJob | null;
@@ -51,24 +65,37 @@ export interface StoredExecution {
   readonly expired: boolean;
 }
 
-/** Executions and their output. Nothing here decides a state: records are written as they are given. */
+/**
+ * Executions and their output. Nothing here decides a state: records are written as they are given. But a row changes only
+ * from the state that is expected of it; `false` says that another replica has changed it before, and then nothing was written.
+ */
 export interface ExecutionRepository {
   /** `job` is kept until the execution starts or ends. */
   insert(record: ExecutionRecord, job: QueuedJob | null): Promise<void>;
-  /** Writes state and times, and forgets the kept job. */
-  update(record: ExecutionRecord): Promise<void>;
+  /** `queued` to `running`: writes state, start and node, and forgets the kept job. */
+  begin(record: ExecutionRecord): Promise<boolean>;
   /**
-   * Writes the end, the whole output and what the audit trail tells of it in one transaction, and forgets the kept job;
-   * `by` is who ended it.
+   * Ends one that has not ended: writes the end, the whole output and what the audit trail tells of it in one transaction, and
+   * forgets the kept job; `by` is who ended it. With `from`, only one that is still queued.
    */
-  finish(record: ExecutionRecord, output: readonly OutputEvent[], by: Actor): Promise<void>;
+  finish(
+    record: ExecutionRecord,
+    output: readonly OutputEvent[],
+    by: Actor,
+    from?: 'queued',
+  ): Promise<boolean>;
+  /** Moves one that waits from the queue of `from`, which is gone, to the queue of `to`. */
+  adopt(id: ExecutionId, from: ReplicaId | null, to: ReplicaId): Promise<boolean>;
   find(tenantId: TenantId, id: ExecutionId): Promise<ListedExecution | undefined>;
   /** With what it has made. */
   read(tenantId: TenantId, id: ExecutionId): Promise<StoredExecution | undefined>;
   /** Newest first. */
   list(tenantId: TenantId, filter: ExecutionFilter): Promise<ListedExecution[]>;
-  /** Of all tenants, oldest first. One job is in memory at a time: together they may be hundreds of megabytes. */
-  unfinished(): AsyncIterable<UnfinishedExecution>;
+  /**
+   * Of all tenants, oldest first; all, or those of the filter. One job is in memory at a time: together they may be hundreds
+   * of megabytes.
+   */
+  unfinished(filter?: UnfinishedFilter): AsyncIterable<UnfinishedExecution>;
 }
 
 export function executionRepository(
@@ -77,26 +104,7 @@ export function executionRepository(
   ledger = new OutputLedger(),
 ): ExecutionRepository {
   const outputs = outputStatements(db);
-  const insert = prepareQuery<Omit<Selectable<ExecutionsTable>, 'output_expired'>>((value) =>
-    db.insertInto('executions').values({
-      ...changing(value),
-      id: value('id'),
-      tenant_id: value('tenant_id'),
-      session_id: value('session_id'),
-      language: value('language'),
-      template_id: value('template_id'),
-      code_sha256: value('code_sha256'),
-      submitted_by: value('submitted_by'),
-      request_json: value('request_json'),
-      created_at: value('created_at'),
-    }),
-  );
-  const update = prepareQuery<ExecutionRow>((value) =>
-    db
-      .updateTable('executions')
-      .set({ ...changing(value), request_json: null })
-      .where('id', '=', value('id')),
-  );
+  const statements = executionStatements(db);
   const select = prepareQuery<OneExecution>((value) => oneExecution(db, value).select(LISTED_COLUMNS));
   const selectAll = prepareQuery<OneExecution>((value) => oneExecution(db, value).selectAll());
   const queuedJob = async (id: ExecutionId): Promise<QueuedJob | null> => {
@@ -112,10 +120,21 @@ export function executionRepository(
   return {
     insert(record, job) {
       const row = toExecutionRow(record, NO_OUTPUT);
-      return writer.write([insert({ ...row, request_json: job === null ? null : JSON.stringify(job) })]);
+      return writer.write([
+        statements.insert({ ...row, request_json: job === null ? null : JSON.stringify(job) }),
+      ]);
     },
-    update: (record) => writer.writeAnyway([update(toExecutionRow(record, NO_OUTPUT))]),
-    finish(record, output, by) {
+    begin: (record) => writer.changeAnyway([statements.begin(toExecutionRow(record, NO_OUTPUT))]),
+    adopt(id, from, to) {
+      const adopt = db
+        .updateTable('executions')
+        .set({ replica_id: to })
+        .where('id', '=', id)
+        .where('status', '=', 'queued')
+        .where('replica_id', from === null ? 'is' : '=', from);
+      return writer.change([adopt.compile()]);
+    },
+    async finish(record, output, by, from) {
       const returnValue = record.outcome && returnValueOf(record.outcome);
       const isLong = returnValue !== null && returnValue.length > MAX_INLINE_CHARACTERS;
       const pages = encodePages(output, isLong ? returnValue : null);
@@ -127,10 +146,13 @@ export function executionRepository(
         bytesElsewhere: small === null ? bytes : 0,
       };
       const row = toExecutionRow(record, inRow);
-      ledger.add(record.tenantId, row.output_bytes ?? 0);
-      const statements = [update(row)];
-      if (small === null) statements.push(...pages.map((page) => outputs.insert(record.id, page)));
-      return writer.writeAnyway(statements, [executionFinished(record, by)]);
+      const rows = small === null ? pages.map((page) => outputs.insert(record.id, page)) : [];
+      const finished = await writer.changeAnyway(
+        [from === undefined ? statements.finish(row) : statements.finishQueued(row), ...rows],
+        [executionFinished(record, by)],
+      );
+      if (finished) ledger.add(record.tenantId, row.output_bytes ?? 0);
+      return finished;
     },
     async find(tenantId, id) {
       const { rows } = await db.executeQuery(select({ id, tenant_id: tenantId }));
@@ -168,17 +190,11 @@ export function executionRepository(
         await nextTurn();
       }
     },
-    async *unfinished() {
+    async *unfinished(filter) {
+      const unfinished = unfinishedRows(db, filter).orderBy('id').limit(UNFINISHED_AT_ONCE);
       let last = '' as ExecutionId;
       for (;;) {
-        const rows = await db
-          .selectFrom('executions')
-          .select(UNFINISHED_COLUMNS)
-          .where('finished_at', 'is', null)
-          .where('id', '>', last)
-          .orderBy('id')
-          .limit(UNFINISHED_AT_ONCE)
-          .execute();
+        const rows = await unfinished.where('id', '>', last).execute();
         for (const row of rows) yield { record: fromUnfinishedRow(row), job: await queuedJob(row.id) };
         const next = rows.at(-1)?.id;
         if (next === undefined) return;
@@ -205,25 +221,13 @@ function oneExecution(
     .where('tenant_id', '=', value('tenant_id'));
 }
 
-/** The columns that an execution changes in its life. */
-function changing(value: <Name extends keyof ExecutionRow>(name: Name) => ExecutionRow[Name]) {
-  return {
-    status: value('status'),
-    reason: value('reason'),
-    runtime: value('runtime'),
-    isolation: value('isolation'),
-    isolation_scope: value('isolation_scope'),
-    started_at: value('started_at'),
-    finished_at: value('finished_at'),
-    duration_ms: value('duration_ms'),
-    cpu_ms: value('cpu_ms'),
-    peak_memory_bytes: value('peak_memory_bytes'),
-    exit_code: value('exit_code'),
-    return_value_json: value('return_value_json'),
-    error_json: value('error_json'),
-    truncated: value('truncated'),
-    kernel_restarted: value('kernel_restarted'),
-    output_bytes: value('output_bytes'),
-    output_items: value('output_items'),
-  };
+function unfinishedRows(db: Kysely<Tables>, filter: UnfinishedFilter | undefined) {
+  const rows = db.selectFrom('executions').select(UNFINISHED_COLUMNS).where('finished_at', 'is', null);
+  if (filter === undefined) return rows;
+  if ('nodeId' in filter) return rows.where('node_id', '=', filter.nodeId);
+  if ('sessionId' in filter) return rows.where('session_id', '=', filter.sessionId);
+  const { queuedBy } = filter;
+  return rows
+    .where('status', '=', 'queued')
+    .where((eb) => eb.or(queuedBy.map((id) => eb('replica_id', id === null ? 'is' : '=', id))));
 }

@@ -4,6 +4,9 @@ import type { Tables } from './tables.ts';
 import { transactionWriter } from './writing/writer.ts';
 import type { Writer } from './writing/writer.ts';
 
+/** Each time the key was released between two statements, by a request that failed. */
+const MAX_ATTEMPTS = 10;
+
 export interface IdempotencyRecord {
   readonly tenantId: TenantId;
   readonly endpoint: string;
@@ -15,14 +18,23 @@ export interface IdempotencyRecord {
   readonly createdAt: number;
 }
 
+export type IdempotentResource = Pick<IdempotencyRecord, 'fingerprint' | 'resourceId'>;
+
 export interface IdempotencyRepository {
+  /**
+   * Writes `record`, unless there is one of its key that was made after `since`; resolves with the one that counts. Of all who
+   * reserve a key at the same time, all are told of the same one.
+   */
+  reserve(record: IdempotencyRecord, since: number): Promise<IdempotentResource>;
+  /** Removes what `reserve` has written for `resourceId`, which was not made. A record of another resource stays. */
+  release(key: Omit<IdempotencyRecord, 'fingerprint' | 'createdAt'>): Promise<void>;
   /** The record of a key, if it was made after `since`. */
   find(
     tenantId: TenantId,
     endpoint: string,
     key: string,
     since: number,
-  ): Promise<Pick<IdempotencyRecord, 'fingerprint' | 'resourceId'> | undefined>;
+  ): Promise<IdempotentResource | undefined>;
   /** Writes a record, over an outdated one of the same key. */
   put(record: IdempotencyRecord): Promise<void>;
 }
@@ -31,17 +43,46 @@ export function idempotencyRepository(
   db: Kysely<Tables>,
   writer: Writer = transactionWriter(db),
 ): IdempotencyRepository {
+  const find: IdempotencyRepository['find'] = (tenantId, endpoint, key, since) =>
+    db
+      .selectFrom('idempotency_keys')
+      .select(['fingerprint', 'resource_id as resourceId'])
+      .where('tenant_id', '=', tenantId)
+      .where('endpoint', '=', endpoint)
+      .where('key', '=', key)
+      .where('created_at', '>', since)
+      .executeTakeFirst();
   return {
-    async find(tenantId, endpoint, key, since) {
-      return db
-        .selectFrom('idempotency_keys')
-        .select(['fingerprint', 'resource_id as resourceId'])
+    async reserve({ tenantId, endpoint, key, fingerprint, resourceId, createdAt }, since) {
+      const made = { fingerprint, resource_id: resourceId, created_at: createdAt };
+      const insert = db
+        .insertInto('idempotency_keys')
+        .values({ tenant_id: tenantId, endpoint, key, ...made })
+        .onConflict((conflict) =>
+          conflict
+            .columns(['tenant_id', 'endpoint', 'key'])
+            .doUpdateSet(made)
+            .where('idempotency_keys.created_at', '<=', since),
+        )
+        .compile();
+      for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
+        if (await writer.change([insert])) return { fingerprint, resourceId };
+        const known = await find(tenantId, endpoint, key, since);
+        if (known !== undefined) return known;
+        // It was released just now.
+      }
+      throw new Error('the idempotency key is reserved and released again and again');
+    },
+    async release({ tenantId, endpoint, key, resourceId }) {
+      const remove = db
+        .deleteFrom('idempotency_keys')
         .where('tenant_id', '=', tenantId)
         .where('endpoint', '=', endpoint)
         .where('key', '=', key)
-        .where('created_at', '>', since)
-        .executeTakeFirst();
+        .where('resource_id', '=', resourceId);
+      await writer.writeAnyway([remove.compile()]);
     },
+    find,
     put({ tenantId, endpoint, key, fingerprint, resourceId, createdAt }) {
       const made = { fingerprint, resource_id: resourceId, created_at: createdAt };
       const insert = db

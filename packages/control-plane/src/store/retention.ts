@@ -2,7 +2,7 @@ import type { ExecutionId, SessionId, TenantId } from '@caisson/protocol';
 import { sql } from 'kysely';
 import type { CompiledQuery, Kysely, Nullable } from 'kysely';
 import { prepareQuery } from './writing/prepared-query.ts';
-import type { ExecutionsTable, Tables } from './tables.ts';
+import type { ExecutionsTable, IdempotencyKeysTable, Tables } from './tables.ts';
 import type { Writer } from './writing/writer.ts';
 
 export interface AgedRow<Id> {
@@ -92,7 +92,7 @@ export function retentionStore(db: Kysely<Tables>, writer: Writer): RetentionSto
       const query = db.selectFrom('idempotency_keys').select(['tenant_id', 'endpoint', 'key']);
       const keys = await query.where('created_at', '<=', until).limit(ROWS_AT_ONCE).execute();
       if (keys.length === 0) return false;
-      await writer.writeAnyway(keys.map((key) => statements.key(key)));
+      await writer.writeAnyway(keys.map((key) => statements.key({ ...key, created_at: until })));
       return true;
     },
   };
@@ -142,12 +142,14 @@ function statementsOf(db: Kysely<Tables>) {
     session: prepareQuery<{ id: SessionId }>((value) =>
       db.deleteFrom('sessions').where('id', '=', value('id')),
     ),
-    key: prepareQuery<{ tenant_id: TenantId; endpoint: string; key: string }>((value) =>
+    key: prepareQuery<Omit<IdempotencyKeysTable, 'fingerprint' | 'resource_id'>>((value) =>
       db
         .deleteFrom('idempotency_keys')
         .where('tenant_id', '=', value('tenant_id'))
         .where('endpoint', '=', value('endpoint'))
-        .where('key', '=', value('key')),
+        .where('key', '=', value('key'))
+        // It may have been reserved again meanwhile.
+        .where('created_at', '<=', value('created_at')),
     ),
     sizes: prepareQuery<OutputKey>((value) => newestOutputs(db, value)),
     sum: prepareQuery<OutputKey>((value) =>

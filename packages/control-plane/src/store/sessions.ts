@@ -1,10 +1,13 @@
 import type { Kysely } from 'kysely';
-import type { Language, SessionId, SessionStatus, TenantId } from '@caisson/protocol';
+import type { SessionId, SessionStatus, TenantId } from '@caisson/protocol';
 import type { Actor } from '../audit/audit-record.ts';
 import { sessionChanged } from '../audit/records.ts';
 import type { SessionAction } from '../audit/records.ts';
 import type { SessionRecord } from '../model/session-record.ts';
-import type { SessionsTable, Tables } from './tables.ts';
+import { fromSessionRow, toSessionRow } from './session-rows.ts';
+import { sessionStatements } from './session-statements.ts';
+import type { SessionStatuses } from './session-statements.ts';
+import type { Tables } from './tables.ts';
 import { transactionWriter } from './writing/writer.ts';
 import type { Writer } from './writing/writer.ts';
 
@@ -15,13 +18,34 @@ export interface SessionFilter {
   readonly status: SessionStatus | undefined;
 }
 
+export interface SessionUse {
+  readonly id: SessionId;
+  readonly lastUsedAt: number;
+}
+
+/**
+ * A row changes only from the states that are expected of it; `false` says that it has another one, which another replica has
+ * given it, and then nothing was written.
+ */
 export interface SessionRepository {
-  /** The audit trail tells of it in the same transaction, as with `change`. */
-  insert(record: SessionRecord, by: Actor): Promise<void>;
-  /** Writes what `action` of `by` has made of it. */
-  change(record: SessionRecord, action: SessionAction, by: Actor): Promise<void>;
+  /**
+   * The audit trail tells of it in the same transaction, as with `change` and `extend`. `false` where the tenant has `limit`
+   * sessions that live.
+   */
+  insert(record: SessionRecord, by: Actor, limit: number): Promise<boolean>;
+  /** Writes the state, node and runtime that `action` of `by` has made of it. When it expires, and a later use, stay as they are. */
+  change(
+    record: SessionRecord,
+    from: SessionStatuses,
+    action: Exclude<SessionAction, 'session.extended'>,
+    by: Actor,
+  ): Promise<boolean>;
   /** Writes what came of it by itself: the sandbox is there. */
-  update(record: SessionRecord): Promise<void>;
+  update(record: SessionRecord, from: SessionStatuses): Promise<boolean>;
+  /** Writes when it expires, and its last use; its state stays as it is. */
+  extend(record: SessionRecord, from: SessionStatuses, by: Actor): Promise<boolean>;
+  /** Together: moves the last use of those that live forward. */
+  touch(uses: readonly SessionUse[]): Promise<void>;
   find(tenantId: TenantId, id: SessionId): Promise<SessionRecord | undefined>;
   /** Newest first. */
   list(tenantId: TenantId, filter: SessionFilter): Promise<SessionRecord[]>;
@@ -33,22 +57,27 @@ export function sessionRepository(
   db: Kysely<Tables>,
   writer: Writer = transactionWriter(db),
 ): SessionRepository {
-  const update = (record: SessionRecord) => {
-    const { status, reason, runtime, last_used_at, expires_at, terminated_at } = toRow(record);
-    return db
-      .updateTable('sessions')
-      .set({ status, reason, runtime, last_used_at, expires_at, terminated_at })
-      .where('id', '=', record.id)
-      .compile();
-  };
+  const statements = sessionStatements(db);
   return {
-    insert(record, by) {
-      const row = db.insertInto('sessions').values(toRow(record)).compile();
-      return writer.write([row], [sessionChanged(record, 'session.created', by)]);
+    insert(record, by, limit) {
+      const insert = statements.insert(toSessionRow(record), limit);
+      return writer.change([insert], [sessionChanged(record, 'session.created', by)]);
     },
-    change: (record, action, by) =>
-      writer.writeAnyway([update(record)], [sessionChanged(record, action, by)]),
-    update: (record) => writer.writeAnyway([update(record)]),
+    change(record, from, action, by) {
+      const update = statements.update(toSessionRow(record), from);
+      return writer.changeAnyway([update], [sessionChanged(record, action, by)]);
+    },
+    update: (record, from) => writer.changeAnyway([statements.update(toSessionRow(record), from)]),
+    extend(record, from, by) {
+      const extend = statements.extend(toSessionRow(record), from);
+      return writer.changeAnyway([extend], [sessionChanged(record, 'session.extended', by)]);
+    },
+    async touch(uses) {
+      if (uses.length === 0) return;
+      await writer.write(
+        uses.map(({ id, lastUsedAt }) => statements.touch({ id, last_used_at: lastUsedAt })),
+      );
+    },
     async find(tenantId, id) {
       const row = await db
         .selectFrom('sessions')
@@ -56,67 +85,17 @@ export function sessionRepository(
         .where('id', '=', id)
         .where('tenant_id', '=', tenantId)
         .executeTakeFirst();
-      return row && fromRow(row);
+      return row && fromSessionRow(row);
     },
     async list(tenantId, { limit, after, status }) {
       let query = db.selectFrom('sessions').selectAll().where('tenant_id', '=', tenantId);
       if (after !== undefined) query = query.where('id', '<', after as SessionId);
       if (status !== undefined) query = query.where('status', '=', status);
-      return (await query.orderBy('id', 'desc').limit(limit).execute()).map(fromRow);
+      return (await query.orderBy('id', 'desc').limit(limit).execute()).map(fromSessionRow);
     },
     async live() {
       const rows = await db.selectFrom('sessions').selectAll().where('terminated_at', 'is', null).execute();
-      return rows.map(fromRow);
+      return rows.map(fromSessionRow);
     },
-  };
-}
-
-function toRow(record: SessionRecord): SessionsTable {
-  const { resources } = record;
-  return {
-    id: record.id,
-    tenant_id: record.tenantId,
-    sandbox_id: record.sandboxId,
-    status: record.state.status,
-    reason: record.state.reason,
-    template_id: record.templateId,
-    languages_json: JSON.stringify(record.languages),
-    runtime: record.runtime,
-    isolation: record.isolation,
-    cpu_millicores: resources.cpuMillicores,
-    memory_bytes: resources.memoryBytes,
-    disk_bytes: resources.diskBytes,
-    pids: resources.pids,
-    metadata_json: JSON.stringify(record.metadata),
-    idle_timeout_ms: record.idleTimeoutMs,
-    created_at: record.createdAt,
-    last_used_at: record.lastUsedAt,
-    expires_at: record.expiresAt,
-    terminated_at: record.terminatedAt,
-  };
-}
-
-function fromRow(row: SessionsTable): SessionRecord {
-  return {
-    id: row.id,
-    tenantId: row.tenant_id,
-    sandboxId: row.sandbox_id,
-    state: { status: row.status, reason: row.reason },
-    templateId: row.template_id,
-    languages: JSON.parse(row.languages_json) as [Language, ...Language[]],
-    runtime: row.runtime,
-    isolation: row.isolation,
-    resources: {
-      cpuMillicores: row.cpu_millicores,
-      memoryBytes: row.memory_bytes,
-      diskBytes: row.disk_bytes,
-      pids: row.pids,
-    },
-    metadata: JSON.parse(row.metadata_json) as Record<string, string>,
-    idleTimeoutMs: row.idle_timeout_ms,
-    createdAt: row.created_at,
-    lastUsedAt: row.last_used_at,
-    expiresAt: row.expires_at,
-    terminatedAt: row.terminated_at,
   };
 }

@@ -7,6 +7,8 @@ import type {
   Isolation,
   IsolationScope,
   Language,
+  NodeId,
+  ReplicaId,
   Role,
   RuntimeName,
   SandboxId,
@@ -30,6 +32,7 @@ export interface Tables {
   idempotency_keys: IdempotencyKeysTable;
   audit_events: AuditEventsTable;
   audit_checkpoints: AuditCheckpointsTable;
+  replicas: ReplicasTable;
   storage_probe: StorageProbeTable;
 }
 
@@ -68,6 +71,7 @@ export interface SessionsTable {
   last_used_at: number;
   expires_at: number;
   terminated_at: number | null;
+  node_id: NodeId | null;
 }
 
 export interface ExecutionsTable {
@@ -102,6 +106,9 @@ export interface ExecutionsTable {
   output_items: Uint8Array | null;
   /** Whether it was removed, because the tenant had too much. */
   output_expired: Generated<number>;
+  node_id: NodeId | null;
+  /** Who has it in its queue; see `replicas`. */
+  replica_id: ReplicaId | null;
 }
 
 /** Output of earlier versions: read, and removed in time, but not written. */
@@ -120,7 +127,7 @@ export interface ExecutionOutputPagesTable {
   items: Uint8Array;
 }
 
-interface IdempotencyKeysTable {
+export interface IdempotencyKeysTable {
   tenant_id: TenantId;
   endpoint: string;
   key: string;
@@ -140,6 +147,12 @@ export interface AuditEventsTable {
   details_json: string;
   previous_hash: string;
   hash: string;
+}
+
+/** Control planes that share this database, and when each last said that it runs. */
+interface ReplicasTable {
+  id: ReplicaId;
+  seen_at: number;
 }
 
 /** One row, which is written again and again to see whether that works. */

@@ -1,16 +1,17 @@
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import type { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { CaissonError, cancelReason, NOT_RUN, stoppedOutcome } from '@caisson/protocol';
 import type {
   Agent,
-  DataPlane,
   DataPlaneHealth,
   EventSink,
   FileEntry,
   Files,
-  LentSandbox,
   NodeCapacity,
+  NodeId,
   Placement,
   PoolHealth,
   ReadHealth,
@@ -28,6 +29,9 @@ import { SUCCEEDED } from './outcomes.ts';
 
 /** How a scripted step ends: as it says, or well with what it says. */
 export type ScriptEnd = StepOutcome | Partial<Omit<SucceededStep, 'status' | 'reason'>>;
+import { LocalDataPlane } from '@caisson/data-plane';
+import type { LentSandbox, SandboxPlane } from '@caisson/data-plane';
+import { pino } from 'pino';
 
 /** What a step does; the default succeeds at once. */
 export type Script = (step: StepRequest, events: EventSink, signal: AbortSignal) => Promise<ScriptEnd>;
@@ -49,8 +53,8 @@ const TEMPLATES: readonly Template[] = [
   { id: 'node', description: 'Node', languages: ['javascript', 'shell'], resources: RESOURCES },
 ];
 
-/** A data plane in memory: real lives of sandboxes and files, scripted steps. */
-export class FakeDataPlane implements DataPlane {
+/** Sandboxes in memory: real lives and files, scripted steps. */
+export class FakeSandboxPlane implements SandboxPlane {
   readonly templates = TEMPLATES;
   maximum: Resources = { cpuMillicores: 64_000, memoryBytes: 2 ** 38, diskBytes: 2 ** 36, pids: 4096 };
   capacity: NodeCapacity = NO_CAPACITY;
@@ -88,10 +92,6 @@ export class FakeDataPlane implements DataPlane {
     return sandbox;
   }
 
-  sandbox(id: SandboxId): LentSandbox | undefined {
-    return this.sandboxes.get(id);
-  }
-
   async runJob(request: SandboxRequest, step: StepRequest, events: EventSink, signal: AbortSignal) {
     this.requests.push(request);
     return { outcome: await this.step(step, events, signal), placement: PLACEMENT };
@@ -119,6 +119,35 @@ export class FakeDataPlane implements DataPlane {
   }
 }
 
+/** The node of this process as it really is, over sandboxes in memory. */
+export class FakeDataPlane extends LocalDataPlane<FakeSandboxPlane> {
+  constructor({ id = 'fake', graceMs = 60_000, nowMs = () => performance.now() } = {}) {
+    const directory = join(tmpdir(), 'caisson-fake-outputs');
+    const logger = pino({ level: 'silent' });
+    super({
+      plane: new FakeSandboxPlane(),
+      id: id as NodeId,
+      graceMs,
+      nowMs,
+      spillDirectory: directory,
+      logger,
+    });
+  }
+
+  /** Lets steps whose code is `code` do `script`. */
+  on(code: string, script: Script): void {
+    this.plane.on(code, script);
+  }
+
+  get steps(): readonly StepRequest[] {
+    return this.plane.steps;
+  }
+
+  get requests(): readonly SandboxRequest[] {
+    return this.plane.requests;
+  }
+}
+
 /** A script that runs until it is ended from outside. */
 export const untilAborted: Script = (_step, _events, signal) =>
   new Promise((resolve) => {
@@ -135,9 +164,9 @@ class FakeSandbox implements LentSandbox {
   readonly agent: Agent;
   readonly files = new FakeFiles();
   paused = false;
-  readonly #plane: FakeDataPlane;
+  readonly #plane: FakeSandboxPlane;
 
-  constructor(id: SandboxId, plane: FakeDataPlane) {
+  constructor(id: SandboxId, plane: FakeSandboxPlane) {
     this.id = id;
     this.#plane = plane;
     this.agent = {

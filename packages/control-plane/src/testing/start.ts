@@ -8,6 +8,7 @@ import { controlPlaneConfig } from '../config.ts';
 import type { ControlPlaneConfigInput } from '../config.ts';
 import { createControlPlane } from '../control-plane.ts';
 import type { ControlPlane } from '../control-plane.ts';
+import type { Store } from '../store/sqlite/database.ts';
 import { FakeDataPlane } from './fake-data-plane.ts';
 
 export interface Started extends AsyncDisposable {
@@ -34,6 +35,8 @@ export interface StartOptions {
   readonly clock?: Clock;
   readonly plane?: FakeDataPlane;
   readonly logger?: Logger;
+  readonly store?: Store;
+  readonly ownsDataPlane?: boolean;
   /** The key to call with where the directory has one already, and so no admin key is made. */
   readonly keyFallback?: string;
 }
@@ -43,12 +46,15 @@ export async function start(options: StartOptions = {}): Promise<Started> {
   await using undo = new AsyncDisposableStack();
   const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), 'caisson-control-plane-')));
   if (options.dataDir === undefined) undo.defer(() => rm(dataDir, { recursive: true, force: true }));
-  const plane = options.plane ?? new FakeDataPlane();
+  const { clock } = options;
+  const plane = options.plane ?? new FakeDataPlane(clock && { nowMs: () => clock.nowMs() });
   const control = await createControlPlane({
     config: controlPlaneConfig.parse({ dataDir, shutdownGraceMs: 50, ...options.config }),
     dataPlane: plane,
     logger: options.logger ?? pino({ level: 'silent' }),
     ...(options.clock && { clock: options.clock }),
+    ...(options.store && { store: options.store }),
+    ...(options.ownsDataPlane !== undefined && { ownsDataPlane: options.ownsDataPlane }),
   });
   undo.defer(() => control.close());
   const { url } = await control.listen(0, '127.0.0.1');

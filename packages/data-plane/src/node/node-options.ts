@@ -1,4 +1,7 @@
+import { hostname } from 'node:os';
 import { isAbsolute } from 'node:path';
+import { nodeId } from '@caisson/protocol';
+import type { NodeId } from '@caisson/protocol';
 import { z } from 'zod';
 
 const MIB = 2 ** 20;
@@ -37,6 +40,10 @@ const settings = z.object({
   diskWorkspaceBeyondBytes: amount.default(256 * MIB),
   /** How long a new session waits for others to make room, before it is refused. */
   sessionRoomWaitMs: amount.default(2_000),
+  /** Its name in the records of the control plane: the same after a restart. */
+  nodeId: nodeId.default(() => hostname() as NodeId),
+  /** How long a sandbox may take beyond the deadline of a step before the step is given up. */
+  stepGraceMs: amount.default(60_000),
   /** How long a job waits for room, within the time that its caller gives it anyway. */
   jobRoomWaitMs: amount.default(30_000),
 });

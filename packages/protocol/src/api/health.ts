@@ -81,3 +81,20 @@ export const healthDetailed = health
     }),
   })
   .meta({ id: 'HealthDetailed' });
+
+/** What a comparison of the records with what runs has changed. */
+export const syncReport = z.object({
+  executions: z.object({
+    recorded: z.int().meta({ description: 'Ends that had not been recorded' }),
+    lost: z.int().meta({ description: 'Executions that no node knew: they have ended as lost' }),
+    requeued: z.int().meta({ description: 'Jobs taken over from the queue of a control plane that is gone' }),
+    acknowledged: z
+      .int()
+      .meta({ description: 'Outcomes that a node still kept although they were recorded' }),
+  }),
+  sessions: z.object({ lost: z.int().meta({ description: 'Sessions whose sandbox no node knew' }) }),
+  sandboxes: z.object({
+    destroyed: z.int().meta({ description: 'Sandboxes without a session' }),
+    renewed: z.int().meta({ description: 'Leases renewed' }),
+  }),
+});

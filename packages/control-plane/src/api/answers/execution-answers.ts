@@ -1,5 +1,5 @@
 import { CaissonError, executionResult, executionStatusView, problemSchema } from '@caisson/protocol';
-import type { ExecutionId, ExecutionResult } from '@caisson/protocol';
+import type { ExecutionId } from '@caisson/protocol';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { IncomingHttpHeaders } from 'node:http';
 import { Readable } from 'node:stream';
@@ -7,8 +7,8 @@ import { z } from 'zod';
 import type { Executions } from '../../executions/executions.ts';
 import { executionStatusOf } from '../../views/execution-view.ts';
 import type { JsonPieces } from '../../views/stored-result.ts';
-import type { Principal } from '../../model/principal.ts';
-import { whenGone } from '../requests/caller.ts';
+import type { SubmitOptions } from '../../executions/jobs.ts';
+import { callerSignal } from '../requests/caller.ts';
 import { sendEvents } from './sse.ts';
 import type { SseSettings } from './sse.ts';
 
@@ -41,13 +41,17 @@ export interface Answering {
   readonly sse: SseSettings;
 }
 
-export interface Answered {
-  readonly caller: Principal;
-  readonly id: ExecutionId;
+/** How an execution is submitted. */
+export interface SubmitMode extends SubmitOptions {
   readonly mode: AnswerMode;
-  readonly detached: boolean;
-  /** Where the answer is events. */
-  readonly seat: Disposable | undefined;
+}
+
+/** One that its caller does not wait for, or can come back for, goes on without it. @throws CaissonError `validation_failed` */
+export function submitMode(headers: IncomingHttpHeaders): SubmitMode {
+  const mode = answerMode(headers);
+  const key = idempotencyKey(headers);
+  const detached = mode !== 'wait' || key !== undefined;
+  return { mode, key, detached, streamed: mode === 'events' };
 }
 
 /**
@@ -55,39 +59,31 @@ export interface Answered {
  * events is found out first: who is refused has started nothing.
  */
 export async function submitAndAnswer(
-  answering: Answering,
-  request: FastifyRequest,
-  reply: FastifyReply,
-  execution: Omit<Answered, 'id' | 'seat'>,
-  submit: () => Promise<ExecutionId>,
-): Promise<FastifyReply> {
-  using undo = new DisposableStack();
-  const { caller, mode } = execution;
-  const seat = mode === 'events' ? undo.use(answering.executions.takeSeat(caller.tenantId)) : undefined;
-  const id = await submit();
-  const answer = await answerExecution(answering, request, reply, { ...execution, id, seat });
-  undo.move();
-  return answer;
-}
-
-/** Answers with the result, the id or the events of an execution. */
-async function answerExecution(
   { executions, sse }: Answering,
   request: FastifyRequest,
   reply: FastifyReply,
-  execution: Answered,
+  { mode, detached }: SubmitMode,
+  submit: () => Promise<ExecutionId>,
 ): Promise<FastifyReply> {
-  const { caller, id, mode, detached, seat } = execution;
+  using undo = new DisposableStack();
+  const { principal: caller } = request;
   const { tenantId } = caller;
+  const seat = mode === 'events' ? undo.use(executions.takeSeat(tenantId)) : undefined;
+  const id = await submit();
   void reply.header('location', `/api/v1/executions/${id}`);
   if (mode === 'async') {
     const status = executionStatusOf(await executions.find(tenantId, id));
-    return reply.code(202).header('preference-applied', 'respond-async').send(status);
+    return await reply.code(202).header('preference-applied', 'respond-async').send(status);
   }
-  if (seat !== undefined) {
-    return sendEvents(request, reply, await executions.follow(tenantId, id, 0, true, seat), sse);
+  if (seat === undefined) {
+    return await sendShown(
+      reply,
+      await executions.result(caller, id, { detached, gone: callerSignal(reply) }),
+    );
   }
-  return sendShown(reply, await waitFor(executions, reply, caller, id, detached));
+  const reader = await executions.follow(tenantId, id, 0, true, seat);
+  undo.move();
+  return await sendEvents(request, reply, reader, sse);
 }
 
 /** Answers with a value, or with the JSON text of one as it is made. */
@@ -95,24 +91,6 @@ export function sendShown(reply: FastifyReply, shown: object | JsonPieces): Fast
   void reply.code(200);
   if (!(Symbol.asyncIterator in shown)) return reply.send(shown);
   return reply.type('application/json; charset=utf-8').send(Readable.from(shown, { objectMode: false }));
-}
-
-/** A caller that goes away while it waits cancels the execution, unless it can come back for it. */
-async function waitFor(
-  executions: Executions,
-  reply: FastifyReply,
-  caller: Principal,
-  id: ExecutionId,
-  detached: boolean,
-): Promise<ExecutionResult | JsonPieces> {
-  whenGone(reply, () => {
-    if (!detached) executions.cancel(caller, id).catch(ignore);
-  });
-  return executions.result(caller.tenantId, id);
-}
-
-function ignore(): void {
-  // There is nobody left to tell; the end of the execution is recorded either way.
 }
 
 /** Every answer that is not the one asked for is a problem. */

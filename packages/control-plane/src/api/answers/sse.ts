@@ -3,30 +3,30 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { whenGone } from '../requests/caller.ts';
 import { writeJson } from '../../views/embedded-json.ts';
-import type { FeedEvent, Follower, LongFinishedEvent } from '../../executions/output-feed.ts';
+import type { EventReader, LongFinishedEvent, NumberedEvent } from '../../executions/execution-events.ts';
 
 export interface SseSettings {
   readonly heartbeatMs: number;
   readonly stalledReaderMs: number;
 }
 
-/** Answers with the events of `follower` as they come, each when the caller has taken the one before. */
+/** Answers with the events of `reader` as they come, each when the caller has taken the one before. */
 export function sendEvents(
   request: FastifyRequest,
   reply: FastifyReply,
-  follower: Follower,
+  reader: EventReader,
   settings: SseSettings,
 ): FastifyReply {
   const gone = new AbortController();
   whenGone(reply, () => {
     // The generator may be waiting for an event that is far off: it is woken, so that it ends now.
     gone.abort();
-    follower[Symbol.dispose]();
+    reader[Symbol.dispose]();
   });
   const cut = () => {
     request.raw.socket.destroy();
   };
-  const frames = Readable.from(framesOf(follower, settings, gone.signal, cut), { objectMode: false });
+  const frames = Readable.from(framesOf(reader, settings, gone.signal, cut), { objectMode: false });
   return reply
     .code(200)
     .header('content-type', 'text/event-stream; charset=utf-8')
@@ -36,12 +36,12 @@ export function sendEvents(
 }
 
 async function* framesOf(
-  follower: Follower,
+  reader: EventReader,
   { heartbeatMs, stalledReaderMs }: SseSettings,
   gone: AbortSignal,
   cut: () => void,
 ): AsyncGenerator<string> {
-  using events = follower;
+  using events = reader;
   let next = events.next();
   for (;;) {
     const event = await withHeartbeat(next, heartbeatMs, gone);
@@ -59,10 +59,10 @@ async function* framesOf(
 }
 
 async function withHeartbeat(
-  next: Promise<FeedEvent | undefined>,
+  next: Promise<NumberedEvent | undefined>,
   heartbeatMs: number,
   gone: AbortSignal,
-): Promise<FeedEvent | 'heartbeat' | undefined> {
+): Promise<NumberedEvent | 'heartbeat' | undefined> {
   const over = new AbortController();
   const signal = AbortSignal.any([over.signal, gone]);
   try {
@@ -74,7 +74,7 @@ async function withHeartbeat(
 }
 
 /** JSON has no line breaks of its own, so that `data` is always one line. */
-function frameOf({ id, event }: FeedEvent): Iterable<string> | AsyncIterable<string> {
+function frameOf({ id, event }: NumberedEvent): Iterable<string> | AsyncIterable<string> {
   if ('pieces' in event) return longFrameOf(id, event);
   const { type, ...data } = event;
   return [`id: ${id}\nevent: ${type}\ndata: ${writeJson(data)}\n\n`];

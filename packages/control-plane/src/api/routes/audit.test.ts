@@ -119,8 +119,8 @@ test('what the server does by itself is put down to it, and a cancel to whoever 
   const { execution_id } = (await submitted.json()) as { execution_id: string };
   await server.call('POST', `/api/v1/executions/${execution_id}/cancel`);
   const id = await createSession(server);
-  const [sandbox] = server.plane.sandboxes.keys();
-  server.plane.lose(sandbox ?? assert.fail('there is no sandbox'));
+  const [sandbox] = server.plane.plane.sandboxes.keys();
+  server.plane.plane.lose(sandbox ?? assert.fail('there is no sandbox'));
   const told = async () =>
     (await trail(server)).items.map(({ principal, subject, details }) => [
       principal,

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { test } from 'node:test';
 import { executionResult, jsonTextOf, problemSchema } from '@caisson/protocol';
-import { untilAborted } from '../../testing/fake-data-plane.ts';
+import { FakeDataPlane, untilAborted } from '../../testing/fake-data-plane.ts';
 import { start, until } from '../../testing/start.ts';
 import type { CallOptions, Started } from '../../testing/start.ts';
 
@@ -227,7 +227,7 @@ test('a data plane that fails is told as the reason, without its words', async (
 });
 
 test('a data plane that never answers is given up', async () => {
-  await using server = await start({ config: { placementGraceMs: 10 } });
+  await using server = await start({ plane: new FakeDataPlane({ graceMs: 10 }) });
   server.plane.on('hangs', untilAborted);
   const answer = await server.call('POST', '/api/v1/jobs', { json: { code: 'hangs', timeout: 0.1 } });
   assert.equal(executionResult.parse(await answer.json()).status, 'timed_out');

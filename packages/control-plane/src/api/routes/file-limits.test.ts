@@ -12,7 +12,7 @@ async function startWithFiles(options: StartOptions) {
   const server = await start(options);
   const answer = await server.call('POST', '/api/v1/sessions', { json: {} });
   const { session_id } = (await answer.json()) as { session_id: string };
-  const [sandbox] = server.plane.sandboxes.values();
+  const [sandbox] = server.plane.plane.sandboxes.values();
   assert.ok(sandbox);
   const [files, url] = [sandbox.files, `/api/v1/sessions/${session_id}/files`];
   return { server, files, url, [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() };

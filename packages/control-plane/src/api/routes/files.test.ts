@@ -56,7 +56,7 @@ test('a file that grows while it is read cannot forge the next answer', async ()
   await using server = await start();
   const files = await filesOf(server);
   await server.call('PUT', `${files}/log`, { body: 'abc' });
-  const [sandbox] = server.plane.sandboxes.values();
+  const [sandbox] = server.plane.plane.sandboxes.values();
   assert.ok(sandbox);
   sandbox.files.growth = Buffer.from('HTTP/1.1 200 OK\r\n\r\n');
   assert.equal(await (await server.call('GET', `${files}/log`)).text(), 'abc');

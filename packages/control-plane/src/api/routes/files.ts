@@ -1,19 +1,8 @@
-import {
-  CaissonError,
-  fileEntry,
-  fileList,
-  fileListQuery,
-  isCaissonError,
-  WORKSPACE_DIRECTORY,
-  workspacePath,
-} from '@caisson/protocol';
-import type { ErrorCode, FileEntry, Files, SessionId, TenantId, WorkspacePath } from '@caisson/protocol';
+import { fileEntry, fileList, fileListQuery, workspacePath } from '@caisson/protocol';
+import type { FileEntry } from '@caisson/protocol';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { finished, Readable } from 'node:stream';
 import { z } from 'zod';
-import { fileChanged } from '../../audit/records.ts';
-import type { FileAction, FileDetails } from '../../audit/records.ts';
-import type { Principal } from '../../model/principal.ts';
 import { problems } from '../answers/execution-answers.ts';
 import { callerSignal } from '../requests/caller.ts';
 import { attachment, chunksOf, exactly, fileEntryOf, withIdleLimit } from '../answers/file-bodies.ts';
@@ -41,62 +30,6 @@ export async function fileRoutes(api: Api, services: Services): Promise<void> {
   });
 }
 
-/** Calls `act` with the files of a running session. */
-export function withFiles<Result>(
-  { sessions }: Services,
-  tenantId: TenantId,
-  sessionId: SessionId,
-  act: (files: Files) => Promise<Result>,
-): Promise<Result> {
-  return sessions.use(tenantId, sessionId, ({ agent }) => act(agent.files));
-}
-
-/** Puts a change to a file into the audit trail, once it has happened. */
-export function recordFile(
-  { audit, clock, storage }: Services,
-  caller: Principal,
-  sessionId: SessionId,
-  action: FileAction,
-  details: FileDetails,
-): Promise<void> {
-  const record = fileChanged(caller, sessionId, action, details, clock.nowMs());
-  return storage.orLater(() => audit.append(record));
-}
-
-interface Operation {
-  readonly caller: Principal;
-  readonly sessionId: SessionId;
-  readonly action: 'list' | 'read' | 'delete';
-  readonly path: WorkspacePath;
-}
-
-/**
- * Calls `act` when it is the session's turn, with a signal that ends it in time, or when `gone` aborts.
- * @throws CaissonError `file_operation_unfinished`, `file_operations_limit_reached`, and what `withFiles` throws
- */
-async function operate<Result>(
-  services: Services,
-  { caller: { tenantId }, sessionId, action, path }: Operation,
-  gone: AbortSignal,
-  act: (files: Files, signal: AbortSignal) => Promise<Result>,
-): Promise<Result> {
-  const { config, fileOperations } = services;
-  const deadline = AbortSignal.timeout(config.fileOperationTimeoutMs);
-  const signal = AbortSignal.any([gone, deadline]);
-  try {
-    return await withFiles(services, tenantId, sessionId, async (files) => {
-      using turn = new DisposableStack();
-      turn.use(await fileOperations.enter(tenantId, sessionId, signal));
-      return await act(files, signal);
-    });
-  } catch (error) {
-    if (!deadline.aborted || error !== deadline.reason) throw error;
-    const seconds = config.fileOperationTimeoutMs / 1000;
-    const shown = path === '' ? WORKSPACE_DIRECTORY : path;
-    throw new CaissonError('file_operation_unfinished', { path: shown, action, seconds }, { cause: error });
-  }
-}
-
 function listRoute(api: Api, services: Services): void {
   api.route({
     method: 'GET',
@@ -108,15 +41,13 @@ function listRoute(api: Api, services: Services): void {
       querystring: fileListQuery,
       response: { 200: fileList, ...problems },
     },
-    handler: (request, reply) => {
+    handler: async (request, reply) => {
       const { path, limit, cursor } = request.query;
       const page = { after: keyOfCursor(cursor) ?? '', limit: limit + 1 };
       const { session_id: sessionId } = request.params;
-      const operation = { caller: request.principal, sessionId, action: 'list', path } as const;
-      return operate(services, operation, callerSignal(reply), async (files, signal) => {
-        const entries = await files.list(path, page, signal);
-        return pageOf(entries, limit, ({ name }) => name, fileEntryOf);
-      });
+      const gone = callerSignal(reply);
+      const entries = await services.files.list(request.principal, sessionId, path, page, gone);
+      return pageOf(entries, limit, ({ name }) => name, fileEntryOf);
     },
   });
 }
@@ -156,14 +87,11 @@ function downloadRoutes(api: Api, services: Services): void {
     handler: async (request, reply) => {
       const { principal: caller } = request;
       const { session_id: sessionId, '*': path } = request.params;
-      const transfer = services.fileTransfers.begin(caller.tenantId);
+      const transfer = services.files.beginTransfer(caller);
       finished(reply.raw, () => {
         transfer[Symbol.dispose]();
       });
-      const gone = callerSignal(reply);
-      // The reading lasts longer than the operation, whose deadline is for its turn alone.
-      const operation = { caller, sessionId, action: 'read', path } as const;
-      const { entry, body } = await operate(services, operation, gone, (files) => files.read(path, gone));
+      const { entry, body } = await services.files.read(caller, sessionId, path, callerSignal(reply));
       dropStalledReader(request, reply, services.config.stalledReaderMs);
       return reply
         .code(200)
@@ -182,10 +110,7 @@ function downloadRoutes(api: Api, services: Services): void {
     },
     handler: async (request, reply) => {
       const { session_id: sessionId, '*': path } = request.params;
-      const operation = { caller: request.principal, sessionId, action: 'read', path } as const;
-      const entry = await operate(services, operation, callerSignal(reply), (files, signal) =>
-        files.stat(path, signal),
-      );
+      const entry = await services.files.stat(request.principal, sessionId, path, callerSignal(reply));
       return reply.code(200).headers(headersOf(entry)).send(undefined);
     },
   });
@@ -205,28 +130,15 @@ function writeRoute(api: Api, services: Services): void {
       const { session_id: sessionId, '*': path } = request.params;
       const body = request.body instanceof Readable ? request.body : Readable.from([]);
       const { principal: caller } = request;
-      services.storage.assertWorking();
-      using transfer = new DisposableStack();
-      transfer.use(services.fileTransfers.begin(caller.tenantId));
-      return await withFiles(services, caller.tenantId, sessionId, async (files) => {
-        const gone = callerSignal(reply);
-        const limited = withIdleLimit(chunksOf(body), services.config.bodyTimeoutMs);
-        const { entry, replaced } = await files.write(path, limited, gone);
-        await recordFile(services, caller, sessionId, 'file.written', { path, size_bytes: entry.sizeBytes });
-        return reply.code(replaced ? 200 : 201).send(fileEntryOf(entry));
-      });
+      using transfer = services.files.beginTransfer(caller);
+      transfer satisfies Disposable;
+      const write = await services.files.writer(caller, sessionId, callerSignal(reply));
+      const limited = withIdleLimit(chunksOf(body), services.config.bodyTimeoutMs);
+      const { entry, replaced } = await write(path, limited);
+      return await reply.code(replaced ? 200 : 201).send(fileEntryOf(entry));
     },
   });
 }
-
-/** What is found out before anything of it is deleted. */
-const DELETED_NOTHING: readonly ErrorCode[] = [
-  'file_not_found',
-  'not_a_directory',
-  'is_a_directory',
-  'path_outside_workspace',
-  'sandbox_lost',
-];
 
 function deleteRoute(api: Api, services: Services): void {
   api.route({
@@ -241,22 +153,7 @@ function deleteRoute(api: Api, services: Services): void {
     handler: async (request, reply) => {
       const { principal: caller } = request;
       const { session_id: sessionId, '*': path } = request.params;
-      services.storage.assertWorking();
-      const operation = { caller, sessionId, action: 'delete', path } as const;
-      let begun = false as boolean;
-      try {
-        await operate(services, operation, callerSignal(reply), (files, signal) => {
-          begun = true;
-          return files.delete(path, signal);
-        });
-      } catch (error) {
-        // Some of a directory may be gone, also where the caller went away meanwhile.
-        if (begun && !DELETED_NOTHING.some((code) => isCaissonError(error, code))) {
-          await recordFile(services, caller, sessionId, 'file.deleted', { path, reason: 'unfinished' });
-        }
-        throw error;
-      }
-      await recordFile(services, caller, sessionId, 'file.deleted', { path });
+      await services.files.delete(caller, sessionId, path, callerSignal(reply));
       return reply.code(204).send();
     },
   });

@@ -7,7 +7,7 @@ test('a server whose data plane makes no sandboxes any more is alive but not rea
   await using server = await start();
   const statusOf = async (path: string) => (await server.call('GET', path)).status;
   assert.equal(await statusOf('/readyz'), 200);
-  server.plane.problems.push('the mount namespace has ended');
+  server.plane.plane.problems.push('the mount namespace has ended');
   assert.equal(await statusOf('/readyz'), 503);
   assert.equal(await statusOf('/healthz'), 200);
   const detailed = healthDetailed.parse(await (await server.call('GET', '/api/v1/health/detailed')).json());

@@ -1,4 +1,4 @@
-import { health, healthDetailed } from '@caisson/protocol';
+import { health, healthDetailed, syncReport } from '@caisson/protocol';
 import type { NodeCapacity } from '@caisson/protocol';
 import { z } from 'zod';
 import { resourcesOf } from '../../views/resources-view.ts';
@@ -116,5 +116,16 @@ export function operatorRoutes(api: Api, services: Services): void {
         database: { driver: 'sqlite', ok: database, writable, unwritten },
       };
     },
+  });
+  api.route({
+    method: 'POST',
+    url: '/api/v1/health/sync',
+    schema: {
+      summary: 'Compare the records with what runs, and repair differences',
+      description: 'Runs at the start and all the time anyway; this runs it now and tells what it changed.',
+      tags,
+      response: { 200: syncReport, ...problems },
+    },
+    handler: () => services.reconciler.run('all'),
   });
 }

@@ -1,22 +1,10 @@
 import { jobRequest } from '@caisson/protocol';
-import { submitJob } from '../../executions/jobs.ts';
-import { jobQuota } from '../../model/sandbox-quotas.ts';
-import {
-  answerMode,
-  executionAnswers,
-  idempotencyKey,
-  problems,
-  submitAndAnswer,
-} from '../answers/execution-answers.ts';
+import { executionAnswers, problems, submitAndAnswer, submitMode } from '../answers/execution-answers.ts';
 import type { Api } from '../api.ts';
 import type { Services } from '../services.ts';
 
 export function jobRoutes(api: Api, services: Services): void {
-  const { config, dataPlane, executions, idempotency, ids } = services;
-  const jobs = {
-    ...{ dataPlane, executions, ids, quota: jobQuota(config) },
-    outputLimitBytes: config.outputLimitBytes,
-  };
+  const { answering, jobs } = services;
   api.route({
     method: 'POST',
     url: '/jobs',
@@ -31,14 +19,8 @@ export function jobRoutes(api: Api, services: Services): void {
     },
     handler: async (request, reply) => {
       const { principal: caller } = request;
-      const mode = answerMode(request.headers);
-      const key = idempotencyKey(request.headers);
-      const detached = mode !== 'wait' || key !== undefined;
-      return submitAndAnswer(services.answering, request, reply, { caller, mode, detached }, () =>
-        idempotency.once({ tenantId: caller.tenantId, endpoint: 'jobs', key, request: request.body }, () =>
-          submitJob(jobs, caller, request.body, detached),
-        ),
-      );
+      const how = submitMode(request.headers);
+      return submitAndAnswer(answering, request, reply, how, () => jobs.submit(caller, request.body, how));
     },
   });
 }

@@ -55,7 +55,7 @@ test('terminating leaves nothing, ends running steps, and can be repeated', asyn
   assert.equal((await server.call('DELETE', `/api/v1/sessions/${id}`)).status, 204);
   const ended = (await (await step).json()) as { status: string; reason: string };
   assert.deepEqual([ended.status, ended.reason], ['cancelled', 'session_terminated']);
-  assert.equal(server.plane.sandboxes.size, 0);
+  assert.equal(server.plane.plane.sandboxes.size, 0);
   const again = await server.call('POST', `/api/v1/sessions/${id}/terminate`);
   assert.equal(again.status, 200);
   assert.equal(sessionSchema.parse(await again.json()).reason, 'requested');
@@ -83,7 +83,7 @@ test('steps of one session run one after another and hold no slot while they wai
 test('a session ends after its lifetime and after its idle time, and extend moves the end', async () => {
   let now = Date.now();
   const clock = { nowMs: () => now };
-  await using server = await start({ clock, config: { sweepIntervalMs: 5 } });
+  await using server = await start({ clock, config: { syncIntervalMs: 5 } });
   const short = await create(server, { timeout: 10 });
   const idle = await create(server, { timeout: 1000, idle_timeout: 20 });
   const kept = await create(server, { timeout: 10 });
@@ -118,9 +118,9 @@ test('a session can be paused and resumed, and runs nothing meanwhile', async ()
 test('a lost sandbox ends its session', async () => {
   await using server = await start();
   const id = await create(server);
-  const [sandboxId] = server.plane.sandboxes.keys();
+  const [sandboxId] = server.plane.plane.sandboxes.keys();
   assert.ok(sandboxId !== undefined);
-  server.plane.lose(sandboxId);
+  server.plane.plane.lose(sandboxId);
   await until(async () => (await read(server, id)).status === 'terminated');
   assert.equal((await read(server, id)).reason, 'sandbox_lost');
 });
@@ -140,7 +140,7 @@ test('a step whose sandbox is lost fails for that reason, and ends the session',
 test('a session whose caller goes away while it is made is not left behind', async () => {
   await using server = await start();
   // The sandbox comes although its making was called off.
-  server.plane.beforeCreate = (signal) =>
+  server.plane.plane.beforeCreate = (signal) =>
     new Promise((resolve) => {
       signal.addEventListener('abort', () => {
         resolve();
@@ -157,12 +157,12 @@ test('a session whose caller goes away while it is made is not left behind', asy
     };
     return listed.items[0]?.status === 'terminated';
   });
-  await until(() => server.plane.sandboxes.size === 0);
+  await until(() => server.plane.plane.sandboxes.size === 0);
 });
 
 test('a session can be terminated while it is made', async () => {
   await using server = await start();
-  server.plane.beforeCreate = (signal) =>
+  server.plane.plane.beforeCreate = (signal) =>
     new Promise((_resolve, reject) => {
       signal.addEventListener('abort', () => {
         reject(new Error('aborted'));
@@ -180,7 +180,7 @@ test('a session can be terminated while it is made', async () => {
 
 test('a sandbox that cannot be made is a problem, and the session says so', async () => {
   await using server = await start();
-  server.plane.beforeCreate = () => Promise.reject(new Error('/host/path: no'));
+  server.plane.plane.beforeCreate = () => Promise.reject(new Error('/host/path: no'));
   const made = await server.call('POST', '/api/v1/sessions', { json: {} });
   assert.equal(made.status, 503);
   const problem = problemSchema.parse(await made.json());
@@ -209,7 +209,7 @@ test('the same idempotency key makes one session', async () => {
     [first, second].map(async (answer) => ((await answer.json()) as { session_id: string }).session_id),
   );
   assert.equal(ids[0], ids[1]);
-  assert.equal(server.plane.sandboxes.size, 1);
+  assert.equal(server.plane.plane.sandboxes.size, 1);
   assert.equal(await codeOf(await make({ timeout: 5 })), 'idempotency_key_reused');
 });
 

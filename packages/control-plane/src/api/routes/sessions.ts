@@ -12,15 +12,14 @@ import {
 import { z } from 'zod';
 import { executionSummaryOf } from '../../views/execution-view.ts';
 import { sessionOf } from '../../views/session-view.ts';
-import { submitStep } from '../../executions/steps.ts';
 import {
-  answerMode,
   executionAnswers,
   idempotencyKey,
   problems,
   submitAndAnswer,
+  submitMode,
 } from '../answers/execution-answers.ts';
-import { callerSignal, whenGone } from '../requests/caller.ts';
+import { callerSignal } from '../requests/caller.ts';
 import { keyOfCursor, pageOf } from '../answers/paging.ts';
 import type { Api } from '../api.ts';
 import type { Services } from '../services.ts';
@@ -42,7 +41,7 @@ export function sessionRoutes(api: Api, services: Services): void {
   stepRoutes(api, services);
 }
 
-function createRoute(api: Api, { sessions, idempotency }: Services): void {
+function createRoute(api: Api, { sessions }: Services): void {
   api.route({
     method: 'POST',
     url: '/sessions',
@@ -53,26 +52,10 @@ function createRoute(api: Api, { sessions, idempotency }: Services): void {
       response: { 201: session.describe('The session runs'), ...problems },
     },
     handler: async (request, reply) => {
-      const { principal: caller } = request;
-      const { tenantId } = caller;
       const key = idempotencyKey(request.headers);
-      const created = idempotency.once({ tenantId, endpoint: 'sessions', key, request: request.body }, () =>
-        sessions.create(caller, request.body, key === undefined ? callerSignal(reply) : undefined),
-      );
-      const id = await created;
-      if (key === undefined) {
-        // Nobody else knows its id: a session whose caller has gone would be held for nothing.
-        whenGone(reply, () => {
-          sessions.terminate(caller, id).catch((error: unknown) => {
-            request.log.error(
-              { err: error, session_id: id },
-              'the session of a caller that has gone is still there',
-            );
-          });
-        });
-      }
-      const record = await sessions.find(tenantId, id);
-      return reply.code(201).header('location', `/api/v1/sessions/${id}`).send(sessionOf(record));
+      const gone = callerSignal(reply);
+      const record = await sessions.create(request.principal, request.body, { key, gone });
+      return reply.code(201).header('location', `/api/v1/sessions/${record.id}`).send(sessionOf(record));
     },
   });
 }
@@ -152,8 +135,7 @@ function changeRoutes(api: Api, { sessions }: Services): void {
 }
 
 function stepRoutes(api: Api, services: Services): void {
-  const { config, executions, sessions, idempotency, ids, answering } = services;
-  const steps = { sessions, executions, ids, outputLimitBytes: config.outputLimitBytes };
+  const { answering, executions, sessions, steps } = services;
   api.route({
     method: 'POST',
     url: '/sessions/:session_id/execute',
@@ -169,15 +151,10 @@ function stepRoutes(api: Api, services: Services): void {
     },
     handler: async (request, reply) => {
       const { principal: caller } = request;
-      const { session_id } = request.params;
-      const mode = answerMode(request.headers);
-      const key = idempotencyKey(request.headers);
-      const detached = mode !== 'wait' || key !== undefined;
-      return submitAndAnswer(answering, request, reply, { caller, mode, detached }, () =>
-        idempotency.once(
-          { tenantId: caller.tenantId, endpoint: `execute:${session_id}`, key, request: request.body },
-          () => submitStep(steps, caller, session_id, request.body, detached),
-        ),
+      const { session_id: id } = request.params;
+      const how = submitMode(request.headers);
+      return submitAndAnswer(answering, request, reply, how, () =>
+        steps.submit(caller, id, request.body, how),
       );
     },
   });

@@ -5,7 +5,6 @@ import type { FastifyRequest } from 'fastify';
 import { problems } from '../answers/execution-answers.ts';
 import { callerSignal } from '../requests/caller.ts';
 import { fileEntryOf, withIdleLimit } from '../answers/file-bodies.ts';
-import { recordFile, withFiles } from './files.ts';
 import { formParts } from '../requests/form-parts.ts';
 import type { Api } from '../api.ts';
 import type { Services } from '../services.ts';
@@ -51,7 +50,6 @@ export async function uploadRoute(api: Api, services: Services): Promise<void> {
           const contentType = request.headers['content-type'] ?? '';
           throw new CaissonError('unsupported_media_type', { contentType, expected: 'multipart/form-data' });
         }
-        services.storage.assertWorking();
         const entries = await receiveForm(services, request, request.params.session_id, callerSignal(reply));
         if (entries.length === 0) throw invalid('body', 'must have at least one file');
         return reply.code(201).send({ files: entries.map(fileEntryOf) });
@@ -69,14 +67,13 @@ async function receiveForm(
 ): Promise<FileEntry[]> {
   const { principal: caller } = request;
   const { bodyTimeoutMs } = services.config;
-  using transfer = new DisposableStack();
-  transfer.use(services.fileTransfers.begin(caller.tenantId));
-  return await withFiles(services, caller.tenantId, sessionId, (files) =>
-    writeForm(request, bodyTimeoutMs, async (path, chunks) => {
-      const { entry } = await files.write(path, withIdleLimit(chunks, bodyTimeoutMs), gone);
-      await recordFile(services, caller, sessionId, 'file.written', { path, size_bytes: entry.sizeBytes });
-      return entry;
-    }),
+  using transfer = services.files.beginTransfer(caller);
+  transfer satisfies Disposable;
+  const write = await services.files.writer(caller, sessionId, gone);
+  return await writeForm(
+    request,
+    bodyTimeoutMs,
+    async (path, chunks) => (await write(path, withIdleLimit(chunks, bodyTimeoutMs))).entry,
   );
 }
 

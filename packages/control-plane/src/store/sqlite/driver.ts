@@ -1,11 +1,15 @@
 import { chmodSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import type { SQLInputValue } from 'node:sqlite';
-import { SqliteDialect } from 'kysely';
-import type { Dialect, SqliteStatement } from 'kysely';
+import { CompiledQuery, SqliteAdapter, SqliteDialect, SqliteDriver } from 'kysely';
+import type { DatabaseConnection, Dialect, Driver, SqliteDialectConfig, SqliteStatement } from 'kysely';
+import { waitingWhileBusy } from './waiting-while-busy.ts';
 
-/** Nobody else writes: only a server that is just ending may still hold the lock. */
-const BUSY_TIMEOUT_MS = 1000;
+/**
+ * How long a statement waits for the lock of another connection before it fails. The event loop stands still meanwhile, so
+ * transactions wait beside it for the rest of the time, see `waitingWhileBusy`.
+ */
+const BUSY_TIMEOUT_MS = 4;
 /**
  * How far the log may grow before it is written into the database, which waits for the disk: 16 MiB of pages. With
  * SQLite's own 4 MiB it happens four times as often, and pages that change with each job are written out each time.
@@ -17,14 +21,14 @@ const LOG_BYTES = 64 * 2 ** 20;
 const MAX_CACHED_STATEMENTS = 500;
 
 /**
- * Opens or makes the database. One process alone may hold it: a second server on the same directory would take the
- * first one's executions for lost. The exclusive lock also spares the shared-memory index.
+ * Opens or makes the database. With `exclusive`, no other connection may have it, which also spares the shared-memory
+ * index; else any number may, of this process and others on this host.
  */
-export function openSqlite(path: string): DatabaseSync {
+export function openSqlite(path: string, exclusive = false): DatabaseSync {
   const database = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS, enableForeignKeyConstraints: true });
   try {
     chmodSync(path, 0o600);
-    database.exec('PRAGMA locking_mode = EXCLUSIVE');
+    if (exclusive) database.exec('PRAGMA locking_mode = EXCLUSIVE');
     database.exec('PRAGMA journal_mode = WAL');
     // A commit survives a crash of the process; only a power cut may take the last ones, never the consistency.
     database.exec('PRAGMA synchronous = NORMAL');
@@ -33,7 +37,7 @@ export function openSqlite(path: string): DatabaseSync {
     return database;
   } catch (cause) {
     database.close();
-    throw new Error(`the database ${path} cannot be opened; is another server using it?`, { cause });
+    throw cause;
   }
 }
 
@@ -54,7 +58,7 @@ export function statementCache(database: DatabaseSync): Prepare {
 
 /** Kysely over `node:sqlite`: Kysely's own dialect asks for the interface of better-sqlite3. */
 export function sqliteDialect(database: DatabaseSync, prepare: Prepare): Dialect {
-  return new SqliteDialect({
+  return new SharedSqliteDialect({
     database: {
       prepare,
       close: () => {
@@ -62,6 +66,38 @@ export function sqliteDialect(database: DatabaseSync, prepare: Prepare): Dialect
       },
     },
   });
+}
+
+/** Kysely's dialect takes itself for the only user of the database. */
+class SharedSqliteDialect extends SqliteDialect {
+  readonly #config: SqliteDialectConfig;
+
+  constructor(config: SqliteDialectConfig) {
+    super(config);
+    this.#config = config;
+  }
+
+  override createDriver(): Driver {
+    return new SharedSqliteDriver(this.#config);
+  }
+
+  override createAdapter(): SqliteAdapter {
+    return new SharedSqliteAdapter();
+  }
+}
+
+class SharedSqliteDriver extends SqliteDriver {
+  /** With the lock from the start: a transaction that first reads could not write after another one has written. */
+  override async beginTransaction(connection: DatabaseConnection): Promise<void> {
+    await waitingWhileBusy(() => connection.executeQuery(CompiledQuery.raw('begin immediate')));
+  }
+}
+
+class SharedSqliteAdapter extends SqliteAdapter {
+  /** All migrations are one transaction, so that another process sees all of them or none, and a crash undoes them. */
+  override get supportsTransactionalDdl(): boolean {
+    return true;
+  }
 }
 
 function adapt(database: DatabaseSync, sql: string): SqliteStatement {

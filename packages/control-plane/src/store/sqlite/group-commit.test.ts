@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
-import { newApiKeyId, newTenantId } from '@caisson/protocol';
+import { newApiKeyId, newTenantId, SYSTEM } from '@caisson/protocol';
 import type { ExecutionId, TenantId } from '@caisson/protocol';
 import { sql } from 'kysely';
 import { findBreak } from '../../audit/chain.ts';
@@ -17,6 +17,8 @@ import { executionRepository } from '../executions.ts';
 import { GroupCommit } from './group-commit.ts';
 import { statementCache } from './driver.ts';
 import { tenantRepository } from '../tenants.ts';
+
+const TENANT = newTenantId();
 
 async function temporaryDirectory() {
   const path = await mkdtemp(join(tmpdir(), 'caisson-store-'));
@@ -98,6 +100,56 @@ test('writes happen in the order of their calls, however many there are and what
   );
 });
 
+test('a change whose first statement changes nothing writes nothing, alone or together with others', async () => {
+  await using store = await openTemporary();
+  const { writer } = store;
+  const event = (path: string) =>
+    ({
+      at: 0,
+      tenantId: TENANT,
+      principal: SYSTEM,
+      action: 'file.deleted',
+      subject: 's',
+      details: { path },
+    }) as const;
+  const change = (from: string, to: string) =>
+    writer.change([store.rename(from, to), store.insert(`${from}-${to}`)], [event(`${from}-${to}`)]);
+  assert.equal(await change('none', 'x'), false);
+  await writer.write([store.insert('a')]);
+  assert.equal(await change('a', 'b'), true);
+  const together = await Promise.all([
+    change('b', 'c'),
+    change('b', 'd'),
+    writer.write([store.insert('other')]),
+    writer.changeAnyway([store.rename('c', 'e')]),
+  ]);
+  assert.deepEqual(together, [true, false, undefined, true]);
+  assert.deepEqual(await store.names(), ['a-b', 'b-c', 'e', 'other']);
+  const trail = await auditRepository(store.db, writer).list(TENANT, { limit: 100, before: undefined });
+  assert.deepEqual(
+    trail.map(({ details }) => details['path']),
+    ['b-c', 'a-b'],
+  );
+});
+
+test('a change of several rows is one, and one that fails is rejected, among others too', async () => {
+  await using store = await openTemporary();
+  const { writer } = store;
+  await writer.write([store.insert('a'), store.insert('b')]);
+  const settled = await Promise.allSettled([
+    writer.change([store.rename('a', 'b')]),
+    writer.change([store.rename('a', 'c'), store.insert('b')]),
+    writer.change([store.rename('a', 'd')]),
+    writer.change([store.rename('a', 'e')]),
+  ]);
+  assert.deepEqual(
+    settled.map((one) => (one.status === 'fulfilled' ? one.value : 'rejected')),
+    ['rejected', 'rejected', true, false],
+  );
+  const all = store.db.updateTable('tenants').set({ created_at: 5 }).compile();
+  assert.equal(await writer.change([all]), true);
+});
+
 test('what is written in one turn is one commit, and a very long turn is a few', async () => {
   await using store = await openTemporary();
   using database = new DatabaseSync(':memory:');
@@ -111,6 +163,7 @@ test('what is written in one turn is one commit, and a very long turn is a few',
       return prepare(text);
     },
     trail: auditStatements(store.db),
+    shared: false,
     exclusively: (act) => act(),
   });
   const writeMany = (count: number) =>

@@ -11,6 +11,7 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0004-storage-probe': { up: storageProbe },
   '0005-output-pages': { up: outputPages },
   '0006-audit-checkpoints': { up: auditCheckpoints },
+  '0007-nodes-and-replicas': { up: nodesAndReplicas },
 };
 
 async function initial(db: Kysely<unknown>): Promise<void> {
@@ -176,5 +177,32 @@ async function auditCheckpoints(db: Kysely<unknown>): Promise<void> {
     .addColumn('tenant_id', 'text', (column) => column.primaryKey())
     .addColumn('sequence', 'integer', (column) => column.notNull())
     .addColumn('hash', 'text', (column) => column.notNull())
+    .execute();
+}
+
+async function nodesAndReplicas(db: Kysely<unknown>): Promise<void> {
+  const { schema } = db as Kysely<Tables>;
+  await schema
+    .createTable('replicas')
+    .addColumn('id', 'text', (column) => column.primaryKey())
+    .addColumn('seen_at', 'bigint', (column) => column.notNull())
+    .execute();
+  await schema.alterTable('executions').addColumn('node_id', 'text').execute();
+  await schema.alterTable('executions').addColumn('replica_id', 'text').execute();
+  await schema.alterTable('sessions').addColumn('node_id', 'text').execute();
+  // Has what reconcilers choose by, so that they read no row of another node or replica. SQLite answers from an index alone
+  // only where the column of its condition is in it too.
+  await schema.dropIndex('executions_unfinished').execute();
+  await schema
+    .createIndex('executions_unfinished')
+    .on('executions')
+    .columns(['id', 'status', 'node_id', 'replica_id', 'finished_at'])
+    .where(sql.ref('finished_at'), 'is', null)
+    .execute();
+  await schema
+    .createIndex('sessions_live')
+    .on('sessions')
+    .columns(['tenant_id', 'terminated_at'])
+    .where(sql.ref('terminated_at'), 'is', null)
     .execute();
 }

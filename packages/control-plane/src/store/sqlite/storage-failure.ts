@@ -1,5 +1,7 @@
+const SQLITE_BUSY = 5;
 /** Primary result codes of SQLite: the file cannot be written, or is not what it was. https://sqlite.org/rescode.html */
 const STORAGE_CODES: ReadonlySet<number> = new Set([
+  SQLITE_BUSY, // Another process has held the lock for longer than anyone waits.
   8, // SQLITE_READONLY
   10, // SQLITE_IOERR
   11, // SQLITE_CORRUPT
@@ -10,7 +12,18 @@ const STORAGE_CODES: ReadonlySet<number> = new Set([
 
 /** Whether the storage failed, whatever was written: a full or broken disk, not a constraint that a row violates. */
 export function isStorageFailure(error: unknown): boolean {
-  if (!(error instanceof Error) || !('errcode' in error) || typeof error.errcode !== 'number') return false;
-  // The higher bits tell more of the same.
-  return STORAGE_CODES.has(error.errcode & 0xff);
+  const code = primaryCode(error);
+  return code !== undefined && STORAGE_CODES.has(code);
+}
+
+/** Whether another connection held the lock: nothing of the transaction was done, and it can be tried again. */
+export function isBusy(error: unknown): boolean {
+  return primaryCode(error) === SQLITE_BUSY;
+}
+
+/** The higher bits tell more of the same. */
+function primaryCode(error: unknown): number | undefined {
+  if (!(error instanceof Error) || !('errcode' in error) || typeof error.errcode !== 'number')
+    return undefined;
+  return error.errcode & 0xff;
 }

@@ -19,6 +19,7 @@ async function execute(index: number): Promise<void> {
     templateId: 'python',
     codeSha256: '0'.repeat(64),
     submittedBy: null,
+    replicaId: null,
     createdAt: Date.now(),
   });
   const running = advance(queued, RUNNING, Date.now());

@@ -2,7 +2,7 @@ import type { CompiledQuery } from 'kysely';
 import type { NewAuditRecord } from '../../audit/audit-record.ts';
 import { isStorageFailure } from '../sqlite/storage-failure.ts';
 import type { StorageHealth } from './storage-health.ts';
-import type { Commits, Writer } from './writer.ts';
+import type { ChangeStatements, Commits, Writer } from './writer.ts';
 
 /** Refuses writes while the storage fails, and tells `health` when it begins to. */
 export class GuardedWriter implements Writer {
@@ -20,10 +20,21 @@ export class GuardedWriter implements Writer {
   }
 
   writeAnyway(statements: readonly CompiledQuery[], audit?: readonly NewAuditRecord[]): Promise<void> {
-    return this.#commits.write(statements, audit).catch((error: unknown) => {
-      if (!isStorageFailure(error)) throw error;
-      this.#health.failed(error);
-      throw this.#health.unavailable(error);
-    });
+    return this.#commits.write(statements, audit).catch((error: unknown) => this.#failed(error));
+  }
+
+  change(statements: ChangeStatements, audit?: readonly NewAuditRecord[]): Promise<boolean> {
+    if (!this.#health.working) return Promise.reject(this.#health.unavailable());
+    return this.changeAnyway(statements, audit);
+  }
+
+  changeAnyway(statements: ChangeStatements, audit?: readonly NewAuditRecord[]): Promise<boolean> {
+    return this.#commits.change(statements, audit).catch((error: unknown) => this.#failed(error));
+  }
+
+  #failed(error: unknown): never {
+    if (!isStorageFailure(error)) throw error;
+    this.#health.failed(error);
+    throw this.#health.unavailable(error);
   }
 }

@@ -12,8 +12,9 @@ export interface StorageHealthOptions {
 }
 
 interface Unwritten {
-  readonly write: () => Promise<void>;
-  readonly done: PromiseWithResolvers<void>;
+  /** Rejects only where the storage failed again; what else comes of it, its caller is told. */
+  readonly attempt: () => Promise<void>;
+  readonly giveUp: (error: unknown) => void;
 }
 
 /**
@@ -66,18 +67,26 @@ export class StorageHealth implements AsyncDisposable {
    * calls. Rejects where it fails for another reason, and with `storage_unavailable` at the end of the server.
    * The caller bounds how many there are.
    */
-  untilWritten(write: () => Promise<void>): Promise<void> {
+  untilWritten<Result>(write: () => Promise<Result>): Promise<Result> {
     if (this.#closed) return Promise.reject(this.unavailable());
-    const done: PromiseWithResolvers<void> = Promise.withResolvers();
-    this.#unwritten.push({ write, done });
+    const { promise, resolve, reject } = Promise.withResolvers<Result>();
+    const attempt = async () => {
+      try {
+        resolve(await write());
+      } catch (error) {
+        if (isCaissonError(error, 'storage_unavailable')) throw error;
+        reject(error);
+      }
+    };
+    this.#unwritten.push({ attempt, giveUp: reject });
     this.failed(this.unavailable());
-    return done.promise;
+    return promise;
   }
 
   /** Calls `write`; where the storage fails, it is made later, and `storage_unavailable` thrown now. */
-  async orLater(write: () => Promise<void>): Promise<void> {
+  async orLater<Result>(write: () => Promise<Result>): Promise<Result> {
     try {
-      await write();
+      return await write();
     } catch (error) {
       // Whether it fails then for another reason, nobody waits to hear.
       if (isCaissonError(error, 'storage_unavailable')) this.untilWritten(write).catch(() => undefined);
@@ -91,7 +100,7 @@ export class StorageHealth implements AsyncDisposable {
     clearTimeout(this.#timer);
     await this.#attempt;
     if (!this.#working) await this.#tryAgain();
-    for (const { done } of this.#unwritten.splice(0)) done.reject(this.unavailable());
+    for (const { giveUp } of this.#unwritten.splice(0)) giveUp(this.unavailable());
   }
 
   #schedule(): void {
@@ -106,7 +115,7 @@ export class StorageHealth implements AsyncDisposable {
     try {
       await this.#options.probe();
       for (let next = this.#unwritten[0]; next !== undefined; next = this.#unwritten[0]) {
-        await this.#write(next);
+        await next.attempt();
         this.#unwritten.shift();
       }
     } catch {
@@ -117,16 +126,5 @@ export class StorageHealth implements AsyncDisposable {
     }
     this.#working = true;
     this.#options.onChange?.(undefined);
-  }
-
-  /** Rejects only where the storage failed again. */
-  async #write({ write, done }: Unwritten): Promise<void> {
-    try {
-      await write();
-      done.resolve();
-    } catch (error) {
-      if (isCaissonError(error, 'storage_unavailable')) throw error;
-      done.reject(error);
-    }
   }
 }

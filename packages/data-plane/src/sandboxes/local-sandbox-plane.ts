@@ -1,12 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type {
-  DataPlane,
   DataPlaneHealth,
   EventSink,
   IsolationScope,
-  JobOutcome,
   Language,
-  LentSandbox,
   Placement,
   Resources,
   RuntimeHealth,
@@ -19,16 +16,17 @@ import type {
 import { Cancellation, CaissonError } from '@caisson/protocol';
 import type { LoopShare } from '@caisson/session-agent';
 import type { Logger } from 'pino';
-import { runInCell } from './cells/job.ts';
-import type { Runners } from './cells/runners/runners.ts';
-import type { MemoryHolder } from './cgroups/cgroup-usage.ts';
-import { eitherAborted } from './abort/either-aborted.ts';
-import type { HostNode } from './node/host-node.ts';
-import type { WarmPool } from './pool/warm-pool.ts';
-import type { Runtime, Sandbox } from './runtimes/runtime.ts';
-import { HostWatch } from './sandboxes/host-watch.ts';
-import type { SharedHost } from './sandboxes/host-watch.ts';
-import { BUILT_IN_TEMPLATES } from './templates/templates.ts';
+import { runInCell } from '../cells/job.ts';
+import type { Runners } from '../cells/runners/runners.ts';
+import type { MemoryHolder } from '../cgroups/cgroup-usage.ts';
+import { eitherAborted } from '../abort/either-aborted.ts';
+import type { HostNode } from '../node/host-node.ts';
+import type { WarmPool } from '../pool/warm-pool.ts';
+import type { Runtime, Sandbox } from '../runtimes/runtime.ts';
+import { HostWatch } from './host-watch.ts';
+import type { SharedHost } from './host-watch.ts';
+import type { JobOutcome, LentSandbox, SandboxPlane } from './sandbox-plane.ts';
+import { BUILT_IN_TEMPLATES } from '../templates/templates.ts';
 
 const WATCH_INTERVAL_MS = 2_000;
 /** How long the steps of sandboxes that were killed all at once may take to end. */
@@ -36,10 +34,10 @@ const LOSS_TIMEOUT_MS = 5_000;
 /** Sandboxes whose end nobody waits for; beyond, a job ends only when its sandbox has. */
 const MAX_ENDING = 32;
 
-type Job = Parameters<DataPlane['runJob']>;
+type Job = Parameters<SandboxPlane['runJob']>;
 
-/** The data plane of this machine, in this process. */
-export class LocalDataPlane implements DataPlane {
+/** The sandboxes of this machine, made and watched by this process. */
+export class LocalSandboxPlane implements SandboxPlane {
   readonly templates: readonly Template[] = BUILT_IN_TEMPLATES;
   readonly #runtime: Pick<Runtime, 'name' | 'isolation'>;
   readonly #pool: WarmPool;
@@ -146,10 +144,6 @@ export class LocalDataPlane implements DataPlane {
     };
     this.#lent.set(sandbox.id, { sandbox, lent });
     return lent;
-  }
-
-  sandbox(id: SandboxId): LentSandbox | undefined {
-    return this.#lent.get(id)?.lent;
   }
 
   async runJob(

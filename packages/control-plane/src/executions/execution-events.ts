@@ -1,0 +1,94 @@
+import { isFinished } from '@caisson/protocol';
+import type { DataPlane, ExecutionEvent } from '@caisson/protocol';
+import type { ExecutionRecord } from '../model/execution-record.ts';
+import { eventOf, firstEventsOf } from '../views/execution-view.ts';
+
+/** An event as its readers get it: the last one has the whole result, which may be too long to hold for each of them. */
+export type FollowedEvent = ExecutionEvent | LongFinishedEvent;
+
+/** `pieces` begins to make the JSON text of the result anew. */
+export interface LongFinishedEvent {
+  readonly type: 'finished';
+  readonly pieces: () => AsyncIterable<string>;
+}
+
+/** The last event of each. */
+export type FinishedEvent = Extract<FollowedEvent, { type: 'finished' }>;
+
+export interface NumberedEvent {
+  /** Counts from 1. */
+  readonly id: number;
+  readonly event: FollowedEvent;
+}
+
+/** Reads events from a position of its own. */
+export interface EventReader extends Disposable {
+  /** The next event, as soon as there is one; `undefined` after the last, and once disposed of. */
+  next(): Promise<NumberedEvent | undefined>;
+}
+
+/** An execution that had not ended when its reader came. */
+export interface UnfinishedSource {
+  readonly record: ExecutionRecord;
+  /** Resolves with its record when it runs, or has ended without that. */
+  begun(signal: AbortSignal): Promise<Pick<ExecutionRecord, 'id' | 'state' | 'startedAt'>>;
+  /** Resolves when its end is on record. */
+  finished(signal: AbortSignal): Promise<FinishedEvent>;
+}
+
+/**
+ * The events after the id `after` of an execution that has not ended, as they happen: those of its state from here, its output
+ * from its node. With `holdsBack`, a reader that is slow slows the code down.
+ */
+export function followUnfinished(
+  dataPlane: Pick<DataPlane, 'follow'>,
+  source: UnfinishedSource,
+  after: number,
+  holdsBack: boolean,
+): EventReader {
+  const closed = new AbortController();
+  const events = eventsOf(dataPlane, source, { after, holdsBack, signal: closed.signal });
+  return {
+    next: async () => {
+      try {
+        return (await events.next()).value;
+      } catch (error) {
+        if (closed.signal.aborted) return undefined;
+        throw error;
+      }
+    },
+    [Symbol.dispose]() {
+      closed.abort(new Error('the reader has left'));
+      events.return(undefined).catch(() => undefined);
+    },
+  };
+}
+
+async function* eventsOf(
+  dataPlane: Pick<DataPlane, 'follow'>,
+  source: UnfinishedSource,
+  { after, holdsBack, signal }: { after: number; holdsBack: boolean; signal: AbortSignal },
+): AsyncGenerator<NumberedEvent, undefined> {
+  const { id } = source.record;
+  if (after < 1) yield { id: 1, event: queuedEvent(id) };
+  const begin = await source.begun(signal);
+  const first = firstEventsOf(begin);
+  for (const [index, event] of first.entries()) {
+    if (index >= Math.max(after, 1)) yield { id: index + 1, event };
+  }
+  let last = Math.max(after, first.length);
+  if (!isFinished(begin.state.status)) {
+    for await (const batch of dataPlane.follow(id, last - first.length, holdsBack, signal)) {
+      for (const [index, event] of batch.events.entries()) {
+        last = first.length + batch.first + index;
+        yield { id: last, event: eventOf(event) };
+      }
+    }
+  }
+  yield { id: last + 1, event: await source.finished(signal) };
+  return undefined;
+}
+
+function queuedEvent(id: ExecutionRecord['id']): ExecutionEvent {
+  return { type: 'status', execution_id: id, status: 'queued', reason: null };
+}

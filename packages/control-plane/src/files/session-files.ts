@@ -1,0 +1,171 @@
+import { CaissonError, isCaissonError, WORKSPACE_DIRECTORY } from '@caisson/protocol';
+import type { ErrorCode, FileEntry, Files, SessionId, WorkspacePath } from '@caisson/protocol';
+import type { Readable } from 'node:stream';
+import { fileChanged } from '../audit/records.ts';
+import type { FileAction, FileDetails } from '../audit/records.ts';
+import type { Principal } from '../model/principal.ts';
+import type { Sessions } from '../sessions/sessions.ts';
+import type { AuditRepository } from '../store/audit.ts';
+import type { StorageHealth } from '../store/writing/storage-health.ts';
+import type { Clock } from '../time/clock.ts';
+import type { FileOperations } from './file-operations.ts';
+import type { FileTransfers } from './file-transfers.ts';
+
+/** Errors that are thrown before anything is deleted. */
+const DELETED_NOTHING: readonly ErrorCode[] = [
+  'file_not_found',
+  'not_a_directory',
+  'is_a_directory',
+  'path_outside_workspace',
+  'sandbox_lost',
+];
+
+export interface SessionFilesDependencies {
+  readonly sessions: Sessions;
+  readonly audit: AuditRepository;
+  readonly storage: StorageHealth;
+  readonly operations: FileOperations;
+  readonly transfers: FileTransfers;
+  readonly clock: Clock;
+  /** How long a listing or a deletion may take, waiting for its turn included. */
+  readonly timeoutMs: number;
+}
+
+interface Operation {
+  readonly caller: Principal;
+  readonly sessionId: SessionId;
+  readonly action: 'list' | 'read' | 'delete';
+  readonly path: WorkspacePath;
+}
+
+/**
+ * The files of sessions, within each tenant's limits; changes go into the audit trail. `gone` aborts when the caller leaves. All
+ * throw what `Sessions.running` and `Files` throw.
+ */
+export class SessionFiles {
+  readonly #dependencies: SessionFilesDependencies;
+
+  constructor(dependencies: SessionFilesDependencies) {
+    this.#dependencies = dependencies;
+  }
+
+  /** @throws CaissonError `file_operation_unfinished`, `file_operations_limit_reached` */
+  async list(
+    caller: Principal,
+    sessionId: SessionId,
+    path: WorkspacePath,
+    page: { readonly after: string; readonly limit: number },
+    gone: AbortSignal,
+  ): Promise<FileEntry[]> {
+    return this.#operate({ caller, sessionId, action: 'list', path }, gone, (files, signal) =>
+      files.list(path, page, signal),
+    );
+  }
+
+  /** @throws CaissonError `file_operation_unfinished`, `file_operations_limit_reached` */
+  async stat(
+    caller: Principal,
+    sessionId: SessionId,
+    path: WorkspacePath,
+    gone: AbortSignal,
+  ): Promise<FileEntry> {
+    return this.#operate({ caller, sessionId, action: 'read', path }, gone, (files, signal) =>
+      files.stat(path, signal),
+    );
+  }
+
+  /**
+   * The caller destroys `body`. The reading lasts longer than the operation, whose deadline is for its turn alone.
+   * @throws CaissonError `file_operation_unfinished`, `file_operations_limit_reached`
+   */
+  async read(
+    caller: Principal,
+    sessionId: SessionId,
+    path: WorkspacePath,
+    gone: AbortSignal,
+  ): Promise<{ entry: FileEntry; body: Readable }> {
+    return this.#operate({ caller, sessionId, action: 'read', path }, gone, (files) =>
+      files.read(path, gone),
+    );
+  }
+
+  /** A transfer of the caller's, until it is disposed of. @throws CaissonError `file_transfers_limit_reached` */
+  beginTransfer({ tenantId }: Principal): Disposable {
+    return this.#dependencies.transfers.begin(tenantId);
+  }
+
+  /**
+   * What writes files into the workspace of a session, within one transfer.
+   * @throws CaissonError `storage_unavailable`
+   */
+  async writer(caller: Principal, sessionId: SessionId, gone: AbortSignal): Promise<FileWriter> {
+    const { sessions, storage } = this.#dependencies;
+    storage.assertWorking();
+    const files = await sessions.files(caller.tenantId, sessionId);
+    return async (path, body) => {
+      const written = await files.write(path, body, gone);
+      const details = { path, size_bytes: written.entry.sizeBytes };
+      await this.#record(caller, sessionId, 'file.written', details);
+      return written;
+    };
+  }
+
+  /** @throws CaissonError `file_operation_unfinished`, `file_operations_limit_reached`, `storage_unavailable` */
+  async delete(
+    caller: Principal,
+    sessionId: SessionId,
+    path: WorkspacePath,
+    gone: AbortSignal,
+  ): Promise<void> {
+    this.#dependencies.storage.assertWorking();
+    let begun = false as boolean;
+    try {
+      await this.#operate({ caller, sessionId, action: 'delete', path }, gone, (files, signal) => {
+        begun = true;
+        return files.delete(path, signal);
+      });
+    } catch (error) {
+      // Some of a directory may be gone, also where the caller left meanwhile.
+      if (begun && !DELETED_NOTHING.some((code) => isCaissonError(error, code))) {
+        await this.#record(caller, sessionId, 'file.deleted', { path, reason: 'unfinished' });
+      }
+      throw error;
+    }
+    await this.#record(caller, sessionId, 'file.deleted', { path });
+  }
+
+  /** Calls `act` when it is the session's turn, with a signal that ends it in time, or when `gone` aborts. */
+  async #operate<Result>(
+    { caller: { tenantId }, sessionId, action, path }: Operation,
+    gone: AbortSignal,
+    act: (files: Files, signal: AbortSignal) => Promise<Result>,
+  ): Promise<Result> {
+    const { operations, sessions, timeoutMs } = this.#dependencies;
+    const deadline = AbortSignal.timeout(timeoutMs);
+    const signal = AbortSignal.any([gone, deadline]);
+    try {
+      const files = await sessions.files(tenantId, sessionId);
+      using turn = await operations.enter(tenantId, sessionId, signal);
+      turn satisfies Disposable;
+      return await act(files, signal);
+    } catch (error) {
+      if (!deadline.aborted || error !== deadline.reason) throw error;
+      const seconds = timeoutMs / 1000;
+      const shown = path === '' ? WORKSPACE_DIRECTORY : path;
+      throw new CaissonError('file_operation_unfinished', { path: shown, action, seconds }, { cause: error });
+    }
+  }
+
+  /** Puts a change into the audit trail, once it has happened. */
+  #record(caller: Principal, sessionId: SessionId, action: FileAction, details: FileDetails): Promise<void> {
+    const { audit, clock, storage } = this.#dependencies;
+    const record = fileChanged(caller, sessionId, action, details, clock.nowMs());
+    return storage.orLater(() => audit.append(record));
+  }
+}
+
+/** Writes one file whole or not at all. */
+export type FileWriter = (
+  path: WorkspacePath,
+  body: Readable,
+) => Promise<{ readonly entry: FileEntry; readonly replaced: boolean }>;

@@ -1,0 +1,254 @@
+import { isCaissonError, isFinished, SYSTEM } from '@caisson/protocol';
+import type {
+  DataPlane,
+  ExecutionStatusOnNode,
+  ReplicaId,
+  SandboxId,
+  SandboxStatus,
+} from '@caisson/protocol';
+import type { Logger } from 'pino';
+import type { ControlPlaneConfig } from '../config.ts';
+import { LOST } from '../executions/end-recorder.ts';
+import type { EndRecorder } from '../executions/end-recorder.ts';
+import type { Executions } from '../executions/executions.ts';
+import type { Jobs } from '../executions/jobs.ts';
+import type { ExecutionRecord } from '../model/execution-record.ts';
+import type { SessionRecord } from '../model/session-record.ts';
+import { judge } from '../sessions/session-expiry.ts';
+
+import type { Sessions } from '../sessions/sessions.ts';
+import type { ExecutionRepository, UnfinishedExecution } from '../store/executions.ts';
+import type { ReplicaRepository } from '../store/replicas.ts';
+import type { SessionRepository } from '../store/sessions.ts';
+import type { Clock } from '../time/clock.ts';
+import { emptyReport } from './sync-report.ts';
+import type { SyncReport } from './sync-report.ts';
+
+/** A replica that has not said for so long that it lives is gone. */
+const REPLICA_TIMEOUT_MS = 20_000;
+const SEEN_MS = 5_000;
+/** How long a living replica may take from the row of an execution to its start, and from its end to the row. */
+const HANDLING_MS = 60_000;
+/** A use of a session is written down when it is so much later than the last. */
+const TOUCH_MS = 5_000;
+
+export interface ReconcilerDependencies {
+  readonly config: Pick<ControlPlaneConfig, 'sandboxLeaseMs' | 'createSandboxTimeoutMs'>;
+  readonly replicaId: ReplicaId;
+  readonly dataPlane: DataPlane;
+  readonly executions: Executions;
+  readonly jobs: Jobs;
+  readonly sessions: Sessions;
+  readonly recorder: EndRecorder;
+  readonly executionStore: ExecutionRepository;
+  readonly sessionStore: SessionRepository;
+  readonly replicas: ReplicaRepository;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly closing: AbortSignal;
+}
+
+/**
+ * Compares the rows with what the node says, in both directions, and puts right what differs: an end that was never recorded is
+ * recorded, what the node does not know has ended as lost, what has no row is ended. It looks at how things are, not at what has
+ * happened: it can run at any time, twice, and on any replica.
+ */
+export class Reconciler {
+  readonly #dependencies: ReconcilerDependencies;
+  #underWay: Promise<SyncReport> | undefined;
+  /** When it was last written that this replica lives. */
+  #seenMs = -Infinity;
+
+  constructor(dependencies: ReconcilerDependencies) {
+    this.#dependencies = dependencies;
+  }
+
+  /**
+   * Runs it now, or waits for the run under way.
+   * @param scope `all` looks at the rows of all nodes and of this replica's predecessor as well: at the start, and when asked for
+   */
+  async run(scope: 'all' | 'node'): Promise<SyncReport> {
+    this.#underWay ??= this.#run(scope).finally(() => {
+      this.#underWay = undefined;
+    });
+    return this.#underWay;
+  }
+
+  async #run(scope: 'all' | 'node'): Promise<SyncReport> {
+    const { replicaId, replicas, clock } = this.#dependencies;
+    const now = clock.nowMs();
+    if (now - this.#seenMs >= SEEN_MS) {
+      this.#seenMs = now;
+      await replicas.seen(replicaId, now).catch(unlessUnavailable);
+    }
+    const gone = await replicas.seenBefore(now - REPLICA_TIMEOUT_MS);
+    const report = emptyReport();
+    // First, so that a step of a session that is lost has ended for that reason.
+    await this.#executions(scope, gone, report);
+    await this.#sessions(report);
+    for (const id of gone) await replicas.remove(id).catch(unlessUnavailable);
+    const { executions, sessions, sandboxes } = report;
+    const changes = executions.recorded + executions.lost + executions.requeued;
+    if (changes + sessions.lost + sandboxes.destroyed > 0) {
+      this.#dependencies.logger.warn(report, 'rows and node differed');
+    }
+    return report;
+  }
+
+  async #executions(scope: 'all' | 'node', gone: readonly ReplicaId[], report: SyncReport): Promise<void> {
+    const { dataPlane, executions, executionStore, replicaId, closing } = this.#dependencies;
+    const { id: nodeId } = await dataPlane.describe(closing);
+    const isGone = (id: ReplicaId | null) => id === null || id === replicaId || gone.includes(id);
+    const found: UnfinishedExecution[] = [];
+    const filters = scope === 'all' ? [undefined] : [{ nodeId }, { queuedBy: gone }];
+    for (const filter of filters) {
+      for await (const each of executionStore.unfinished(filter)) {
+        const { record, job } = each;
+        if (executions.isLive(record.id)) continue;
+        if (record.state.status === 'running') found.push(each);
+        else if (isGone(record.replicaId)) await this.#adopt(record, job, report);
+      }
+    }
+    // Only now: what has begun before its row was read is in it.
+    const onNode = new Map((await dataPlane.executions(closing)).map((one) => [one.id, one]));
+    for (const { record } of found) {
+      const known = onNode.get(record.id);
+      if (known?.state === 'ended') await this.#recordEnd(record, report);
+      else if (known === undefined && this.#isAbandoned(record, isGone))
+        await this.#recordLost(record, report);
+    }
+    await this.#forgetRecorded([...onNode.values()], report);
+  }
+
+  /** A job goes on in the queue of this replica; a step has ended with its caller. */
+  async #adopt(record: ExecutionRecord, job: UnfinishedExecution['job'], report: SyncReport): Promise<void> {
+    const { executions, executionStore, jobs, replicaId } = this.#dependencies;
+    if (job === null) {
+      await this.#recordLost(record, report);
+      return;
+    }
+    const isOurs = record.replicaId === replicaId;
+    if (isOurs || (await executionStore.adopt(record.id, record.replicaId, replicaId))) {
+      executions.requeue({ ...record, replicaId }, jobs.runOf(job, true));
+      report.executions.requeued += 1;
+    }
+  }
+
+  /** Where its replica lives, it is just about to start it, or to write down its end. */
+  #isAbandoned(record: ExecutionRecord, isGone: (id: ReplicaId | null) => boolean): boolean {
+    if (this.#dependencies.executions.isLive(record.id)) return false;
+    const sinceMs = record.startedAt ?? record.createdAt;
+    return isGone(record.replicaId) || this.#dependencies.clock.nowMs() - sinceMs > HANDLING_MS;
+  }
+
+  async #recordEnd(record: ExecutionRecord, report: SyncReport): Promise<void> {
+    const { dataPlane, recorder, closing } = this.#dependencies;
+    try {
+      const ended = await dataPlane.outcome(record.id, closing);
+      const recorded = await recorder.recordFromNode(record, ended, closing, giveUp);
+      if (recorded !== undefined) report.executions.recorded += 1;
+    } catch (error) {
+      // Another replica was quicker, or the storage fails: then it is written when that works again.
+      if (!isCaissonError(error, 'execution_not_found')) unlessUnavailable(error);
+    }
+  }
+
+  async #recordLost(record: ExecutionRecord, report: SyncReport): Promise<void> {
+    const { recorder } = this.#dependencies;
+    const from = record.state.status === 'queued' ? 'queued' : undefined;
+    try {
+      const recorded = await recorder.record(record, LOST, [], giveUp, from);
+      if (recorded !== undefined) report.executions.lost += 1;
+    } catch (error) {
+      unlessUnavailable(error);
+    }
+  }
+
+  /** What has ended and is on record: whoever wrote it down could not say so. */
+  async #forgetRecorded(onNode: readonly ExecutionStatusOnNode[], report: SyncReport): Promise<void> {
+    const { dataPlane, executions, executionStore, closing } = this.#dependencies;
+    for (const { id, tenantId, state } of onNode) {
+      if (state !== 'ended' || executions.isLive(id)) continue;
+      const row = await executionStore.find(tenantId, id);
+      if (row !== undefined && !isFinished(row.state.status)) continue;
+      await dataPlane.acknowledge(id, closing);
+      report.executions.acknowledged += 1;
+    }
+  }
+
+  async #sessions(report: SyncReport): Promise<void> {
+    const { config, dataPlane, sessionStore, closing } = this.#dependencies;
+    // Twice: what is lost is not there afterwards, what has no row was there before.
+    const before = await dataPlane.sandboxes(closing);
+    const rows = await sessionStore.live();
+    const after = new Map((await dataPlane.sandboxes(closing)).map((sandbox) => [sandbox.id, sandbox]));
+    const wanted = new Set<SandboxId>();
+    for (const row of rows) {
+      wanted.add(row.sandboxId);
+      const sandbox = after.get(row.sandboxId);
+      if (sandbox === undefined) await this.#endIfLost(row, report);
+      else this.#endIfExpired(row, sandbox);
+    }
+    await this.#touch(rows, after);
+    await dataPlane.renewLeases([...wanted], config.sandboxLeaseMs, closing);
+    report.sandboxes.renewed += wanted.size;
+    for (const { id, state } of before) {
+      if (wanted.has(id) || state === 'ending') continue;
+      await dataPlane.destroySandbox(id, { reason: 'session_terminated', by: SYSTEM }, closing);
+      report.sandboxes.destroyed += 1;
+    }
+  }
+
+  async #endIfLost(row: SessionRecord, report: SyncReport): Promise<void> {
+    const { clock, config, sessions } = this.#dependencies;
+    if (sessions.isChanging(row.id)) return;
+    const ageMs = clock.nowMs() - row.createdAt;
+    const isBeingMade = row.state.status === 'creating' && ageMs < config.createSandboxTimeoutMs;
+    if (isBeingMade && (await this.#othersLive())) return;
+    await sessions.end(row, 'sandbox_lost', SYSTEM);
+    report.sessions.lost += 1;
+  }
+
+  /** Whether another replica may be making it. */
+  async #othersLive(): Promise<boolean> {
+    const { replicaId, replicas, clock } = this.#dependencies;
+    const living = await replicas.seenSince(clock.nowMs() - REPLICA_TIMEOUT_MS);
+    return living.some((id) => id !== replicaId);
+  }
+
+  #endIfExpired(row: SessionRecord, { idleMs, uses }: SandboxStatus): void {
+    const { clock, sessions } = this.#dependencies;
+    const now = clock.nowMs();
+    const lastUsedAt = Math.max(row.lastUsedAt, Math.round(now - idleMs));
+    const verdict = judge(now, { ...row, lastUsedAt }, uses);
+    if (verdict.keep || sessions.isChanging(row.id)) return;
+    sessions.end(row, verdict.reason, SYSTEM).catch((error: unknown) => {
+      this.#dependencies.logger.error({ err: error, session_id: row.id }, 'expired session not ended');
+    });
+  }
+
+  /** So that what is known of their use outlives the node. */
+  async #touch(
+    rows: readonly SessionRecord[],
+    sandboxes: ReadonlyMap<SandboxId, SandboxStatus>,
+  ): Promise<void> {
+    const { clock, sessionStore } = this.#dependencies;
+    const now = clock.nowMs();
+    const used = rows.flatMap(({ id, sandboxId, lastUsedAt: last }) => {
+      const sandbox = sandboxes.get(sandboxId);
+      const lastUsedAt = sandbox === undefined ? last : Math.round(now - sandbox.idleMs);
+      return lastUsedAt - last >= TOUCH_MS ? [{ id, lastUsedAt }] : [];
+    });
+    if (used.length > 0) await sessionStore.touch(used).catch(unlessUnavailable);
+  }
+}
+
+/** Thrown out of a write that is kept until the storage works again, so that nobody waits for it. */
+function giveUp(error: Error): never {
+  throw error;
+}
+
+/** While the storage fails, the next run does it. */
+function unlessUnavailable(error: unknown): void {
+  if (!isCaissonError(error, 'storage_unavailable')) throw error;
+}

@@ -1,0 +1,156 @@
+import assert from 'node:assert/strict';
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { newTenantId, SYSTEM } from '@caisson/protocol';
+import type { TenantId } from '@caisson/protocol';
+import { findBreak } from '../../audit/chain.ts';
+import { auditRepository } from '../audit.ts';
+import { openTwice } from '../temporary-stores.testing.ts';
+import { openStore } from './database.ts';
+import type { Store } from './database.ts';
+
+async function temporaryDirectory() {
+  const path = await mkdtemp(join(tmpdir(), 'caisson-shared-'));
+  return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) };
+}
+
+function event(tenantId: TenantId, path: string) {
+  const action = 'file.deleted' as const;
+  return { at: 0, tenantId, principal: SYSTEM, action, subject: 'ses', details: { path } } as const;
+}
+
+async function trailOf({ db, writer }: Store, tenantId: TenantId) {
+  const trail = await auditRepository(db, writer).list(tenantId, { limit: 100_000, before: undefined });
+  return trail.toReversed();
+}
+
+test('two connections append to one audit trail at once, and it stays one chain', async () => {
+  await using opened = await openTwice();
+  const { stores, tenantId } = opened;
+  const other = await opened.addTenant('other');
+  const append = (index: number, id: TenantId) =>
+    stores[index % 2 === 0 ? 0 : 1].writer.write([], [event(id, `${index}`)]);
+  for (let index = 0; index < 20; index += 1) await append(index, tenantId);
+  await Promise.all(Array.from({ length: 1000 }, (_, index) => append(index, index % 3 ? tenantId : other)));
+  const [mine, others] = [await trailOf(stores[0], tenantId), await trailOf(stores[1], other)];
+  assert.equal(mine.length + others.length, 1020 + 4);
+  for (const trail of [mine, others]) assert.equal(findBreak(trail), undefined);
+});
+
+test('two processes append to one audit trail at once, and it stays one chain', async () => {
+  await using directory = await temporaryDirectory();
+  const tenantId = newTenantId();
+  await using store = await openStore(directory.path);
+  const counts: Record<string, number> = { a: 0, b: 0 };
+  const programs = ['a', 'b'].map((name) => {
+    const program = fork(join(import.meta.dirname, 'appending.testing.ts'), [directory.path, tenantId, name]);
+    program.on('message', (count: number) => {
+      if (Math.min(...Object.values(counts)) >= 500) return;
+      counts[name] = count;
+      if (Math.min(...Object.values(counts)) < 500) return;
+      for (const one of programs) one.send('stop');
+    });
+    return program;
+  });
+  const ended = programs.map((program) => once(program, 'exit'));
+  assert.deepEqual(await Promise.all(ended), [
+    [0, null],
+    [0, null],
+  ]);
+  const trail = await trailOf(store, tenantId);
+  assert.equal(findBreak(trail), undefined);
+  const writers = trail.map(({ details }) => String(details['path']).charAt(0));
+  for (const name of ['a', 'b']) {
+    const written = trail.filter((_, index) => writers[index] === name);
+    assert.ok(written.length >= (counts[name] ?? 0));
+    assert.deepEqual(
+      written.map(({ details }) => details['path']),
+      written.map((_, index) => `${name}${index + 1}`),
+    );
+  }
+  assert.ok(
+    writers.lastIndexOf('a') > writers.indexOf('b') && writers.lastIndexOf('b') > writers.indexOf('a'),
+  );
+});
+
+test('those who open a new database at once migrate it once', async () => {
+  await using directory = await temporaryDirectory();
+  await using stores = new AsyncDisposableStack();
+  const opened = await Promise.all(Array.from({ length: 4 }, () => openStore(directory.path)));
+  for (const store of opened) stores.use(store);
+  for (const [index, { db, writer }] of opened.entries()) {
+    await writer.write([
+      db
+        .insertInto('tenants')
+        .values({ id: newTenantId(), name: `${index}`, created_at: 0 })
+        .compile(),
+    ]);
+  }
+  for (const { db } of opened) {
+    assert.equal((await db.selectFrom('tenants').select('id').execute()).length, opened.length);
+  }
+});
+
+test('a write waits for the transaction of another connection, and gives the event loop back', async () => {
+  await using opened = await openTwice();
+  const [first, second] = opened.stores;
+  const gate = Promise.withResolvers<undefined>();
+  const locked = Promise.withResolvers<undefined>();
+  const order: string[] = [];
+  const insert = ({ db }: Store, name: string) =>
+    db.insertInto('tenants').values({ id: newTenantId(), name, created_at: 0 }).compile();
+  const others = second.db.transaction().execute(async (transaction) => {
+    await transaction.executeQuery(insert(second, 'theirs'));
+    locked.resolve(undefined);
+    await gate.promise;
+    order.push('theirs');
+  });
+  await locked.promise;
+  const writes = ['a', 'b'].map(async (name) => {
+    await first.writer.write([insert(first, name)]);
+    order.push(name);
+  });
+  for (let turn = 0; turn < 50; turn += 1) await new Promise(setImmediate);
+  assert.deepEqual(order, []);
+  gate.resolve(undefined);
+  await Promise.all([others, ...writes]);
+  assert.deepEqual(order, ['theirs', 'a', 'b']);
+  assert.equal(first.storage.working, true);
+});
+
+test('closing waits for the lock, too, and loses nothing', async () => {
+  await using opened = await openTwice();
+  const third = await openStore(opened.dataDir);
+  const [first] = opened.stores;
+  const gate = Promise.withResolvers<undefined>();
+  const locked = Promise.withResolvers<undefined>();
+  const others = first.db.connection().execute(async (connection) => {
+    await connection.transaction().execute(async () => {
+      locked.resolve(undefined);
+      await gate.promise;
+    });
+  });
+  await locked.promise;
+  const written = third.writer.write([], [event(opened.tenantId, 'last words')]);
+  const closed = third[Symbol.asyncDispose]();
+  for (let turn = 0; turn < 20; turn += 1) await new Promise(setImmediate);
+  gate.resolve(undefined);
+  await Promise.all([others, written, closed]);
+  assert.equal((await trailOf(first, opened.tenantId)).at(-1)?.details['path'], 'last words');
+});
+
+test('one who wants the database alone gets it where nobody has it, and keeps it', async () => {
+  await using directory = await temporaryDirectory();
+  {
+    await using shared = await openStore(directory.path);
+    await assert.rejects(openStore(directory.path, { exclusive: true }), /another server/);
+    assert.equal(shared.storage.working, true);
+  }
+  await using alone = await openStore(directory.path, { exclusive: true });
+  await assert.rejects(openStore(directory.path, { exclusive: true }), /another server/);
+  assert.equal(alone.storage.working, true);
+});

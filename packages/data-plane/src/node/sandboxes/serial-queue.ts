@@ -1,0 +1,23 @@
+import { orAborted } from '../../abort/or-aborted.ts';
+
+/** Runs one piece of work after another, in the order in which they were asked for. */
+export class SerialQueue {
+  /** Resolves when all before are done; `undefined` where there is none. */
+  #last: Promise<unknown> | undefined;
+
+  /** @throws what `work` throws, or the reason of `signal` if that is aborted before its turn */
+  async run<Result>(work: () => Promise<Result>, signal: AbortSignal): Promise<Result> {
+    const turn = this.#last;
+    const done = Promise.withResolvers<undefined>();
+    const last = turn === undefined ? done.promise : turn.then(async () => done.promise);
+    this.#last = last;
+    try {
+      if (turn !== undefined) await orAborted(turn, signal);
+      return await work();
+    } finally {
+      done.resolve(undefined);
+      // Who gave up its turn is still waited for with those before it.
+      if (this.#last === last && !signal.aborted) this.#last = undefined;
+    }
+  }
+}
