@@ -39,7 +39,7 @@ export async function submitStep(
 function placeInSession(sessions: Sessions, tenantId: TenantId, sessionId: SessionId): StepRunner {
   return (step, events, signal) =>
     sessions.use(tenantId, sessionId, async ({ agent, placement }) => ({
-      outcome: await agent.step(step, events, signal),
+      outcome: await agent.steps.run(step, events, signal),
       placement,
     }));
 }

@@ -1,12 +1,11 @@
 import {
   stoppedOutcome,
   WORKSPACE_DIRECTORY,
-  type Agent,
   type EventSink,
-  type Files,
   type Language,
   type StepOutcome,
   type StepRequest,
+  type Steps,
   type StepUsage,
 } from '@caisson/protocol';
 import { KERNELS, SANDBOX_LAYOUT, type KernelLayout } from '../kernels/kernels.ts';
@@ -14,7 +13,7 @@ import { monotonicClock, type Clock } from './ports/clock.ts';
 import { KernelProcess } from './kernel/kernel-process.ts';
 import { LoopShare, type LoopAccount } from './reading/loop-share.ts';
 import { outcomeOf } from './step/outcome.ts';
-import type { Spawner } from './ports/spawner.ts';
+import type { KernelSpawner } from './ports/kernel-spawner.ts';
 import { StepEvents } from './step/step-events.ts';
 import { StepLock } from './step/step-lock.ts';
 import { runStep } from './step/step-run.ts';
@@ -22,9 +21,8 @@ import { StepStop } from './step/step-stop.ts';
 import type { Measurement, Usage, UsageMeter } from './ports/usage-meter.ts';
 
 export interface SessionEngineOptions {
-  readonly spawner: Spawner;
+  readonly spawner: KernelSpawner;
   readonly meter: UsageMeter;
-  readonly files: Files;
   readonly clock?: Clock;
   /** Where the kernels are in the sandbox; default: where `kernelMounts` puts them. */
   readonly layout?: KernelLayout;
@@ -53,8 +51,7 @@ const START_ATTEMPTS = 3;
 const HEAP_EXHAUSTED = 'heap out of memory';
 
 /** Runs steps in the kernels of one sandbox: one kernel for each language, started when it is first needed. */
-export class SessionEngine implements Agent, AsyncDisposable {
-  readonly files: Files;
+export class SessionEngine implements Steps, AsyncDisposable {
   readonly #options: SessionEngineOptions;
   readonly #clock: Clock;
   readonly #reads: LoopAccount;
@@ -68,16 +65,12 @@ export class SessionEngine implements Agent, AsyncDisposable {
 
   constructor(options: SessionEngineOptions) {
     this.#options = options;
-    this.files = options.files;
     this.#clock = options.clock ?? monotonicClock;
     const share = options.loopShare ?? new LoopShare(monotonicClock);
     this.#reads = share.account();
   }
 
-  /**
-   * Starts the kernel of `language`, if it is not there, and resolves when it is ready for a step.
-   * @throws what the spawner throws
-   */
+  /** @throws what the spawner throws */
   async prewarm(language: Language, signal: AbortSignal): Promise<void> {
     using turn = await this.#lock.acquire(signal);
     turn satisfies Disposable;
@@ -85,16 +78,13 @@ export class SessionEngine implements Agent, AsyncDisposable {
     if (!this.#kernels.has(language)) await this.#startReady(language, signal);
   }
 
-  /**
-   * Gives these variables to the kernels that are ready, which keep them from their next step on as if they had started with
-   * them, and to every later one. To be called before the first step: code may have set its own since.
-   */
-  adoptEnvironment(env: Readonly<Record<string, string>>): void {
+  async adoptEnvironment(env: Readonly<Record<string, string>>): Promise<void> {
     this.#adopted = env;
     for (const kernel of this.#kernels.values()) this.#unaware.add(kernel);
+    return Promise.resolve();
   }
 
-  async step(request: StepRequest, sink: EventSink, signal: AbortSignal): Promise<StepOutcome> {
+  async run(request: StepRequest, sink: EventSink, signal: AbortSignal): Promise<StepOutcome> {
     const startedMs = this.#clock.nowMs();
     using stop = new StepStop(request.timeoutMs, signal);
     const events = new StepEvents(sink, (error) => {
@@ -138,13 +128,17 @@ export class SessionEngine implements Agent, AsyncDisposable {
       memory.exceed();
     });
     try {
-      return await this.#run(request, run, { memory, measurement });
+      return await this.#runMeasured(request, run, { memory, measurement });
     } finally {
       measurement.end();
     }
   }
 
-  async #run(request: StepRequest, run: Run, { memory, measurement }: Measured): Promise<StepOutcome> {
+  async #runMeasured(
+    request: StepRequest,
+    run: Run,
+    { memory, measurement }: Measured,
+  ): Promise<StepOutcome> {
     const { stop, events, startedMs } = run;
     const lostBefore = await this.#buryDead(request.language);
     if (lostBefore) await stop.orBefore(events.emit({ type: 'kernel_restarted' }));
@@ -215,7 +209,7 @@ export class SessionEngine implements Agent, AsyncDisposable {
       workspaceDirectory = WORKSPACE_DIRECTORY,
     } = this.#options;
     const { argv, env } = KERNELS[language].launch(layout, memoryLimitBytes);
-    const process = await this.#options.spawner.spawn(
+    const process = await this.#options.spawner.spawnKernel(
       { argv, env: { ...this.#adopted, ...env }, cwd: workspaceDirectory },
       signal,
     );

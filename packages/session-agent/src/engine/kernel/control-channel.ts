@@ -1,4 +1,5 @@
-import type { ByteChannel, ByteSource } from '../reading/byte-source.ts';
+import type { ByteSource } from '@caisson/protocol';
+import type { ByteChannel } from '../reading/byte-streams.ts';
 import { GrowingBuffer } from '../reading/growing-buffer.ts';
 import { guardedSource, type ReadGuard } from '../reading/read-guard.ts';
 import { parseKernelFrame, type KernelFrame } from './kernel-frames.ts';

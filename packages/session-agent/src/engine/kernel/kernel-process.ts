@@ -4,7 +4,7 @@ import type { KernelFrame } from './kernel-frames.ts';
 import type { LoopAccount } from '../reading/loop-share.ts';
 import type { KernelEnd } from '../step/outcome.ts';
 import { OutputReader } from '../step/output-reader.ts';
-import type { SpawnedProcess } from '../ports/spawner.ts';
+import type { SpawnedKernel } from '../ports/kernel-spawner.ts';
 import type { StepValues } from '../step/step-values.ts';
 import type { KernelValue } from './value-reader.ts';
 
@@ -24,7 +24,7 @@ export class KernelProcess {
   wasReady = false;
   /** Whether a step ran in it, so that there is state to lose. */
   used = false;
-  readonly #process: SpawnedProcess;
+  readonly #process: SpawnedKernel;
   readonly #control: ControlChannel;
   readonly #ready = Promise.withResolvers<undefined>();
   #end: KernelEnd | undefined;
@@ -32,7 +32,7 @@ export class KernelProcess {
   #step: RunningStep | undefined;
 
   /** @param account whose share of the event loop is spent on reading what it writes */
-  constructor(process: SpawnedProcess, account: LoopAccount) {
+  constructor(process: SpawnedKernel, account: LoopAccount) {
     this.#process = process;
     const guard = new ReadGuard(account, () => {
       this.#break();

@@ -1,4 +1,4 @@
-import type { ByteSource } from './byte-source.ts';
+import type { ByteSource } from '@caisson/protocol';
 import type { LoopAccount } from './loop-share.ts';
 
 /** So that a share that has grown meanwhile is used soon. */

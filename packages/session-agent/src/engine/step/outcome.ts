@@ -1,6 +1,11 @@
-import { stoppedOutcome, type JsonText, type StepFacts, type StepOutcome } from '@caisson/protocol';
+import {
+  stoppedOutcome,
+  type JsonText,
+  type ProcessExit,
+  type StepFacts,
+  type StepOutcome,
+} from '@caisson/protocol';
 import type { DoneFrame } from '../kernel/kernel-frames.ts';
-import type { ProcessExit } from '../ports/spawner.ts';
 import type { StopCause } from './step-stop.ts';
 
 /** How the kernel came to the end of a step. */

@@ -1,4 +1,4 @@
-import type { ByteSource } from '../reading/byte-source.ts';
+import type { ByteSource } from '@caisson/protocol';
 import { GrowingBuffer } from '../reading/growing-buffer.ts';
 import { MarkerScanner } from '../reading/marker-scanner.ts';
 
