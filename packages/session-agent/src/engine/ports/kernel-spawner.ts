@@ -12,7 +12,7 @@ export interface KernelSpawner {
 
 export type KernelRequest = Pick<ProcessRequest, 'argv' | 'env' | 'cwd'>;
 
-/** The process of a kernel, whose standard input is empty. */
+/** The process of a kernel. Its standard input is empty. */
 export interface SpawnedKernel extends Pick<Process, 'stdout' | 'stderr' | 'exited' | 'kill'> {
   /** The kernel reads from descriptor 3 what is written here; what it writes to 4 comes here. */
   readonly control: ByteChannel;
