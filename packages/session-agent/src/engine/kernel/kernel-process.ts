@@ -8,8 +8,8 @@ import type { SpawnedKernel } from '../ports/kernel-spawner.ts';
 import type { StepValues } from '../step/step-values.ts';
 import type { KernelValue } from './value-reader.ts';
 
-/** How long a process may live after it closed its control channel before it counts as lost. */
-const EXIT_WAIT_MS = 500;
+/** Time between the end of the process and that of its control channel, in either order, before the other is given up. */
+const END_WAIT_MS = 500;
 
 interface RunningStep {
   readonly values: StepValues;
@@ -28,6 +28,9 @@ export class KernelProcess {
   readonly #control: ControlChannel;
   readonly #ready = Promise.withResolvers<undefined>();
   #end: KernelEnd | undefined;
+  /** Set once the process has ended, while what it sent before is still read. */
+  #exit: KernelEnd | undefined;
+  #isChannelOpen = true;
   #killed: Promise<void> | undefined;
   #step: RunningStep | undefined;
 
@@ -42,7 +45,7 @@ export class KernelProcess {
     this.#control = new ControlChannel(process.control, guard, this.#listener(account));
     process.exited.then(
       (exit) => {
-        this.#finish({ type: 'exited', exit });
+        this.#takeExit({ type: 'exited', exit });
       },
       () => {
         this.#finish({ type: 'lost' });
@@ -92,7 +95,7 @@ export class KernelProcess {
     try {
       await this.#process.kill();
     } finally {
-      this.#finish({ type: 'lost' });
+      this.#finish(this.#exit ?? { type: 'lost' });
     }
   }
 
@@ -144,12 +147,26 @@ export class KernelProcess {
     this.kill().catch(() => undefined);
   }
 
+  /** Results that it sent before it ended may still be unread, where a step waits for them. */
+  #takeExit(end: KernelEnd): void {
+    this.#exit = end;
+    if (this.#step === undefined || !this.#isChannelOpen) {
+      this.#finish(end);
+      return;
+    }
+    setTimeout(() => {
+      this.#finish(end);
+    }, END_WAIT_MS).unref();
+  }
+
   /** The channel closes just before the process ends, and the exit says more than the closing: wait for it. */
   #lose(): void {
+    this.#isChannelOpen = false;
+    if (this.#exit !== undefined) this.#finish(this.#exit);
     if (!this.alive) return;
     const timer = setTimeout(() => {
       this.#finish({ type: 'lost' });
-    }, EXIT_WAIT_MS);
+    }, END_WAIT_MS);
     const wait = (): void => {
       clearTimeout(timer);
     };
