@@ -115,7 +115,7 @@ export async function runStep(
   overrides: StepOverrides = {},
 ): Promise<Ran> {
   const events: OutputEvent[] = [];
-  const outcome = await sandbox.agent.step(
+  const outcome = await sandbox.agent.steps.run(
     stepRequest(code, overrides),
     (event) => {
       events.push(event);

@@ -33,6 +33,7 @@ export * from './languages.ts';
 export * from './ports/agent.ts';
 export * from './ports/cancellation.ts';
 export * from './ports/data-plane.ts';
+export * from './ports/processes.ts';
 export * from './ports/step-outcome.ts';
 export * from './problem.ts';
 export * from './quantities.ts';

@@ -171,10 +171,15 @@ class FakeSandbox implements LentSandbox {
     this.#plane = plane;
     this.agent = {
       files: this.files,
-      step: (step, events, signal) => {
-        if (!plane.sandboxes.has(id)) throw new CaissonError('sandbox_lost', { id });
-        return plane.step(step, events, signal);
+      steps: {
+        run: (step, events, signal) => {
+          if (!plane.sandboxes.has(id)) throw new CaissonError('sandbox_lost', { id });
+          return plane.step(step, events, signal);
+        },
+        prewarm: () => Promise.resolve(),
+        adoptEnvironment: () => Promise.resolve(),
       },
+      processes: { start: () => Promise.reject(new Error('the fake starts no processes')) },
     };
   }
 

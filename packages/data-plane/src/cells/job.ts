@@ -1,7 +1,7 @@
 import { CaissonError } from '@caisson/protocol';
-import type { EventSink, Files, SandboxId, StepOutcome, StepRequest } from '@caisson/protocol';
+import type { EventSink, SandboxId, StepOutcome, StepRequest } from '@caisson/protocol';
 import { SessionEngine } from '@caisson/session-agent';
-import type { LoopShare, SpawnedProcess, Spawner } from '@caisson/session-agent';
+import type { KernelSpawner, LoopShare, SpawnedKernel } from '@caisson/session-agent';
 import type { Cell } from './fork-server/fork-server.ts';
 
 export interface CellJob {
@@ -24,17 +24,16 @@ export async function runInCell(
   const engine = new SessionEngine({
     spawner: new CellSpawner(id, cell),
     meter: cell.meter,
-    files: noFiles(id),
     memoryLimitBytes: cell.spec.resources.memoryBytes,
     loopShare,
   });
-  const outcome = await engine.step(step, events, signal);
+  const outcome = await engine.run(step, events, signal);
   if (cell.lost && outcome.status === 'failed') throw new CaissonError('sandbox_lost', { id });
   return outcome;
 }
 
 /** The one process of a cell runs already. */
-class CellSpawner implements Spawner {
+class CellSpawner implements KernelSpawner {
   readonly #id: SandboxId;
   #cell: Cell | undefined;
 
@@ -43,16 +42,10 @@ class CellSpawner implements Spawner {
     this.#cell = cell;
   }
 
-  async spawn(): Promise<SpawnedProcess> {
+  async spawnKernel(): Promise<SpawnedKernel> {
     const cell = this.#cell;
     this.#cell = undefined;
     if (cell === undefined) throw new CaissonError('sandbox_lost', { id: this.#id });
     return Promise.resolve(cell);
   }
-}
-
-/** Nobody asks for the files of a job: they go with it. */
-function noFiles(id: SandboxId): Files {
-  const refuse = async () => Promise.reject(new CaissonError('sandbox_lost', { id }));
-  return { stat: refuse, list: refuse, read: refuse, write: refuse, delete: refuse };
 }

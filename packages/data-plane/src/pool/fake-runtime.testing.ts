@@ -50,16 +50,20 @@ class FakeSandbox implements Sandbox {
     this.spec = spec;
     this.agent = {
       files: {} as Sandbox['agent']['files'],
-      prewarm: async (language) => {
-        this.warmed = language;
-        return Promise.resolve();
-      },
-      adoptEnvironment: (env) => {
-        this.env = env;
-      },
-      step: async (step) => {
-        this.steps.push(step);
-        return Promise.resolve(SUCCEEDED);
+      processes: {} as Sandbox['agent']['processes'],
+      steps: {
+        prewarm: async (language) => {
+          this.warmed = language;
+          return Promise.resolve();
+        },
+        adoptEnvironment: async (env) => {
+          this.env = env;
+          return Promise.resolve();
+        },
+        run: async (step) => {
+          this.steps.push(step);
+          return Promise.resolve(SUCCEEDED);
+        },
       },
     };
   }

@@ -145,12 +145,12 @@ export class WarmPool implements AsyncDisposable {
       this.#end(sandbox);
     });
     this.#refill();
-    if (ready !== undefined) return this.#adoptOrEnd(ready, request, signal);
+    if (ready !== undefined) return await this.#adoptOrEnd(ready, request, signal);
     // Before a turn in the line: whoever has to wait for room must not hold up others.
     using unlessUsed = new DisposableStack();
     const room = unlessUsed.use(await this.#parts.node.reserve(request, 'sandbox', signal));
     const served = await this.#line.wait(shelf?.key, signal);
-    if (served.type === 'goods') return this.#adoptOrEnd(served.goods, request, signal);
+    if (served.type === 'goods') return await this.#adoptOrEnd(served.goods, request, signal);
     try {
       const plan = { language, cpuWeight: 'normal' } as const;
       const sandbox = occupy(await makeReady(this.#parts.runtime, request, plan, signal), room);
@@ -168,10 +168,11 @@ export class WarmPool implements AsyncDisposable {
     return this.#shelves.of(sizeClassOf(request), this.#parts.clock.nowMs());
   }
 
-  #adoptOrEnd(sandbox: Sandbox, request: SandboxRequest, signal: AbortSignal): Sandbox {
+  async #adoptOrEnd(sandbox: Sandbox, request: SandboxRequest, signal: AbortSignal): Promise<Sandbox> {
     try {
       signal.throwIfAborted();
-      adopt(sandbox, request);
+      await adopt(sandbox, request, signal);
+      signal.throwIfAborted();
       return sandbox;
     } catch (error) {
       this.#end(sandbox);

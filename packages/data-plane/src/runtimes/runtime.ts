@@ -1,4 +1,3 @@
-import type { SessionEngine } from '@caisson/session-agent';
 import type { Agent, Isolation, Resources, RuntimeHealth, RuntimeName, SandboxId } from '@caisson/protocol';
 import type { MemoryHolder } from '../cgroups/cgroup-usage.ts';
 
@@ -29,7 +28,7 @@ export type CpuWeight = 'normal' | 'low';
 /** Disposing ends all that runs in it and leaves nothing behind; it can be done twice. */
 export interface Sandbox extends AsyncDisposable, MemoryHolder {
   readonly id: SandboxId;
-  readonly agent: Agent & Preparation;
+  readonly agent: Agent;
   /** Whether its first process still lives: if not, the sandbox is lost. */
   isAlive(): boolean;
   /** What it holds now, in bytes: its processes, and its files in memory. */
@@ -40,6 +39,3 @@ export interface Sandbox extends AsyncDisposable, MemoryHolder {
   pause(signal: AbortSignal): Promise<void>;
   resume(signal: AbortSignal): Promise<void>;
 }
-
-/** What can be done before the first step. */
-type Preparation = Pick<SessionEngine, 'prewarm' | 'adoptEnvironment'>;

@@ -131,9 +131,13 @@ export class LocalSandboxPlane implements SandboxPlane {
       id: sandbox.id,
       placement: this.#placement('sandbox'),
       agent: {
-        files: sandbox.agent.files,
-        step: async (...step) =>
-          this.#tracked(this.#steps, this.#unlessLost(sandbox, sandbox.agent.step(...step))),
+        ...sandbox.agent,
+        steps: {
+          run: async (...step) =>
+            this.#tracked(this.#steps, this.#unlessLost(sandbox, sandbox.agent.steps.run(...step))),
+          prewarm: async (...kernel) => sandbox.agent.steps.prewarm(...kernel),
+          adoptEnvironment: async (...env) => sandbox.agent.steps.adoptEnvironment(...env),
+        },
       },
       pause: async (pauseSignal) => sandbox.pause(pauseSignal),
       resume: async (resumeSignal) => sandbox.resume(resumeSignal),
@@ -209,7 +213,7 @@ export class LocalSandboxPlane implements SandboxPlane {
     const sandbox = await this.#create(request, step.language, signal);
     const guarded = this.#guardJob(request.id, sandbox);
     try {
-      const outcome = await this.#unlessLost(request, sandbox.agent.step(step, events, signal));
+      const outcome = await this.#unlessLost(request, sandbox.agent.steps.run(step, events, signal));
       return { outcome, placement: this.#placement('sandbox') };
     } finally {
       await this.#endJob(request.id, sandbox, [guarded]);

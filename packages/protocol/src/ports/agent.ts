@@ -3,18 +3,35 @@ import type { JsonText } from '../json-text.ts';
 import type { ExecutionId, SessionId } from '../ids.ts';
 import type { Language } from '../languages.ts';
 import type { WorkspacePath } from '../workspace-path.ts';
+import type { Processes } from './processes.ts';
 import type { StepOutcome } from './step-outcome.ts';
 
-/** What can be done inside one sandbox. `SessionEngine` implements it. */
+/**
+ * What can be done inside one sandbox; a sandbox composes it. The agent may run in another process, so every call is
+ * asynchronous. Ports of the sandbox are not forwarded.
+ */
 export interface Agent {
+  readonly steps: Steps;
   readonly files: Files;
+  readonly processes: Processes;
+}
+
+/** Runs code in the kernels of one sandbox, one step after the other. `SessionEngine` implements it. */
+export interface Steps {
   /**
-   * Runs one step in the kernel of `request.language`, which is started if it is not there. Steps of one agent run
-   * one after the other. Never throws for what the code does: that is the outcome. The deadline counts from the
-   * call; an abort of `signal` cancels, its reason is a `Cancellation`.
-   * @throws CaissonError `sandbox_lost` if the sandbox is gone
+   * Runs one step in the kernel of `request.language`, which is started if it is not there. Never throws for what the
+   * code does: that is the outcome. The deadline counts from the call; an abort of `signal` cancels, and its reason is a
+   * `Cancellation`.
+   * @throws CaissonError `sandbox_lost` if the sandbox is gone; what `events` throws
    */
-  step(request: StepRequest, events: EventSink, signal: AbortSignal): Promise<StepOutcome>;
+  run(request: StepRequest, events: EventSink, signal: AbortSignal): Promise<StepOutcome>;
+  /** Starts the kernel of `language` unless it runs, and resolves when it is ready for a step. */
+  prewarm(language: Language, signal: AbortSignal): Promise<void>;
+  /**
+   * Adds `env` to the environment of every kernel, also of those that run: they keep it from their next step on, as if they
+   * had started with it. To be called before the first step, for code may have set its own variables since.
+   */
+  adoptEnvironment(env: Readonly<Record<string, string>>, signal: AbortSignal): Promise<void>;
 }
 
 export interface StepRequest {

@@ -10,7 +10,6 @@ import {
   returnValueOf,
   type CodeError,
   type EventSink,
-  type Files,
   type JsonText,
   type Language,
   type OutputEvent,
@@ -61,7 +60,6 @@ export class TestSession implements AsyncDisposable {
     this.engine = new SessionEngine({
       spawner: this.spawner,
       meter: this.meter,
-      files: {} as Files,
       layout: hostLayout(),
       workspaceDirectory: this.workspace,
       memoryLimitBytes,
@@ -74,7 +72,7 @@ export class TestSession implements AsyncDisposable {
       events.push(event);
       return hooks.sink?.(event);
     };
-    const outcome = await this.engine.step(
+    const outcome = await this.engine.run(
       { ...this.#defaults(), code, ...options },
       sink,
       hooks.signal ?? new AbortController().signal,

@@ -168,6 +168,22 @@ suite('engine', () => {
     assert.equal(stdout, '2\n');
   });
 
+  test('a step that is cancelled as it finds its kernel dead says that the state is lost', async () => {
+    await using session = new TestSession('python');
+    await session.run('x = 1');
+    const [child] = session.spawner.processes;
+    const gone = new Promise((resolve) => child?.once('close', resolve));
+    child?.kill('SIGKILL');
+    await gone;
+    const abort = new AbortController();
+    const sink = (): undefined => {
+      abort.abort(new Cancellation('cancelled'));
+    };
+    const { outcome, events } = await session.run('print(2)', {}, { sink, signal: abort.signal });
+    assert.deepEqual(events, [{ type: 'kernel_restarted' }]);
+    assert.deepEqual([outcome.status, outcome.kernelRestarted], ['cancelled', true]);
+  });
+
   test('a slow sink gets everything, in order', async () => {
     await using session = new TestSession('python');
     let busy = 0;

@@ -1,20 +1,20 @@
 import {
   stoppedOutcome,
   WORKSPACE_DIRECTORY,
-  type Agent,
   type EventSink,
-  type Files,
   type Language,
   type StepOutcome,
   type StepRequest,
+  type Steps,
   type StepUsage,
 } from '@caisson/protocol';
 import { KERNELS, SANDBOX_LAYOUT, type KernelLayout } from '../kernels/kernels.ts';
 import { monotonicClock, type Clock } from './ports/clock.ts';
 import { KernelProcess } from './kernel/kernel-process.ts';
+import { KernelMemoryGuard } from './kernel/kernel-memory-guard.ts';
 import { LoopShare, type LoopAccount } from './reading/loop-share.ts';
 import { outcomeOf } from './step/outcome.ts';
-import type { Spawner } from './ports/spawner.ts';
+import type { KernelSpawner } from './ports/kernel-spawner.ts';
 import { StepEvents } from './step/step-events.ts';
 import { StepLock } from './step/step-lock.ts';
 import { runStep } from './step/step-run.ts';
@@ -22,28 +22,27 @@ import { StepStop } from './step/step-stop.ts';
 import type { Measurement, Usage, UsageMeter } from './ports/usage-meter.ts';
 
 export interface SessionEngineOptions {
-  readonly spawner: Spawner;
+  readonly spawner: KernelSpawner;
   readonly meter: UsageMeter;
-  readonly files: Files;
   readonly clock?: Clock;
-  /** Where the kernels are in the sandbox; default: where `kernelMounts` puts them. */
+  /** Where the kernels are in the sandbox; default: where `SANDBOX_FILES` are mounted. */
   readonly layout?: KernelLayout;
-  /** Directory in which kernels start. */
+  /** The directory in which kernels start. */
   readonly workspaceDirectory?: string;
-  /** Told to the code, and to languages that have a heap limit of their own. */
+  /** For the code, and for languages with a heap limit of their own. */
   readonly memoryLimitBytes?: number;
-  /** By which the event loop is shared with other sandboxes; default: with none. */
+  /** Shares the event loop with other sandboxes; default: with none. */
   readonly loopShare?: LoopShare;
 }
 
-interface Run {
+interface ActiveStep {
   readonly stop: StepStop;
   readonly events: StepEvents;
   readonly startedMs: number;
 }
 
 interface Measured {
-  readonly memory: MemoryGuard;
+  readonly memory: KernelMemoryGuard;
   readonly measurement: Measurement;
 }
 
@@ -52,9 +51,8 @@ const NO_USAGE: Usage = { cpuMs: 0, peakMemoryBytes: null, outOfMemory: false, o
 const START_ATTEMPTS = 3;
 const HEAP_EXHAUSTED = 'heap out of memory';
 
-/** Runs steps in the kernels of one sandbox: one kernel for each language, started when it is first needed. */
-export class SessionEngine implements Agent, AsyncDisposable {
-  readonly files: Files;
+/** Runs steps in the kernels of one sandbox: one kernel per language, started when first needed. */
+export class SessionEngine implements Steps, AsyncDisposable {
   readonly #options: SessionEngineOptions;
   readonly #clock: Clock;
   readonly #reads: LoopAccount;
@@ -62,39 +60,32 @@ export class SessionEngine implements Agent, AsyncDisposable {
   readonly #kernels = new Map<Language, KernelProcess>();
   readonly #stops = new Set<StepStop>();
   #adopted: Readonly<Record<string, string>> = {};
-  /** Kernels that started before there was anything to adopt, and have not been told yet. */
-  readonly #unaware = new Set<KernelProcess>();
+  /** Kernels that started without the adopted environment and get it with their next step. */
+  readonly #withoutAdopted = new Set<KernelProcess>();
   #closed = false;
 
   constructor(options: SessionEngineOptions) {
     this.#options = options;
-    this.files = options.files;
     this.#clock = options.clock ?? monotonicClock;
     const share = options.loopShare ?? new LoopShare(monotonicClock);
     this.#reads = share.account();
   }
 
-  /**
-   * Starts the kernel of `language`, if it is not there, and resolves when it is ready for a step.
-   * @throws what the spawner throws
-   */
+  /** @throws what the spawner throws */
   async prewarm(language: Language, signal: AbortSignal): Promise<void> {
     using turn = await this.#lock.acquire(signal);
     turn satisfies Disposable;
-    await this.#buryDead(language);
+    await this.#removeDead(language);
     if (!this.#kernels.has(language)) await this.#startReady(language, signal);
   }
 
-  /**
-   * Gives these variables to the kernels that are ready, which keep them from their next step on as if they had started with
-   * them, and to every later one. To be called before the first step: code may have set its own since.
-   */
-  adoptEnvironment(env: Readonly<Record<string, string>>): void {
+  async adoptEnvironment(env: Readonly<Record<string, string>>): Promise<void> {
     this.#adopted = env;
-    for (const kernel of this.#kernels.values()) this.#unaware.add(kernel);
+    for (const kernel of this.#kernels.values()) this.#withoutAdopted.add(kernel);
+    return Promise.resolve();
   }
 
-  async step(request: StepRequest, sink: EventSink, signal: AbortSignal): Promise<StepOutcome> {
+  async run(request: StepRequest, sink: EventSink, signal: AbortSignal): Promise<StepOutcome> {
     const startedMs = this.#clock.nowMs();
     using stop = new StepStop(request.timeoutMs, signal);
     const events = new StepEvents(sink, (error) => {
@@ -102,9 +93,9 @@ export class SessionEngine implements Agent, AsyncDisposable {
     });
     this.#stops.add(stop);
     try {
-      const run = { stop, events, startedMs };
+      const step = { stop, events, startedMs };
       using turn = await this.#turn(stop);
-      return turn === undefined ? this.#unstarted(run) : await this.#measured(request, run);
+      return turn === undefined ? this.#unstarted(step, false) : await this.#measure(request, step);
     } finally {
       events.close();
       this.#stops.delete(stop);
@@ -112,7 +103,7 @@ export class SessionEngine implements Agent, AsyncDisposable {
     }
   }
 
-  /** Kills the kernels and all that they started; steps that run or wait end as `session_terminated`. */
+  /** Kills the kernels and everything they started; steps that run or wait end as `session_terminated`. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
     for (const stop of this.#stops) stop.end('session_terminated');
@@ -132,38 +123,42 @@ export class SessionEngine implements Agent, AsyncDisposable {
     }
   }
 
-  async #measured(request: StepRequest, run: Run): Promise<StepOutcome> {
-    const memory = new MemoryGuard(run.stop);
+  async #measure(request: StepRequest, step: ActiveStep): Promise<StepOutcome> {
+    const memory = new KernelMemoryGuard(step.stop);
     const measurement = this.#options.meter.begin(() => {
       memory.exceed();
     });
     try {
-      return await this.#run(request, run, { memory, measurement });
+      return await this.#runMeasured(request, step, { memory, measurement });
     } finally {
       measurement.end();
     }
   }
 
-  async #run(request: StepRequest, run: Run, { memory, measurement }: Measured): Promise<StepOutcome> {
-    const { stop, events, startedMs } = run;
-    const lostBefore = await this.#buryDead(request.language);
-    if (lostBefore) await stop.orBefore(events.emit({ type: 'kernel_restarted' }));
+  async #runMeasured(
+    request: StepRequest,
+    step: ActiveStep,
+    { memory, measurement }: Measured,
+  ): Promise<StepOutcome> {
+    const { stop, events, startedMs } = step;
+    const lostBefore = await this.#removeDead(request.language);
+    if (lostBefore) await stop.waitFor(events.emit({ type: 'kernel_restarted' }));
     const kernel = await this.#kernelFor(request.language, stop);
-    if (kernel === undefined) return this.#unstarted(run);
+    if (kernel === undefined) return this.#unstarted(step, lostBefore);
     memory.watch(kernel);
     const { end, returnValue, truncated, stderrTail } = await runStep(request, {
       kernel,
-      adoptedEnv: this.#unaware.delete(kernel) ? this.#adopted : {},
+      adoptedEnv: this.#withoutAdopted.delete(kernel) ? this.#adopted : {},
       stop,
       events,
       memoryLimitBytes: this.#options.memoryLimitBytes,
       remainingMs: startedMs + request.timeoutMs - this.#clock.nowMs(),
     });
     const usage = measurement.end();
-    // What a fork bomb left would keep every later step from starting anything.
+    // The rest of a fork bomb would keep every later step from starting a process.
     if (usage.outOfProcesses) await kernel.kill();
-    const lostNow = await this.#buryDead(request.language);
-    if (lostNow) await stop.orBefore(events.emit({ type: 'kernel_restarted' }));
+    const lostNow = await this.#removeDead(request.language);
+    if (lostNow) await stop.waitFor(events.emit({ type: 'kernel_restarted' }));
     return outcomeOf(
       {
         end,
@@ -179,16 +174,16 @@ export class SessionEngine implements Agent, AsyncDisposable {
   }
 
   /** The outcome of a step that was stopped before it had a kernel. */
-  #unstarted({ stop, startedMs }: Run): StepOutcome {
+  #unstarted({ stop, startedMs }: ActiveStep, kernelRestarted: boolean): StepOutcome {
     const usage = this.#usage(startedMs, NO_USAGE);
-    return stoppedOutcome(stop.cause ?? 'cancelled', { truncated: false, kernelRestarted: false, usage });
+    return stoppedOutcome(stop.cause ?? 'cancelled', { truncated: false, kernelRestarted, usage });
   }
 
   #usage(startedMs: number, { cpuMs, peakMemoryBytes }: Usage): StepUsage {
     return { durationMs: this.#clock.nowMs() - startedMs, cpuMs, peakMemoryBytes };
   }
 
-  /** `undefined` if `stop` came before the kernel. */
+  /** `undefined` if the step was stopped before the kernel was ready. */
   async #kernelFor(language: Language, stop: StepStop): Promise<KernelProcess | undefined> {
     try {
       return this.#kernels.get(language) ?? (await this.#startReady(language, stop.signal));
@@ -198,13 +193,13 @@ export class SessionEngine implements Agent, AsyncDisposable {
     }
   }
 
-  /** Starts a kernel and waits until it is ready. One that died before has run nothing yet, so another try is safe. */
+  /** Starts a kernel and waits until it is ready. One that dies before that has run nothing, so another try is safe. */
   async #startReady(language: Language, signal: AbortSignal): Promise<KernelProcess> {
     for (let attempt = 1; ; attempt += 1) {
       const kernel = await this.#startKernel(language, signal);
       await settledOrAborted(kernel, signal);
       if (kernel.alive || signal.aborted || attempt === START_ATTEMPTS) return kernel;
-      await this.#buryDead(language);
+      await this.#removeDead(language);
     }
   }
 
@@ -215,7 +210,7 @@ export class SessionEngine implements Agent, AsyncDisposable {
       workspaceDirectory = WORKSPACE_DIRECTORY,
     } = this.#options;
     const { argv, env } = KERNELS[language].launch(layout, memoryLimitBytes);
-    const process = await this.#options.spawner.spawn(
+    const process = await this.#options.spawner.spawnKernel(
       { argv, env: { ...this.#adopted, ...env }, cwd: workspaceDirectory },
       signal,
     );
@@ -228,40 +223,14 @@ export class SessionEngine implements Agent, AsyncDisposable {
     return kernel;
   }
 
-  /** Clears away a kernel that has died, and all that it left running; says whether state was lost with it. */
-  async #buryDead(language: Language): Promise<boolean> {
+  /** Removes a kernel that has died, and everything it left running; returns whether state was lost with it. */
+  async #removeDead(language: Language): Promise<boolean> {
     const kernel = this.#kernels.get(language);
     if (kernel === undefined || kernel.alive) return false;
     this.#kernels.delete(language);
-    this.#unaware.delete(kernel);
+    this.#withoutAdopted.delete(kernel);
     await discard(kernel);
     return kernel.used;
-  }
-}
-
-/** Kills a kernel once the sandbox holds more memory than it may. */
-class MemoryGuard {
-  /** Whether memory, and nothing that came before it, ended the step. */
-  killed = false;
-  #exceeded = false;
-  #kernel: KernelProcess | undefined;
-  readonly #stop: StepStop;
-
-  constructor(stop: StepStop) {
-    this.#stop = stop;
-  }
-
-  watch(kernel: KernelProcess): void {
-    this.#kernel = kernel;
-    if (this.#exceeded) this.exceed();
-  }
-
-  exceed(): void {
-    this.#exceeded = true;
-    if (this.#kernel?.alive !== true) return;
-    this.killed = this.#stop.cause === undefined;
-    // The step waits for the same kill and hears of its failure.
-    this.#kernel.kill().catch(() => undefined);
   }
 }
 

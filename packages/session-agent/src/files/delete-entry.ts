@@ -2,20 +2,20 @@ import { randomBytes } from 'node:crypto';
 import { opendir, rename, rmdir, unlink, type FileHandle } from 'node:fs/promises';
 import { pathAt, pathOf, pinDirectory, type FileName } from './descriptor.ts';
 import { isSystemError, systemError } from './file-errors.ts';
-import type { Place } from './place.ts';
+import type { EntryLocation } from './location.ts';
 
 const READ_AHEAD_ENTRIES = 256;
 /** A tree that grows as fast as it is deleted would never end. */
 const MAX_CALLS = 20_000_000;
-/** How often a directory that looks empty and is not, or changes between file and directory, is tried again. */
+/** Retries for a directory that looks empty but is not, or that keeps changing between file and directory. */
 const MAX_FRUITLESS_ROUNDS = 100;
 
 /**
- * Deletes what is in `place`, a directory with all that is in it, and follows no link. However deep the tree is, three
- * descriptors are enough: what a subdirectory holds of directories is moved up into the directory that is deleted.
+ * Deletes the entry at `location`, a directory with everything in it, without following links. Three descriptors are enough
+ * for a tree of any depth: directories below a subdirectory are moved up into the directory that is being deleted.
  * @throws system errors; EBUSY if the tree changes faster than it can be deleted
  */
-export async function deleteEntry({ parent, name }: Place, signal: AbortSignal): Promise<void> {
+export async function deleteEntry({ parent, name }: EntryLocation, signal: AbortSignal): Promise<void> {
   const budget = new Budget(signal);
   if ((await remove(parent, name, budget)) !== 'full') return;
   for (;;) {
@@ -44,10 +44,10 @@ async function emptyAt(parent: FileHandle, name: FileName, budget: Budget): Prom
 
 type Removal = 'gone' | 'full';
 
-/** What an entry was when its directory was read, which only says what to try first. */
+/** The type of an entry when its directory was read: only a hint about which call to try first. */
 type EntryType = 'directory' | 'other';
 
-/** Removes one entry; `full` is a directory with something in it. */
+/** Removes one entry; `full` means a directory that is not empty. */
 async function remove(
   parent: FileHandle,
   name: FileName,
@@ -91,7 +91,7 @@ async function moveUp(from: FileHandle, name: FileName, to: FileHandle, budget: 
     await rename(pathAt(from, name), pathAt(to, budget.freshName()));
     budget.countRemoval();
   } catch (error) {
-    // What was moved or replaced meanwhile is found again in the next round, if it is still below.
+    // An entry that was moved or replaced meanwhile is found again in the next round if it is still below.
     if (!isSystemError(error, 'ENOENT', 'EINVAL', 'ENOTEMPTY', 'EXDEV')) throw error;
   }
 }
@@ -112,7 +112,7 @@ async function* entriesIn(directory: FileHandle): AsyncGenerator<{ name: FileNam
   }
 }
 
-/** What one deletion may cost, and the names that it gives. */
+/** Limits the work of one deletion, and makes its temporary names. */
 class Budget {
   readonly #signal: AbortSignal;
   readonly #prefix = `.caisson-${randomBytes(16).toString('hex')}`;

@@ -5,7 +5,7 @@ const PERMISSION_BITS = 0o7777;
 const EARLIEST_MS = Date.parse('0000-01-01T00:00:00.000Z');
 const LATEST_MS = Date.parse('9999-12-31T23:59:59.999Z');
 
-/** The entry that `stats` tells of. */
+/** The entry that `stats` describes. */
 export function entryOf(path: WorkspacePath, stats: Stats): FileEntry {
   return {
     path,
@@ -17,7 +17,7 @@ export function entryOf(path: WorkspacePath, stats: Stats): FileEntry {
   };
 }
 
-/** Whoever owns a file can give it any time, also one that RFC 3339 cannot tell: the nearest that it can. */
+/** The owner of a file can set any time, also one that RFC 3339 cannot express: it gets the nearest that can be. */
 function dateOf({ mtimeMs }: Stats): Date {
   return new Date(Math.min(Math.max(mtimeMs, EARLIEST_MS), LATEST_MS));
 }

@@ -23,12 +23,12 @@ export async function withFileErrors<Result>(
   }
 }
 
-/** What the caller is told of `error`; one that no tenant can cause is passed on as it is. */
+/** The error that the caller gets for `error`. Errors that no tenant can cause are passed on as they are. */
 export function toFileError(error: unknown, workspacePath: WorkspacePath): unknown {
   const path = workspacePath === '' ? WORKSPACE_DIRECTORY : workspacePath;
   const context = [{ path }, { cause: error }] as const;
   switch (systemCode(error)) {
-    // A chain of links that has no end leads to no file either.
+    // An endless chain of links leads to no file either.
     case 'ELOOP':
     case 'ENAMETOOLONG':
     case 'ENOENT':
@@ -54,7 +54,7 @@ export function toFileError(error: unknown, workspacePath: WorkspacePath): unkno
   }
 }
 
-/** An error as the kernel would have raised it, for what is found out before the kernel is asked. */
+/** An error such as the kernel raises, for problems that are found before it is asked. */
 export function systemError(
   code: 'ELOOP' | 'ENOTDIR' | 'EISDIR' | 'ENXIO' | 'EBUSY',
   message: string,

@@ -5,11 +5,11 @@ import { pathAt, pathOf } from './descriptor.ts';
 import { entryOf } from './entry.ts';
 import { isSystemError, systemError } from './file-errors.ts';
 
-/** Taken in at once, in well under a millisecond; then others have their turn. */
+/** Read at once, in well under a millisecond, before other work gets a turn. */
 const CHUNK_ENTRIES = 256;
 /** A directory that grows as fast as it is read would never end. */
 const MAX_SCANNED_ENTRIES = 5_000_000;
-/** How often a page is filled up for entries that vanished between their name and their turn. */
+/** Rounds that fill up a page after entries vanished between the reading of their names and of their details. */
 const MAX_ROUNDS = 8;
 
 interface Page {
@@ -17,12 +17,12 @@ interface Page {
   readonly limit: number;
 }
 
-/** The bytes of a name as characters U+0000 to U+00FF: cheaper than a buffer, and in the order of the bytes. */
+/** The bytes of a name as characters U+0000 to U+00FF: cheaper than a buffer, and sorted as the bytes are. */
 type RawName = string;
 
 /**
- * The entries of `directory` after `page.after` in the order of their names' bytes, `page.limit` at most. Takes memory
- * for the page only, however many entries there are, and reads them in small chunks between which others have their turn.
+ * At most `page.limit` entries of `directory` after `page.after`, sorted by the bytes of their names. Memory use depends on
+ * the page, not on the directory. Reads in small chunks so that other work gets its turn.
  */
 export async function listDirectory(
   directory: FileHandle,
@@ -53,7 +53,7 @@ async function firstNames(
   signal: AbortSignal,
 ): Promise<RawName[]> {
   let kept: RawName[] = [];
-  /** Once there are enough names, no greater one is of use. */
+  /** Once there are enough names, greater ones are skipped. */
   let greatest: RawName | undefined;
   let scanned = 0;
   const options = { encoding: 'latin1', bufferSize: CHUNK_ENTRIES } as const;

@@ -5,7 +5,7 @@ import type { Owner } from './owner.ts';
 
 const DIRECTORY_MODE = 0o755;
 
-/** Makes the directory `name` in `parent` and hands it to `owner`; one that is there already is left as it is. */
+/** Makes the directory `name` in `parent` for `owner`; an existing one is left as it is. */
 export async function makeDirectory(parent: FileHandle, name: FileName, owner: Owner): Promise<void> {
   try {
     await mkdir(pathAt(parent, name), { mode: DIRECTORY_MODE });
@@ -13,7 +13,7 @@ export async function makeDirectory(parent: FileHandle, name: FileName, owner: O
     if (isSystemError(error, 'EEXIST')) return;
     throw error;
   }
-  // By descriptor: `name` may be a link to somewhere else by now.
+  // By descriptor: `name` may be a link by now.
   await using made = await pinDirectory(parent, name);
   await chmod(pathOf(made), DIRECTORY_MODE);
   await chown(pathOf(made), owner.uid, owner.gid);

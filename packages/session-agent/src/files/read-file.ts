@@ -7,12 +7,12 @@ import { entryOf } from './entry.ts';
 import { systemError } from './file-errors.ts';
 
 const CHUNK_BYTES = 128 * 1024;
-/** Not blocking, for a process in the sandbox may hold a lease on its file, which an open would wait for. */
+/** Non-blocking: a process in the sandbox may hold a lease on the file, for which an open would wait. */
 const READ_FLAGS = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY;
 
 /**
- * The bytes of the regular file that `pinned` pins, which can be closed afterwards. `body` yields exactly as many bytes
- * as the entry tells, whatever is written to the file meanwhile, or fails.
+ * Opens the regular file that `pinned` pins; `pinned` can be closed afterwards. `body` yields exactly `entry.sizeBytes`
+ * bytes, whatever is written to the file meanwhile, or fails.
  * @throws system errors; EISDIR for directories, ENXIO for pipes, sockets and devices, none of which is ever opened
  */
 export async function readRegularFile(
@@ -31,7 +31,7 @@ export async function readRegularFile(
   return { entry, body: addAbortSignal(signal, bodyOf(file, entry.sizeBytes)) };
 }
 
-/** Takes over `file`. */
+/** Reads `file` and closes it. */
 function bodyOf(file: FileHandle, sizeBytes: number): Readable {
   let position = 0;
   const readNext = async (): Promise<Buffer | null> => {

@@ -3,13 +3,13 @@ import { bytesOfName, CaissonError, type WorkspacePath, WORKSPACE_DIRECTORY } fr
 import { pathAt, pin, pinDirectory, type FileName } from './descriptor.ts';
 import { isSystemError, systemError } from './file-errors.ts';
 
-/** As many as Linux follows. */
+/** The limit of Linux. */
 const MAX_LINKS = 40;
-/** What one path can cost. A component costs one step, and `..` in a link as many as its parent is deep. */
+/** Limits the cost of one path: one step for each component, and for `..` in a link as many as its parent is deep. */
 const MAX_STEPS = 4000;
 const WORKSPACE_NAME = WORKSPACE_DIRECTORY.slice(1);
 
-/** Where walks begin, and what they do about directories that are not there. */
+/** Where walks begin, and whether they make missing directories. */
 export interface Start {
   openRoot(): Promise<FileHandle>;
   /** Makes the directory `name` in `parent`; without it a missing one is an error. */
@@ -17,10 +17,10 @@ export interface Start {
 }
 
 /**
- * Pins what `path` leads to, following links also in the last place. Each component is opened by itself, relative to
- * the directory that the one before pinned, and links are resolved here: whatever is swapped for a link while the walk
- * is under way, it cannot leave the workspace. A link to `/workspace/…` means the workspace, as it does inside.
- * @throws CaissonError `path_outside_workspace`; else system errors, ELOOP also for paths that cost too much
+ * Pins the entry at `path`, following a link in the last component too. Each component is opened by itself, relative to the
+ * pinned directory before it, and links are resolved here: whatever is swapped for a link during the walk, it cannot leave
+ * the workspace. A link to `/workspace/…` means the workspace, as it does inside the sandbox.
+ * @throws CaissonError `path_outside_workspace`; system errors, ELOOP also for a path that costs too much
  */
 export async function walk(start: Start, path: WorkspacePath, signal: AbortSignal): Promise<FileHandle> {
   await using position = new Position(start, path);
@@ -55,11 +55,11 @@ async function targetOf(parent: FileHandle, name: FileName): Promise<Buffer> {
   }
 }
 
-/** Where a walk is: the names from the sandbox's `/` on, and what they lead to, pinned. */
+/** The position of a walk: the names from the sandbox's `/` on, and the pinned entry they lead to. */
 class Position implements AsyncDisposable {
   readonly #start: Start;
   readonly #path: WorkspacePath;
-  /** Empty at `/`, which only `workspace` leads out of; else `workspace` and what is below it. */
+  /** Empty at `/`, whose only entry is `workspace`; else `workspace` and the names below it. */
   #names: FileName[] = [];
   #handle: FileHandle | undefined;
   #steps = 0;
@@ -77,7 +77,7 @@ class Position implements AsyncDisposable {
     await this.#replace(undefined, []);
   }
 
-  /** Goes to `name`; where that is a link, stays and returns its target. */
+  /** Goes to `name`; if that is a link, stays and returns its target. */
   async enter(name: FileName): Promise<Buffer | undefined> {
     const text = name.toString('latin1');
     if (text === '..') {
@@ -114,7 +114,7 @@ class Position implements AsyncDisposable {
     }
   }
 
-  /** To the parent, from the root down: the kernel's own `..` would lead wherever the directory was moved meanwhile. */
+  /** Goes to the parent, from the root down: the kernel's own `..` would follow a directory that was moved meanwhile. */
   async #leave(): Promise<void> {
     const names = this.#names.slice(0, -1);
     if (names.length === 0) {
@@ -129,7 +129,7 @@ class Position implements AsyncDisposable {
     }
   }
 
-  /** Gives away what was reached. */
+  /** Hands over the entry that was reached. */
   take(): FileHandle {
     const handle = this.#handle;
     if (handle === undefined) throw this.#outside();

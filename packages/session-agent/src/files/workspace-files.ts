@@ -8,17 +8,17 @@ import { isSystemError, withFileErrors } from './file-errors.ts';
 import { listDirectory } from './list-directory.ts';
 import { makeDirectory } from './make-directory.ts';
 import type { Owner } from './owner.ts';
-import { findPlace, walkToDirectory } from './place.ts';
+import { locateEntry, walkToDirectory } from './location.ts';
 import { readRegularFile } from './read-file.ts';
 import { walk } from './walk.ts';
 import { writeRegularFile } from './write-file.ts';
 
 /**
- * The files of one workspace, reached from the host. A link in the last place is followed by `stat`, `list` and `read`;
- * `write` replaces it and `delete` removes it. The workspace itself cannot be deleted: `is_a_directory`.
- * @param options.root the workspace's directory, an absolute path of the host; it must be there
+ * The files of one workspace, accessed from the host. A link in the last component is followed by `stat`, `list` and `read`,
+ * replaced by `write` and removed by `delete`. The workspace itself cannot be deleted: `is_a_directory`.
+ * @param options.root the workspace's directory, an absolute path of the host; it must exist
  * @param options.owner host ids that the sandbox's user maps to
- * @param options.id what the sandbox is called in errors
+ * @param options.id the sandbox's id in errors
  */
 export function createWorkspaceFiles(options: { root: string; owner: Owner; id?: string }): Files {
   const { owner } = options;
@@ -45,20 +45,20 @@ export function createWorkspaceFiles(options: { root: string; owner: Owner; id?:
       }),
     write: async (path, body, signal) =>
       withFileErrors(path, async () => {
-        // It may fail before it is read, which without a listener would end the process; the read fails then too.
+        // It may fail before it is read; without a listener, that would end the process. The read then fails too.
         body.on('error', () => undefined);
-        await using place = await findPlace(making, path, signal);
-        return await writeRegularFile(place, path, body, owner, signal);
+        await using location = await locateEntry(making, path, signal);
+        return await writeRegularFile(location, path, body, owner, signal);
       }),
     delete: async (path, signal) =>
       withFileErrors(path, async () => {
-        await using place = await findPlace({ openRoot }, path, signal);
-        await deleteEntry(place, signal);
+        await using location = await locateEntry({ openRoot }, path, signal);
+        await deleteEntry(location, signal);
       }),
   };
 }
 
-/** Opens `root`, as long as it is the directory that it is now, and not the mount point below a workspace that is gone. */
+/** Opens `root` as long as it is the same directory as now, and not the mount point of a workspace that is gone. */
 function rootOpener(root: string, id: string): () => Promise<FileHandle> {
   const { dev, ino } = statSync(root, { bigint: true });
   return async () => {

@@ -42,12 +42,12 @@ export function run(command: string, args: readonly string[], options: { cwd?: s
   if (status !== 0) throw new Error(`${command} failed: ${stderr}`, { cause: error });
 }
 
-/** What a test passes as a path that the API has checked. */
+/** A path as if the API had checked it. */
 export function at(path: string): WorkspacePath {
   return path as WorkspacePath;
 }
 
-/** How many descriptors this process has open. */
+/** The number of open descriptors of this process. */
 export function openDescriptors(): number {
   return readdirSync('/proc/self/fd').length;
 }

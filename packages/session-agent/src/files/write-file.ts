@@ -8,25 +8,25 @@ import { pathAt } from './descriptor.ts';
 import { entryOf } from './entry.ts';
 import { isSystemError, systemError } from './file-errors.ts';
 import type { Owner } from './owner.ts';
-import type { Place } from './place.ts';
+import type { EntryLocation } from './location.ts';
 
 const FILE_MODE = 0o644;
 const WRITE_FLAGS = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
 
 /**
- * Writes the bytes of `body` to a hidden file beside `place`, which gets the name of `place` once all have arrived.
+ * Writes the bytes of `body` to a hidden file beside `location`, which gets the name of `location` once all have arrived.
  * A link of that name is replaced, not followed. If it fails, nothing is left and what was there before stays.
  * @throws system errors; EISDIR if a directory is there
  */
 export async function writeRegularFile(
-  place: Place,
+  location: EntryLocation,
   path: WorkspacePath,
   body: Readable,
   owner: Owner,
   signal: AbortSignal,
 ): Promise<WrittenFile> {
-  const { parent, name } = place;
-  await refuseDirectory(place);
+  const { parent, name } = location;
+  await refuseDirectory(location);
   const temporary = pathAt(parent, Buffer.from(`.caisson-${randomBytes(16).toString('hex')}.tmp`));
   await using stack = new AsyncDisposableStack();
   // Root's own until it is whole, so that no process in the sandbox can hold it open for writing.
@@ -56,7 +56,7 @@ async function moveInto(target: Buffer, temporary: Buffer): Promise<boolean> {
   return true;
 }
 
-async function refuseDirectory({ parent, name }: Place): Promise<void> {
+async function refuseDirectory({ parent, name }: EntryLocation): Promise<void> {
   try {
     if ((await lstat(pathAt(parent, name))).isDirectory()) throw systemError('EISDIR', 'is a directory');
   } catch (error) {

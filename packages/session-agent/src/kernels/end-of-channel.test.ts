@@ -13,7 +13,7 @@ for (const language of LANGUAGES) {
     const cwd = mkdtempSync(join(tmpdir(), 'kernel-'));
     try {
       const launch = KERNELS[language].launch(hostLayout(), undefined);
-      const kernel = await new LocalSpawner().spawn({ ...launch, cwd }, AbortSignal.timeout(10_000));
+      const kernel = await new LocalSpawner().spawnKernel({ ...launch, cwd }, AbortSignal.timeout(10_000));
       for (const output of [kernel.stdout, kernel.stderr]) output.read(drop, drop);
       const ended = new Promise<void>((end) => {
         const close = () => {

@@ -1,6 +1,6 @@
 import type { Language } from '@caisson/protocol';
 
-/** Where things are in the sandbox. */
+/** Paths in the sandbox. */
 export interface KernelLayout {
   readonly nodePath: string;
   readonly kernelsDirectory: string;
@@ -19,14 +19,14 @@ export interface KernelLaunch {
 }
 
 interface Kernel {
-  /** How it is started. `memoryLimitBytes` is that of the sandbox, where one is known. */
+  /** How to start it. `memoryLimitBytes` is that of the sandbox, if known. */
   launch(layout: KernelLayout, memoryLimitBytes: number | undefined): KernelLaunch;
 }
 
 /** A new language is a row here and a folder beside this file. */
 export const KERNELS: Readonly<Record<Language, Kernel>> = {
   python: {
-    // Unbuffered, so that prints keep their order among what native code and subprocesses write.
+    // Unbuffered, so that prints stay in order with output of native code and subprocesses.
     launch: ({ kernelsDirectory }) => ({
       argv: ['/usr/bin/python3', '-I', '-S', '-u', '-X', 'utf8', `${kernelsDirectory}/python/kernel.py`],
       env: {},
@@ -41,7 +41,7 @@ export const KERNELS: Readonly<Record<Language, Kernel>> = {
         `${kernelsDirectory}/javascript/kernel.cjs`,
         acornPath,
       ],
-      // Made by setup.sh; portable, for the kernel is mounted elsewhere than where it was compiled.
+      // Made by setup.sh; portable, because the kernel is mounted elsewhere than where it was compiled.
       env: {
         NODE_COMPILE_CACHE: `${kernelsDirectory}/javascript/.compile-cache`,
         NODE_COMPILE_CACHE_PORTABLE: '1',
@@ -56,7 +56,7 @@ export const KERNELS: Readonly<Record<Language, Kernel>> = {
   },
 };
 
-/** Of the loader that the kernel itself uses. */
+/** Hides a warning about the loader that the kernel itself uses. */
 const QUIET = ['--disable-warning=ExperimentalWarning'];
 
 function heapLimit(memoryLimitBytes: number | undefined): string[] {

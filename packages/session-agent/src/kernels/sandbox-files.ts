@@ -7,7 +7,7 @@ export interface SandboxFile {
   readonly sandboxPath: string;
 }
 
-/** Where the same things are on this host. */
+/** The paths on this host. */
 export function hostLayout(): KernelLayout {
   return {
     nodePath: process.execPath,
@@ -18,7 +18,7 @@ export function hostLayout(): KernelLayout {
 
 const HOST = hostLayout();
 
-/** What a runtime has to mount so that kernels can start in its sandboxes. */
+/** What a runtime mounts so that kernels can start in its sandboxes. */
 export const SANDBOX_FILES: readonly SandboxFile[] = [
   { hostPath: HOST.kernelsDirectory, sandboxPath: SANDBOX_LAYOUT.kernelsDirectory },
   { hostPath: HOST.nodePath, sandboxPath: SANDBOX_LAYOUT.nodePath },

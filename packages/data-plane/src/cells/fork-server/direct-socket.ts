@@ -1,5 +1,5 @@
 import type { OnReadOpts, Socket } from 'node:net';
-import type { ByteChannel } from '@caisson/session-agent';
+import type { ByteChannel, ChannelWriter } from '@caisson/session-agent';
 
 /** What one read takes at most. */
 const BUFFER_BYTES = 64 * 1024;
@@ -13,7 +13,7 @@ export function readBuffer(): Uint8Array {
  * A socket or pipe whose bytes are handed on as they come. A stream would queue them, and count, and tell each of its states
  * to listeners; for the few bytes of most cells, that costs several times what reading them does.
  */
-export class DirectSocket implements ByteChannel {
+export class DirectSocket implements ByteChannel, ChannelWriter {
   readonly #socket: Socket;
   #take: ((bytes: Buffer) => void) | undefined;
   /** What came while nobody read; no more is read then. */
@@ -83,6 +83,10 @@ export class DirectSocket implements ByteChannel {
 
   close(): void {
     this.#socket.destroy();
+  }
+
+  onClose(listener: () => void): void {
+    this.#socket.on('close', listener);
   }
 
   /** Whether to go on reading. */

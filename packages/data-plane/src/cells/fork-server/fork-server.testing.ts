@@ -1,4 +1,5 @@
-import type { ByteChannel, ProcessExit } from '@caisson/session-agent';
+import type { ProcessExit } from '@caisson/protocol';
+import type { ByteChannel } from '@caisson/session-agent';
 import type { Cell, CellSpec, ForkServer, ForkServers } from './fork-server.ts';
 
 const nothing = () => undefined;

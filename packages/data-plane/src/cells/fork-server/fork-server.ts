@@ -1,5 +1,5 @@
 import type { Resources } from '@caisson/protocol';
-import type { SpawnedProcess, UsageMeter } from '@caisson/session-agent';
+import type { SpawnedKernel, UsageMeter } from '@caisson/session-agent';
 import type { MemoryHolder } from '../../cgroups/cgroup-usage.ts';
 
 /** Makes runners on this host; a sandbox of any runtime can hold one. */
@@ -32,7 +32,7 @@ export interface CellSpec {
 }
 
 /** A fresh place with a kernel in it that waits for its one job. */
-export interface Cell extends SpawnedProcess {
+export interface Cell extends SpawnedKernel {
   readonly spec: CellSpec;
   readonly meter: UsageMeter & MemoryHolder;
   readonly alive: boolean;

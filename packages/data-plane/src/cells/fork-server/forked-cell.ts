@@ -1,7 +1,8 @@
 import { closeSync, constants, fstatSync, openSync } from 'node:fs';
 import { Socket } from 'node:net';
-import type { ByteChannel, ByteSource, ProcessExit } from '@caisson/session-agent';
-import type { CgroupUsageMeter } from '../../cgroups/cgroup-usage.ts';
+import type { ByteSource, ProcessExit } from '@caisson/protocol';
+import { byteChannel } from '@caisson/session-agent';
+import type { ByteChannel } from '@caisson/session-agent';
 import { signalName } from '../../signal-name.ts';
 import { DirectSocket } from './direct-socket.ts';
 import type { Cell, CellSpec } from './fork-server.ts';
@@ -21,7 +22,7 @@ export interface CellLink {
 /** A cell that was forked from a fork server on this host. */
 export class ForkedCell implements Cell {
   readonly spec: CellSpec;
-  readonly meter: CgroupUsageMeter;
+  readonly meter: Cell['meter'];
   readonly control: ByteChannel;
   readonly stdout: ByteSource;
   readonly stderr: ByteSource;
@@ -33,7 +34,7 @@ export class ForkedCell implements Cell {
   /** @throws Error if the cell does not have open what it says */
   constructor(
     spec: CellSpec,
-    meter: CgroupUsageMeter,
+    meter: Cell['meter'],
     connection: { readonly socket: DirectSocket; readonly hello: CellHello; readonly link: CellLink },
   ) {
     const { socket, hello, link } = connection;
@@ -48,7 +49,8 @@ export class ForkedCell implements Cell {
       });
     this.stdout = open(hello.stdout);
     this.stderr = open(hello.stderr);
-    this.control = channelOf(open(hello.frames), socket);
+    // The cell writes to a pipe, by which it can send nothing but bytes, and reads from the socket, which is open in one direction.
+    this.control = byteChannel(open(hello.frames), socket);
     failed.move();
     this.exited = this.#untilGone();
   }
@@ -94,28 +96,6 @@ export class ForkedCell implements Cell {
       this.control.close();
     }
   }
-}
-
-/** The cell writes to a pipe, by which it can send nothing but bytes, and reads from the socket, which is open in one direction. */
-function channelOf(frames: DirectSocket, socket: DirectSocket): ByteChannel {
-  return {
-    read: (take, end) => {
-      frames.read(take, end);
-    },
-    pause: () => {
-      frames.pause();
-    },
-    resume: () => {
-      frames.resume();
-    },
-    write: (text) => {
-      socket.write(text);
-    },
-    close: () => {
-      frames.close();
-      socket.close();
-    },
-  };
 }
 
 /** Opens the pipe again by the process that holds it, which runs no code of a tenant's yet. */

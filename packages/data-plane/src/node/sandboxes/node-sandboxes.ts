@@ -147,7 +147,7 @@ export class NodeSandboxes implements SandboxHost, AsyncDisposable {
     const { agent, placement } = held.lent;
     return async (signal) => {
       try {
-        const outcome = await held.steps.run(async () => agent.step(step, events, signal), signal);
+        const outcome = await held.steps.run(async () => agent.steps.run(step, events, signal), signal);
         return { outcome, placement };
       } catch (error) {
         if (isCaissonError(error, 'sandbox_lost')) this.#lose(held);

@@ -3,9 +3,13 @@ import type { Reservation } from '../../node/reservations.ts';
 import type { Sandbox } from '../../runtimes/runtime.ts';
 
 /** Makes a sandbox that was made for nobody that of `request`: with its environment, at full weight. */
-export function adopt(sandbox: Sandbox, request: Pick<SandboxRequest, 'env'>): void {
+export async function adopt(
+  sandbox: Sandbox,
+  request: Pick<SandboxRequest, 'env'>,
+  signal: AbortSignal,
+): Promise<void> {
   sandbox.setCpuWeight('normal');
-  sandbox.agent.adoptEnvironment(request.env);
+  await sandbox.agent.steps.adoptEnvironment(request.env, signal);
 }
 
 /** The sandbox under another id. @param held is disposed when its end begins */

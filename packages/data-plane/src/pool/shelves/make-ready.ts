@@ -11,7 +11,7 @@ export async function makeReady(
   await using cleanup = new AsyncDisposableStack();
   const sandbox = cleanup.use(await runtime.create(spec, signal));
   if (cpuWeight !== 'normal') sandbox.setCpuWeight(cpuWeight);
-  await sandbox.agent.prewarm(language, signal);
+  await sandbox.agent.steps.prewarm(language, signal);
   signal.throwIfAborted();
   cleanup.move();
   return sandbox;

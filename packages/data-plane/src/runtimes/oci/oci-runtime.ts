@@ -49,7 +49,7 @@ export class OciRuntime implements Runtime {
     const resources = { cpuMillicores: 1000, memoryBytes: 64 * MIB, diskBytes: 8 * MIB, pids: 16 };
     await using sandbox = await this.create({ id: newSandboxId(), resources, env: {} }, signal);
     let output = '';
-    const { status, reason } = await sandbox.agent.step(
+    const { status, reason } = await sandbox.agent.steps.run(
       probeStep(newExecutionId()),
       (event) => {
         if (event.type === 'stdout' || event.type === 'stderr') output += event.text;

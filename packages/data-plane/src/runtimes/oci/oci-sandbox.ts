@@ -24,6 +24,8 @@ export async function createOciSandbox(
   signal: AbortSignal,
 ): Promise<Sandbox> {
   await using cleanup = new AsyncDisposableStack();
+  // Given back last: at the end of its input, a process would do more than end.
+  const descriptors = cleanup.use(new DisposableStack());
   const { resources, env } = spec;
   const isOnDisk = resources.diskBytes > host.capacity.diskWorkspaceBeyondBytes;
   if (isOnDisk && host.diskDirectory === undefined)
@@ -60,30 +62,37 @@ export async function createOciSandbox(
   const owner = sandboxOwner(container.idRange);
   const spawner = new OciSpawner(
     {
-      ...{ directory, resources, env, owner, cgroup, firstPid },
-      execCommand: (processFile, processPidFile) => [
+      directory,
+      resources,
+      env,
+      owner,
+      cgroup,
+      firstPid,
+      execCommand: (processFile, processPidFile, more) => [
         ...[...command, 'exec', '--process', processFile, '--pid-file', processPidFile],
-        ...['--preserve-fds', '2', spec.id],
+        ...['--preserve-fds', String(more), spec.id],
       ],
     },
     host,
   );
+  descriptors.use(spawner);
   const workspace = host.mountNamespace.resolve(join(directory, 'workspace'));
   const counters = cleanup.use(new OpenCgroup(cgroup));
   const meter = new CgroupUsageMeter(counters, resources.memoryBytes);
-  const agent = new SessionEngine({
-    spawner,
-    meter,
-    files: createWorkspaceFiles({ root: workspace, owner }),
-    memoryLimitBytes: resources.memoryBytes,
-    loopShare: host.loopShare,
-  });
-  cleanup.use(agent);
+  const steps = cleanup.use(
+    new SessionEngine({
+      spawner,
+      meter,
+      memoryLimitBytes: resources.memoryBytes,
+      loopShare: host.loopShare,
+    }),
+  );
+  const files = createWorkspaceFiles({ root: workspace, owner });
   const release = cleanup.move();
   let disposed: Promise<void> | undefined;
   return {
     id: spec.id,
-    agent,
+    agent: { steps, files, processes: spawner },
     isAlive: () => cgroup.processes().includes(firstPid),
     memoryBytes: () => readMemory(cgroup),
     heldBytes: () => {

@@ -1,29 +1,23 @@
-import { closeSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, rmSync, writeFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
-import type { Resources } from '@caisson/protocol';
-import { byteChannel, byteSource } from '@caisson/session-agent';
-import type {
-  ByteChannel,
-  ByteSource,
-  ProcessExit,
-  SpawnedProcess,
-  Spawner,
-  SpawnRequest,
-} from '@caisson/session-agent';
+import type { Process, Processes, ProcessRequest, Resources } from '@caisson/protocol';
+import { byteChannel, byteSource, channelWriter, kernelOf } from '@caisson/session-agent';
+import type { KernelRequest, KernelSpawner, SpawnedKernel } from '@caisson/session-agent';
 import type { Cgroup } from '../../cgroups/cgroup.ts';
-import { sendSignal } from '../../cgroups/cgroup.ts';
-import { signalName } from '../../signal-name.ts';
 import { killTree } from './container/kill-tree.ts';
-import type { Program } from './mount-namespace/mount-namespace.ts';
+import type { InheritedFd } from './mount-namespace/mount-namespace.ts';
 import type { OciHost } from './host/oci-host.ts';
+import { OciProcess, refused } from './oci-process.ts';
 import { readingEnd } from './container/process-pipes.ts';
-import type { InputPipe, OutputPipe } from './container/process-pipes.ts';
 import { processConfig } from './config/process-config.ts';
 
 /** Killed before the sandbox's first process, whose end would end the sandbox. */
 const OOM_SCORE_ADJ = 500;
 const KILL_TIMEOUT_MS = 5_000;
+const START_TIMEOUT_MS = 10_000;
+/** crun 1.8 fails now and then to enter a container that has only just started (`setns: Operation not permitted`). */
+const START_ATTEMPTS = 3;
 
 /** What a spawner needs to know of its sandbox. */
 export interface SpawnTarget {
@@ -35,15 +29,30 @@ export interface SpawnTarget {
   readonly cgroup: Cgroup;
   /** Host pid of the sandbox's first process. */
   readonly firstPid: number;
-  /** The command that starts the process described in the file `processFile`, with descriptors 3 and 4, and writes `pidFile`. */
-  execCommand(processFile: string, pidFile: string): readonly string[];
+  /**
+   * The command that starts the process described in the file `processFile`, with the standard streams and `more` descriptors
+   * from 3 on, and writes `pidFile`.
+   */
+  execCommand(processFile: string, pidFile: string, more: number): readonly string[];
 }
 
-/** Starts processes with the runtime's `exec`, each with a full process specification: without one, it runs as root. */
-export class OciSpawner implements Spawner {
+/** What a process gets from this server: its standard input, and what it has from descriptor 3 on. */
+interface Inherited {
+  readonly stdin: InheritedFd;
+  /** The other end of its standard input. */
+  readonly writer?: Socket;
+  readonly more: readonly InheritedFd[];
+}
+
+/**
+ * Starts processes with the runtime's `exec`, each with a full process specification: without one, it runs as root.
+ * Disposing, when the sandbox has ended, gives back the descriptors of processes that nobody disposed of.
+ */
+export class OciSpawner implements KernelSpawner, Processes, Disposable {
   readonly #target: SpawnTarget;
   readonly #host: Pick<OciHost, 'mountNamespace' | 'pipes'>;
   readonly #live = new Set<OciProcess>();
+  readonly #undisposed = new Set<OciProcess>();
   #count = 0;
   #lastKill: Promise<void> = Promise.resolve();
 
@@ -52,8 +61,63 @@ export class OciSpawner implements Spawner {
     this.#host = host;
   }
 
-  async spawn(request: SpawnRequest, signal: AbortSignal): Promise<SpawnedProcess> {
+  async spawnKernel(request: KernelRequest, signal: AbortSignal): Promise<SpawnedKernel> {
     signal.throwIfAborted();
+    const { pipes } = this.#host;
+    using ends = new DisposableStack();
+    using undo = new DisposableStack();
+    const stdin = readingEnd(ends.adopt(await pipes.takeEmpty(), closeSync));
+    const toEngine = await pipes.takeOutput();
+    ends.defer(toEngine.closeWriter);
+    undo.adopt(toEngine.reader, destroy);
+    const toKernel = await pipes.takeInput();
+    ends.defer(toKernel.closeReader);
+    undo.adopt(toKernel.writer, destroy);
+    const process = await this.#exec(request, { stdin, more: [toKernel.reader, toEngine.writer] });
+    undo.move();
+    return kernelOf(process, byteChannel(byteSource(toEngine.reader), channelWriter(toKernel.writer)));
+  }
+
+  async start(request: ProcessRequest, signal: AbortSignal): Promise<Process> {
+    if (request.terminal !== null) throw refused('terminal', 'is not available in this sandbox');
+    const deadline = AbortSignal.any([signal, AbortSignal.timeout(START_TIMEOUT_MS)]);
+    for (let attempt = 1; attempt <= START_ATTEMPTS; attempt += 1) {
+      deadline.throwIfAborted();
+      await using undo = new AsyncDisposableStack();
+      const process = undo.use(await this.#execWithStdin(request));
+      const hasStarted = await process.hasStarted(deadline);
+      undo.move();
+      if (hasStarted) {
+        this.#undisposed.add(process);
+        return process;
+      }
+      // Not disposed: a kill would also end what other processes left running.
+      process.close();
+    }
+    throw refused('argv', `"${request.argv[0]}" could not be started in "${request.cwd}"`);
+  }
+
+  [Symbol.dispose](): void {
+    for (const process of this.#undisposed) process.close();
+  }
+
+  async #execWithStdin(request: ProcessRequest): Promise<OciProcess> {
+    const { pipes } = this.#host;
+    using ends = new DisposableStack();
+    if (!request.stdin) {
+      const stdin = readingEnd(ends.adopt(await pipes.takeEmpty(), closeSync));
+      return await this.#exec(request, { stdin, more: [] });
+    }
+    using undo = new DisposableStack();
+    const { reader, closeReader, writer } = await pipes.takeInput(this.#target.owner);
+    ends.defer(closeReader);
+    undo.adopt(writer, destroy);
+    const process = await this.#exec(request, { stdin: reader, writer, more: [] });
+    undo.move();
+    return process;
+  }
+
+  async #exec(request: KernelRequest, { stdin, writer, more }: Inherited): Promise<OciProcess> {
     const target = this.#target;
     const { mountNamespace, pipes } = this.#host;
     const name = String(this.#count++);
@@ -66,7 +130,7 @@ export class OciSpawner implements Spawner {
     const { argv, cwd } = request;
     const env = { ...target.env, ...request.env };
     const config = processConfig({ argv, cwd, env, resources: target.resources, oomScoreAdj: OOM_SCORE_ADJ });
-    await using undo = new AsyncDisposableStack();
+    using undo = new DisposableStack();
     writeFileSync(seen.processFile, JSON.stringify(config), { mode: 0o600 });
     const forget = () => {
       rmSync(seen.processFile, { force: true });
@@ -74,24 +138,21 @@ export class OciSpawner implements Spawner {
     };
     undo.defer(forget);
     using ends = new DisposableStack();
-    const stdin = ends.adopt(await pipes.takeEmpty(), closeSync);
-    const takeOutput = async (owner?: SpawnTarget['owner']): Promise<OutputPipe> => {
-      const pipe = await pipes.takeOutput(owner);
+    const takeOutput = async () => {
+      const pipe = await pipes.takeOutput(target.owner);
       ends.defer(pipe.closeWriter);
       undo.adopt(pipe.reader, destroy);
       return pipe;
     };
-    const [stdout, stderr] = [await takeOutput(target.owner), await takeOutput(target.owner)];
-    const toEngine = await takeOutput();
-    const toKernel = await pipes.takeInput();
-    ends.defer(toKernel.closeReader);
-    undo.adopt(toKernel.writer, destroy);
-    const files = [readingEnd(stdin), stdout.writer, stderr.writer, toKernel.reader, toEngine.writer];
-    const program = await mountNamespace.start(target.execCommand(processFile, pidFile), files);
+    const [stdout, stderr] = [await takeOutput(), await takeOutput()];
+    const files = [stdin, stdout.writer, stderr.writer, ...more];
+    const command = target.execCommand(processFile, pidFile, more.length);
+    const program = await mountNamespace.start(command, files);
     undo.move();
-    const ours = { stdout, stderr, toEngine, toKernel };
-    const process = new OciProcess(program, ours, seen.pidFile, async () => {
-      await this.#kill(process);
+    const streams = { stdin: writer ?? null, stdout: stdout.reader, stderr: stderr.reader };
+    const process: OciProcess = new OciProcess(program, streams, seen.pidFile, {
+      killTree: async () => this.#kill(process),
+      onDisposed: () => this.#undisposed.delete(process),
     });
     this.#live.add(process);
     const end = () => {
@@ -108,6 +169,8 @@ export class OciSpawner implements Spawner {
       const others = [...this.#live].filter((process) => process !== killed);
       const spared = new Set(others.flatMap((process) => process.pid() ?? []));
       const { cgroup, firstPid } = this.#target;
+      // The end of the sandbox was the end of all in it.
+      if (!cgroup.processes().includes(firstPid)) return;
       await killTree(cgroup, firstPid, spared, AbortSignal.timeout(KILL_TIMEOUT_MS));
     });
     this.#lastKill = turn.catch(() => undefined);
@@ -115,76 +178,6 @@ export class OciSpawner implements Spawner {
   }
 }
 
-class OciProcess implements SpawnedProcess {
-  readonly stdout: ByteSource;
-  readonly stderr: ByteSource;
-  readonly control: ByteChannel;
-  readonly exited: Promise<ProcessExit>;
-  readonly #program: Program;
-  readonly #pidFile: string;
-  readonly #killTree: () => Promise<void>;
-  #ended = false;
-
-  constructor(
-    program: Program,
-    pipes: Record<'stdout' | 'stderr' | 'toEngine', OutputPipe> & { readonly toKernel: InputPipe },
-    pidFile: string,
-    killTree: () => Promise<void>,
-  ) {
-    this.#program = program;
-    this.#pidFile = pidFile;
-    this.#killTree = killTree;
-    this.stdout = byteSource(pipes.stdout.reader);
-    this.stderr = byteSource(pipes.stderr.reader);
-    this.control = byteChannel(pipes.toEngine.reader, pipes.toKernel.writer);
-    this.exited = this.#waitForExit();
-  }
-
-  /** Its pid on the host, once the runtime has started it and until it has ended. */
-  pid(): number | undefined {
-    if (this.#ended) return undefined;
-    try {
-      const pid = Number(readFileSync(this.#pidFile, 'utf8'));
-      return pid > 0 ? pid : undefined;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-      throw error;
-    }
-  }
-
-  async interrupt(): Promise<void> {
-    // The runtime's process waits for it as its parent would, so the pid is not another's while that one lives.
-    const pid = this.pid();
-    if (pid !== undefined) sendSignal(pid, 'SIGINT');
-    return Promise.resolve();
-  }
-
-  async kill(): Promise<void> {
-    await this.#killTree();
-    // It is not in the sandbox, and would wait for ever if the process was never started.
-    this.#program.kill();
-    await this.exited;
-  }
-
-  async #waitForExit(): Promise<ProcessExit> {
-    try {
-      const code = await this.#program.exited;
-      return code < 0 ? { exitCode: null, signal: signalName(-code) ?? 'SIGKILL' } : fromStatus(code);
-    } catch {
-      // Nobody is left who could tell.
-      return { exitCode: null, signal: 'SIGKILL' };
-    } finally {
-      this.#ended = true;
-    }
-  }
-}
-
 function destroy(socket: Socket): void {
   socket.destroy();
-}
-
-/** The runtime ends as its process did, with 128 and the number of the signal where it was a signal. */
-function fromStatus(status: number): ProcessExit {
-  const signal = signalName(status - 128);
-  return signal === undefined ? { exitCode: status, signal: null } : { exitCode: null, signal };
 }

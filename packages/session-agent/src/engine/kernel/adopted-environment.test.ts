@@ -32,7 +32,7 @@ for (const [language, code] of Object.entries(CODES) as [Language, Codes][]) {
   test(`${language}: a kernel that is ready takes an environment as if it had started with it`, async () => {
     await using session = new TestSession(language);
     await session.engine.prewarm(language, new AbortController().signal);
-    session.engine.adoptEnvironment({ GREETING: 'a "quoted" $x\n', OTHER: '' });
+    await session.engine.adoptEnvironment({ GREETING: 'a "quoted" $x\n', OTHER: '' });
     assert.equal((await session.run(code.print)).stdout, 'a "quoted" $x\n\n');
     assert.equal((await session.run(code.print, { env: { GREETING: 'step' } })).stdout, 'step\n');
     assert.equal((await session.run(code.print)).stdout, 'a "quoted" $x\n\n');
@@ -45,14 +45,14 @@ for (const [language, code] of Object.entries(CODES) as [Language, Codes][]) {
   test(`${language}: the environment of one step comes before what the same step adopts`, async () => {
     await using session = new TestSession(language);
     await session.engine.prewarm(language, new AbortController().signal);
-    session.engine.adoptEnvironment({ GREETING: 'adopted' });
+    await session.engine.adoptEnvironment({ GREETING: 'adopted' });
     assert.equal((await session.run(code.print, { env: { GREETING: 'step' } })).stdout, 'step\n');
     assert.equal((await session.run(code.print)).stdout, 'adopted\n');
   });
 
   test(`${language}: a kernel that starts later has the environment that was adopted`, async () => {
     await using session = new TestSession(language);
-    session.engine.adoptEnvironment({ GREETING: 'hello' });
+    await session.engine.adoptEnvironment({ GREETING: 'hello' });
     assert.equal((await session.run(code.print)).stdout, 'hello\n');
     await session.run(code.set);
     assert.equal((await session.run(code.print)).stdout, 'mine\n');

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import type { ByteChannel } from '../reading/byte-source.ts';
+import type { ByteChannel } from '../reading/byte-streams.ts';
 import { ControlChannel } from './control-channel.ts';
 import type { KernelFrame } from './kernel-frames.ts';
 import { LoopShare } from '../reading/loop-share.ts';

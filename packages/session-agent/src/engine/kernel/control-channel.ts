@@ -1,49 +1,50 @@
-import type { ByteChannel, ByteSource } from '../reading/byte-source.ts';
+import type { ByteSource } from '@caisson/protocol';
+import type { ByteChannel } from '../reading/byte-streams.ts';
 import { GrowingBuffer } from '../reading/growing-buffer.ts';
 import { guardedSource, type ReadGuard } from '../reading/read-guard.ts';
 import { parseKernelFrame, type KernelFrame } from './kernel-frames.ts';
 import { ValueReader, type KernelValue } from './value-reader.ts';
 
-/** Of a frame; values come in lines of their own, of any length. */
+/** Limit for a frame; values come in lines of their own, of any length. */
 const MAX_FRAME_BYTES = 1024 * 1024;
-/** What kernels allow: see `kernels/README.md`. */
+/** See `kernels/README.md`. */
 const MAX_RETURN_VALUE_BYTES = 8 * 1024 * 1024;
-/** After so many, others get their turn: a line of a byte costs as much as one of a thousand. */
+/** After so many, other work gets its turn: a line of one byte costs as much as a line of a thousand. */
 const MAX_LINES_AT_ONCE = 64;
 const NEWLINE = 0x0a;
 const RESULT_MARK = 0x2b;
 const RETURN_VALUE_MARK = 0x3d;
 
 export interface ControlListener {
-  /** Whether the kernel may say anything; what it says otherwise is dropped. */
+  /** Whether the kernel may send anything; if not, what it sends is dropped. */
   readonly expects: boolean;
-  /** How many bytes of the next result are kept. */
+  /** Maximum size of the next result, in bytes. */
   readonly resultRoomBytes: number;
-  /** While what it returned is pending, no more is read. */
+  /** While the result is pending, no more is read. */
   onResult(value: KernelValue): Promise<void> | undefined;
-  /** `value` is the return value that was sent before. */
+  /** `value` is the return value that was sent before the frame. */
   onFrame(frame: KernelFrame, value: KernelValue | undefined): void;
   onDropped(bytes: number): void;
-  /** The channel was closed, or something came that is no frame. Called once. */
+  /** The channel was closed or the kernel sent something that is not a frame. Called once. */
   onLost(): void;
 }
 
-/** Frames and values from a kernel, and lines to it. */
+/** Receives frames and values from a kernel, and sends it lines. */
 export class ControlChannel {
   readonly #bytes: ByteChannel;
   readonly #source: ByteSource;
   readonly #guard: ReadGuard;
   readonly #listener: ControlListener;
-  /** Of a frame that is not whole yet. */
+  /** The beginning of an incomplete frame. */
   readonly #partial = new GrowingBuffer();
-  /** The value that comes. */
+  /** Reads the value that is arriving. */
   #reader: ValueReader | undefined;
   #isResult = false;
   #returnValue: KernelValue | undefined;
   #atLineStart = true;
-  /** Whether the rest of the line belongs to what was dropped. */
+  /** Whether the rest of the line is dropped too. */
   #skipping = false;
-  /** What is read and waits until the listener has taken what came before. */
+  /** Bytes that wait until the listener has taken what came before them. */
   #rest: Buffer | undefined;
   #waiting = false;
   #lost = false;
@@ -65,12 +66,12 @@ export class ControlChannel {
   }
 
   #take(chunk: Buffer): void {
-    // What was read before it was told to pause.
+    // Read before the source was paused.
     if (this.#rest !== undefined) this.#rest = Buffer.concat([this.#rest, chunk]);
     else this.#keepRest(chunk, this.#deliver(chunk));
   }
 
-  /** Takes lines until none is left, one has to be waited for, or others have to get their turn; returns where it stopped. */
+  /** Processes lines until none is left, the listener is busy, or other work gets its turn; returns where it stopped. */
   #deliver(bytes: Buffer): number {
     let at = 0;
     for (let lines = 0; at < bytes.length && !this.#waiting && !this.#lost; lines += 1) {
@@ -100,7 +101,7 @@ export class ControlChannel {
     this.#listener.onDropped(bytes.length);
   }
 
-  /** Takes what comes of a line, which is whole where `isEnd`. */
+  /** Takes a part of a line; `isEnd` if it completes the line. */
   #takePart(part: Buffer, isEnd: boolean): void {
     if (this.#skipping) {
       this.#skipping = !isEnd;

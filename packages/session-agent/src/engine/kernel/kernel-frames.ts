@@ -1,6 +1,6 @@
 import { findJsonProblem, type CodeError } from '@caisson/protocol';
 
-/** What a kernel says. `kernels/README.md` describes the wire; values are not part of a frame. */
+/** A message of a kernel, see `kernels/README.md`. Values are not part of a frame. */
 export type KernelFrame = { readonly type: 'ready' } | DoneFrame;
 
 export interface DoneFrame {
@@ -9,13 +9,13 @@ export interface DoneFrame {
   readonly error: CodeError | null;
 }
 
-/** An error with its traceback is the most that a frame holds. */
+/** Enough for an error with its traceback, the largest content of a frame. */
 const LIMITS = { maxDepth: 3, maxValues: 1000, lineBreaks: false };
 const MAX_NAME_CHARACTERS = 256;
 const MAX_MESSAGE_CHARACTERS = 64 * 1024;
 const MAX_TRACEBACK_ENTRIES = 200;
 
-/** The frame that a line holds; `undefined` where it holds none: a kernel is not to be trusted. */
+/** Parses a line; `undefined` if it is not a frame, for kernels are not trusted. */
 export function parseKernelFrame(line: Buffer): KernelFrame | undefined {
   if (findJsonProblem(line, LIMITS) !== undefined) return undefined;
   const frame = JSON.parse(line.toString()) as unknown;

@@ -4,35 +4,38 @@ import type { KernelFrame } from './kernel-frames.ts';
 import type { LoopAccount } from '../reading/loop-share.ts';
 import type { KernelEnd } from '../step/outcome.ts';
 import { OutputReader } from '../step/output-reader.ts';
-import type { SpawnedProcess } from '../ports/spawner.ts';
+import type { SpawnedKernel } from '../ports/kernel-spawner.ts';
 import type { StepValues } from '../step/step-values.ts';
 import type { KernelValue } from './value-reader.ts';
 
-/** How long a process that closed its control channel may take to end before it counts as lost. */
-const EXIT_WAIT_MS = 500;
+/** Time between the end of the process and that of its control channel, in either order, before the other is given up. */
+const END_WAIT_MS = 500;
 
 interface RunningStep {
   readonly values: StepValues;
   end(end: KernelEnd): void;
 }
 
-/** One kernel from its start to its end. It is not trusted: whatever it says or does ends the kernel at worst. */
+/** One kernel from its start to its end. It is not trusted: at worst, what it sends or does ends the kernel itself. */
 export class KernelProcess {
   readonly stdout: OutputReader;
   readonly stderr: OutputReader;
-  /** Whether it has ever been ready. */
+  /** Whether it was ever ready. */
   wasReady = false;
   /** Whether a step ran in it, so that there is state to lose. */
   used = false;
-  readonly #process: SpawnedProcess;
+  readonly #process: SpawnedKernel;
   readonly #control: ControlChannel;
   readonly #ready = Promise.withResolvers<undefined>();
   #end: KernelEnd | undefined;
+  /** Set once the process has ended, while what it sent before is still read. */
+  #exit: KernelEnd | undefined;
+  #isChannelOpen = true;
   #killed: Promise<void> | undefined;
   #step: RunningStep | undefined;
 
-  /** @param account whose share of the event loop is spent on reading what it writes */
-  constructor(process: SpawnedProcess, account: LoopAccount) {
+  /** @param account pays for the event-loop time of reading its output */
+  constructor(process: SpawnedKernel, account: LoopAccount) {
     this.#process = process;
     const guard = new ReadGuard(account, () => {
       this.#break();
@@ -42,7 +45,7 @@ export class KernelProcess {
     this.#control = new ControlChannel(process.control, guard, this.#listener(account));
     process.exited.then(
       (exit) => {
-        this.#finish({ type: 'exited', exit });
+        this.#takeExit({ type: 'exited', exit });
       },
       () => {
         this.#finish({ type: 'lost' });
@@ -59,12 +62,12 @@ export class KernelProcess {
     return this.wasReady || !this.alive;
   }
 
-  /** Resolves when it is so. */
+  /** Resolves when it is ready or dead. */
   get settled(): Promise<void> {
     return this.#ready.promise;
   }
 
-  /** Sends one step and resolves, without ever rejecting, when the kernel is done with it or dead. */
+  /** Sends one step; resolves when the kernel is done with it or dead, and never rejects. */
   step(line: string, values: StepValues): Promise<KernelEnd> {
     return new Promise((resolve) => {
       if (this.#end !== undefined) {
@@ -77,12 +80,12 @@ export class KernelProcess {
     });
   }
 
-  /** Before it is ready, an interrupt would only kill it. */
+  /** Does nothing before it is ready: an interrupt would only kill it. */
   async interrupt(): Promise<void> {
     if (this.wasReady && this.alive) await this.#process.interrupt();
   }
 
-  /** Kills it and all that it started. Can be called twice, and is needed also where it died by itself. */
+  /** Kills it and everything it started. Can be called twice; also needed after it died by itself. */
   kill(): Promise<void> {
     this.#killed ??= this.#kill();
     return this.#killed;
@@ -92,11 +95,11 @@ export class KernelProcess {
     try {
       await this.#process.kill();
     } finally {
-      this.#finish({ type: 'lost' });
+      this.#finish(this.#exit ?? { type: 'lost' });
     }
   }
 
-  /** Gives back the descriptors; what is still in the streams is dropped. */
+  /** Gives back the descriptors and drops unread output. */
   close(): void {
     this.#control.close();
     this.stdout.close();
@@ -138,18 +141,32 @@ export class KernelProcess {
     }
   }
 
-  /** It broke the protocol. Whoever waits for the kill hears of its failure. */
+  /** Ends it because it broke the protocol. A failed kill is reported to whoever kills it next. */
   #break(): void {
     this.#finish({ type: 'lost' });
     this.kill().catch(() => undefined);
   }
 
-  /** The channel closes a moment before the process ends: what its end was tells more than that. */
+  /** Results that it sent before it ended may still be unread, where a step waits for them. */
+  #takeExit(end: KernelEnd): void {
+    this.#exit = end;
+    if (this.#step === undefined || !this.#isChannelOpen) {
+      this.#finish(end);
+      return;
+    }
+    setTimeout(() => {
+      this.#finish(end);
+    }, END_WAIT_MS).unref();
+  }
+
+  /** The channel closes just before the process ends, and the exit says more than the closing: wait for it. */
   #lose(): void {
+    this.#isChannelOpen = false;
+    if (this.#exit !== undefined) this.#finish(this.#exit);
     if (!this.alive) return;
     const timer = setTimeout(() => {
       this.#finish({ type: 'lost' });
-    }, EXIT_WAIT_MS);
+    }, END_WAIT_MS);
     const wait = (): void => {
       clearTimeout(timer);
     };

@@ -2,14 +2,14 @@ import { isAscii, isUtf8 } from 'node:buffer';
 import { JsonScanner, type JsonText } from '@caisson/protocol';
 import { GrowingBuffer } from '../reading/growing-buffer.ts';
 
-/** What kernels allow a value (200) and the bundle around it. */
+/** Kernels allow 200 for a value, and a bundle adds some. */
 const MAX_DEPTH = 256;
 const LIMITS = { maxDepth: MAX_DEPTH, maxValues: Number.MAX_SAFE_INTEGER, lineBreaks: false };
 
-/** JSON that a kernel has sent; `too_large` where there is no room for it, or it is nested too deep. */
+/** JSON from a kernel; `too_large` if it exceeds its room or is nested too deep. */
 export type KernelValue = JsonText | 'too_large';
 
-/** Takes one value of a kernel as it comes: checked at once, kept as text, never parsed. */
+/** Reads one value of a kernel: checks it as it arrives and keeps it as text, without parsing it. */
 export class ValueReader {
   readonly #scanner = new JsonScanner(LIMITS);
   readonly #bytes = new GrowingBuffer();
@@ -32,7 +32,7 @@ export class ValueReader {
     this.#bytes.take();
   }
 
-  /** The value, of which all has come; `undefined` if it is no JSON in UTF-8. */
+  /** The complete value; `undefined` if it is not JSON in UTF-8. */
   end(): KernelValue | undefined {
     if (this.#tooLarge) return 'too_large';
     const bytes = this.#bytes.take();

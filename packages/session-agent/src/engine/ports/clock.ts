@@ -1,5 +1,5 @@
 export interface Clock {
-  /** Milliseconds that never go back; only differences mean anything. */
+  /** Monotonic milliseconds; only differences are meaningful. */
   nowMs(): number;
 }
 

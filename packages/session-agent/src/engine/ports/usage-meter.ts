@@ -1,11 +1,11 @@
-/** Measures what a sandbox uses while a step runs. */
+/** Measures the resources that a sandbox uses during a step. */
 export interface UsageMeter {
-  /** Begins a measurement; `onMemoryExceeded` is called once if the processes come to hold more than they may. */
+  /** Begins a measurement; calls `onMemoryExceeded` once if the processes exceed their memory limit. */
   begin(onMemoryExceeded: () => void): Measurement;
 }
 
 export interface Measurement {
-  /** What was used since `begin`. Ends the measurement; can be called twice. */
+  /** Ends the measurement and returns the usage since `begin`. Can be called twice. */
   end(): Usage;
 }
 
@@ -13,8 +13,8 @@ export interface Usage {
   readonly cpuMs: number;
   /** `null` where the host cannot tell. */
   readonly peakMemoryBytes: number | null;
-  /** Whether the kernel of the host killed a process of the sandbox for want of memory, or the limit was passed. */
+  /** Whether the host's kernel killed a process of the sandbox for lack of memory, or the limit was exceeded. */
   readonly outOfMemory: boolean;
-  /** Whether the sandbox holds so many processes that hardly one more can be started. */
+  /** Whether the sandbox is so close to its process limit that hardly one more can be started. */
   readonly outOfProcesses: boolean;
 }

@@ -1,6 +1,6 @@
 const FIRST_CAPACITY = 1024;
 
-/** Bytes that come in pieces of any size, in no more memory than twice what they are: each piece kept by itself costs 100 more. */
+/** Collects pieces of any size in at most twice their memory; kept apart, each piece would cost 100 bytes more. */
 export class GrowingBuffer {
   #bytes: Buffer = Buffer.alloc(0);
   #length = 0;
@@ -20,7 +20,7 @@ export class GrowingBuffer {
     this.#length = length;
   }
 
-  /** All of it, and leaves nothing. */
+  /** Returns everything and empties the buffer. */
   take(): Buffer {
     const bytes = this.#bytes.subarray(0, this.#length);
     this.#bytes = Buffer.alloc(0);

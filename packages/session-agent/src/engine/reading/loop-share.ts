@@ -1,25 +1,25 @@
 import type { ReadHealth } from '@caisson/protocol';
 import type { Clock } from '../ports/clock.ts';
 
-/** Part of the event loop that all sandboxes over their burst share. */
+/** Share of the event loop for all sandboxes together that are over their burst. */
 const TOTAL_SHARE = 0.15;
-/** One alone gets half of that: the others' turn may come at any moment. */
+/** One alone gets half of it: others may need their part at any moment. */
 const LEAST_SHARERS = 2;
-/** Event-loop time that a sandbox may use at once before it is read later. */
+/** Event-loop time that a sandbox may use at once before its reading is delayed. */
 const BURST_MS = 10;
-/** Of each read, what the system call takes beside what is measured. */
+/** Cost of the system call of each read, which is not in the measured time. */
 const READ_MS = 0.01;
 
 export interface LoopListeners {
-  /** Told what was thrown while something of a sandbox was read. */
+  /** Called with errors that were thrown while a sandbox's output was read. */
   readonly onBroken?: (error: unknown) => void;
-  /** A sandbox is over its share; told again and again while one is. */
+  /** Called repeatedly while a sandbox is over its share. */
   readonly onOverdrawn?: () => void;
 }
 
 /**
- * Shares the one event loop among sandboxes by what reading them costs: one that is over its share is read later, so that it
- * has to wait when it writes, whatever it writes.
+ * Shares the one event loop among sandboxes by the cost of reading their output: one that is over its share is read later, so
+ * it has to wait when it writes.
  */
 export class LoopShare {
   readonly #clock: Clock;
@@ -36,7 +36,7 @@ export class LoopShare {
     return this.#counters;
   }
 
-  /** For all that is read of one sandbox. */
+  /** The account for everything that is read from one sandbox. */
   account(): LoopAccount {
     return new LoopAccount(this);
   }
@@ -45,7 +45,7 @@ export class LoopShare {
     return this.#clock.nowMs();
   }
 
-  /** What part of the loop a sandbox may use beyond its burst. */
+  /** Part of the loop that a sandbox may use beyond its burst. */
   get rate(): number {
     return TOTAL_SHARE / Math.max(LEAST_SHARERS, this.#overdrawn.size);
   }
@@ -59,7 +59,7 @@ export class LoopShare {
     this.#listeners.onBroken?.(error);
   }
 
-  /** `account` is over its share from now until the result is disposed; several of its readers may say so. */
+  /** Marks `account` as over its share until the result is disposed; several of its readers may do so. */
   delay(account: LoopAccount): Disposable {
     const sinceMs = this.nowMs();
     account.delays += 1;
@@ -78,7 +78,7 @@ export class LoopShare {
 /** The event-loop time of one sandbox. */
 export class LoopAccount {
   readonly share: LoopShare;
-  /** Of its readers, how many wait. */
+  /** How many of its readers wait. */
   delays = 0;
   #balanceMs = BURST_MS;
   #refilledAtMs: number;
@@ -93,7 +93,7 @@ export class LoopAccount {
     return this.share.delay(this);
   }
 
-  /** Takes off what was read from `startedMs` until now; returns for how many milliseconds to read no more. */
+  /** Charges the time since `startedMs`; returns how many milliseconds to pause reading. */
   spend(startedMs: number): number {
     const now = this.share.nowMs();
     this.#refill(now);
@@ -101,7 +101,7 @@ export class LoopAccount {
     return this.#waitMsNow();
   }
 
-  /** For how many milliseconds to read no more. */
+  /** How many milliseconds to pause reading. */
   waitMs(): number {
     this.#refill(this.share.nowMs());
     return this.#waitMsNow();

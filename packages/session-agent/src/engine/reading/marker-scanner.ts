@@ -1,13 +1,13 @@
 export interface Scanned {
-  /** Bytes that surely stand before the marker; lent as the chunk is. */
+  /** Bytes that are certainly before the marker; valid only as long as the chunk. */
   readonly before: Buffer;
-  /** Bytes behind the marker; `undefined` while it has not come. */
+  /** Bytes after the marker; `undefined` until it is found. */
   readonly after: Buffer | undefined;
 }
 
 const NOTHING = Buffer.alloc(0);
 
-/** Finds a marker in a stream of chunks, wherever the borders between them are. */
+/** Finds a marker in a stream, however it is cut into chunks. */
 export class MarkerScanner {
   readonly #marker: Buffer;
   #held: Buffer = NOTHING;
@@ -22,12 +22,12 @@ export class MarkerScanner {
     const at = bytes.indexOf(this.#marker);
     if (at !== -1) return { before: bytes.subarray(0, at), after: bytes.subarray(at + this.#marker.length) };
     const clear = this.#startOfPartial(bytes);
-    // Copied: the bytes are lent for this call.
+    // Copied: the buffer is reused after this call.
     this.#held = Buffer.from(bytes.subarray(clear));
     return { before: bytes.subarray(0, clear), after: undefined };
   }
 
-  /** What was held back because it could have been the beginning of the marker. */
+  /** Returns the bytes held back as a possible beginning of the marker. */
   flush(): Buffer {
     const held = this.#held;
     this.#held = NOTHING;

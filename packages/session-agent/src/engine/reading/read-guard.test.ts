@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { ByteSource } from './byte-source.ts';
+import type { ByteSource } from '@caisson/protocol';
 import { LoopShare } from './loop-share.ts';
 import { guardedSource, ReadGuard } from './read-guard.ts';
 

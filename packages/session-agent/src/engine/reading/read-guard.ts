@@ -1,21 +1,21 @@
-import type { ByteSource } from './byte-source.ts';
+import type { ByteSource } from '@caisson/protocol';
 import type { LoopAccount } from './loop-share.ts';
 
-/** So that a share that has grown meanwhile is used soon. */
+/** Limits each wait, so that a larger share takes effect soon. */
 const MAX_WAIT_MS = 100;
 
-/** Reads what a sandbox writes: within its share of the event loop, and such that an error costs nobody else. */
+/** Reads the output of a sandbox within its share of the event loop, and keeps errors away from other sandboxes. */
 export class ReadGuard {
   readonly account: LoopAccount;
   readonly #onBroken: () => void;
 
-  /** @param onBroken called when reading has thrown: what it was read for is of no use any more */
+  /** @param onBroken called when reading has thrown: the reader is unusable then */
   constructor(account: LoopAccount, onBroken: () => void) {
     this.account = account;
     this.#onBroken = onBroken;
   }
 
-  /** Runs a piece of reading; returns for how many milliseconds to read no more. */
+  /** Calls `read`; returns how many milliseconds to pause reading. */
   run(read: () => void): number {
     const startedMs = this.account.share.nowMs();
     try {
@@ -27,7 +27,7 @@ export class ReadGuard {
     return this.account.spend(startedMs);
   }
 
-  /** Resolves when reading may go on: in the next turn of the event loop at the soonest. */
+  /** Resolves when reading may continue, in the next turn of the event loop at the earliest. */
   async turn(): Promise<void> {
     const { account } = this;
     if (account.waitMs() === 0) {
@@ -43,7 +43,7 @@ export class ReadGuard {
   }
 }
 
-/** The same source, read under `guard`: while the sandbox is over its share, nothing is given and the writer has to wait. */
+/** The same source, paused while the sandbox is over its share, so that the writer has to wait. */
 export function guardedSource(source: ByteSource, guard: ReadGuard): ByteSource {
   const valve = new Valve(source, guard.account);
   return {
@@ -72,7 +72,7 @@ export function guardedSource(source: ByteSource, guard: ReadGuard): ByteSource 
   };
 }
 
-/** Open while neither the reader holds it nor the sandbox is over its share. */
+/** Open unless the reader holds it or the sandbox is over its share. */
 class Valve {
   readonly #source: ByteSource;
   readonly #account: LoopAccount;

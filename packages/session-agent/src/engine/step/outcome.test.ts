@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { exitCodeOf, jsonTextOf, returnValueOf, type StepFacts } from '@caisson/protocol';
-import { outcomeOf, type WhatHappened } from './outcome.ts';
+import { outcomeOf, type StepObservations } from './outcome.ts';
 
 const done = { type: 'done', exitCode: 0, error: null } as const;
 const exited = (exitCode: number | null, signal: NodeJS.Signals | null = null) =>
@@ -11,7 +11,7 @@ const FACTS: StepFacts = {
   kernelRestarted: true,
   usage: { durationMs: 1, cpuMs: 2, peakMemoryBytes: null },
 };
-const BASE: WhatHappened = {
+const BASE: StepObservations = {
   end: done,
   returnValue: null,
   stop: undefined,
@@ -22,7 +22,7 @@ const BASE: WhatHappened = {
 };
 const error = { name: 'E', message: 'm', traceback: [] };
 
-const cases: readonly [string, Partial<WhatHappened>, string][] = [
+const cases: readonly [string, Partial<StepObservations>, string][] = [
   ['code that ends well', { end: done }, 'succeeded/null/0'],
   ['an exception', { end: { ...done, exitCode: 1, error } }, 'failed/exception/1'],
   ['exit(3)', { end: { ...done, exitCode: 3 } }, 'failed/exit_code/3'],
@@ -68,9 +68,9 @@ test('only a step that succeeded has a return value', () => {
   }
 });
 
-for (const [name, happened, expected] of cases) {
+for (const [name, observed, expected] of cases) {
   test(`${name} is ${expected}`, () => {
-    const outcome = outcomeOf({ ...BASE, ...happened }, FACTS);
+    const outcome = outcomeOf({ ...BASE, ...observed }, FACTS);
     const { status, reason, truncated, kernelRestarted, usage } = outcome;
     assert.equal(`${status}/${reason ?? 'null'}/${exitCodeOf(outcome) ?? 'null'}`, expected);
     assert.deepEqual({ truncated, kernelRestarted, usage }, FACTS);

@@ -1,45 +1,51 @@
-import { stoppedOutcome, type JsonText, type StepFacts, type StepOutcome } from '@caisson/protocol';
+import {
+  stoppedOutcome,
+  type JsonText,
+  type ProcessExit,
+  type StepFacts,
+  type StepOutcome,
+} from '@caisson/protocol';
 import type { DoneFrame } from '../kernel/kernel-frames.ts';
-import type { ProcessExit } from '../ports/spawner.ts';
 import type { StopCause } from './step-stop.ts';
 
-/** How the kernel came to the end of a step. */
+/** How a step ended for the kernel. */
 export type KernelEnd =
   | DoneFrame
-  /** The process ended by itself, or was killed from anywhere. */
+  /** The process exited or was killed. */
   | { readonly type: 'exited'; readonly exit: ProcessExit }
-  /** It broke the protocol or cut the connection, and was killed for it. */
+  /** It broke the protocol or closed the control channel, and was killed for it. */
   | { readonly type: 'lost' };
 
-export interface WhatHappened {
+/** What was observed of a step, from which its outcome follows. */
+export interface StepObservations {
   readonly end: KernelEnd;
   /** What `handler` returned. */
   readonly returnValue: JsonText | null;
-  /** What came first from outside, if anything. */
+  /** Why it was stopped from outside, if it was. */
   readonly stop: StopCause | undefined;
-  /** Whether the kernel had once said that it was ready. */
+  /** Whether the kernel ever reported that it was ready. */
   readonly wasReady: boolean;
-  /** Whether it was killed because the sandbox passed its memory limit. */
+  /** Whether the kernel was killed because the sandbox exceeded its memory limit. */
   readonly killedForMemory: boolean;
-  /** Whether anything in the sandbox was killed for want of memory. */
+  /** Whether anything in the sandbox was killed for lack of memory. */
   readonly outOfMemory: boolean;
-  /** Whether the language's own heap limit was the end of it. */
+  /** Whether the kernel reported that the heap of its language was exhausted. */
   readonly heapExhausted: boolean;
 }
 
-/** What a shell, and some runtimes, report for a process that a signal ended: 128 and the signal's number. */
+/** Shells and some runtimes report a signal as 128 plus its number. */
 const EXIT_CODE_OF_SIGABRT = 134;
 const EXIT_CODE_OF_SIGKILL = 137;
 
-/** The end of a step as its caller sees it. */
-export function outcomeOf(happened: WhatHappened, facts: StepFacts): StepOutcome {
-  const { end, stop, killedForMemory } = happened;
-  // Memory can run out in the grace that follows a stop; what came first counts.
+/** The outcome of a step for its caller. */
+export function outcomeOf(observed: StepObservations, facts: StepFacts): StepOutcome {
+  const { end, stop, killedForMemory } = observed;
+  // `killedForMemory` is set only if memory ran out before the stop: the first cause counts.
   if (stop !== undefined)
     return killedForMemory ? crashed('out_of_memory', facts) : stoppedOutcome(stop, facts);
-  if (end.type === 'done') return outcomeOfCode(end, happened.returnValue, facts);
-  if (diedOfMemory(happened)) return crashed('out_of_memory', facts);
-  if (end.type === 'lost' || !happened.wasReady || end.exit.exitCode === null)
+  if (end.type === 'done') return outcomeOfCode(end, observed.returnValue, facts);
+  if (diedOfMemory(observed)) return crashed('out_of_memory', facts);
+  if (end.type === 'lost' || !observed.wasReady || end.exit.exitCode === null)
     return crashed('kernel_crashed', facts);
   return outcomeOfExit(end.exit.exitCode, null, facts);
 }
@@ -60,7 +66,7 @@ function outcomeOfExit(exitCode: number, returnValue: JsonText | null, facts: St
     : { status: 'failed', reason: 'exit_code', exitCode, ...facts };
 }
 
-function diedOfMemory({ end, killedForMemory, outOfMemory, heapExhausted }: WhatHappened): boolean {
+function diedOfMemory({ end, killedForMemory, outOfMemory, heapExhausted }: StepObservations): boolean {
   if (killedForMemory) return true;
   if (end.type !== 'exited') return outOfMemory;
   const { exitCode, signal } = end.exit;

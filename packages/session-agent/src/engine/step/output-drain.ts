@@ -2,19 +2,19 @@ import type { KernelProcess } from '../kernel/kernel-process.ts';
 import type { StepEvents } from './step-events.ts';
 import type { StepStop } from './step-stop.ts';
 
-/** How long to wait for output that does not come: the code may have closed or redirected its streams. */
+/** How long to wait for missing output: the code may have closed or redirected its streams. */
 const SILENCE_MS = 500;
 
 interface Drain {
   readonly stop: StepStop;
   readonly events: StepEvents;
-  /** Whether the kernel goes on, so that its output is worth waiting for. */
+  /** Whether the kernel is alive, so that more output can come. */
   readonly alive: boolean;
 }
 
 /**
- * Waits for the end of a step's output. A slow sink may take its time until the step is stopped; after that, or
- * once the kernel is dead, half a second is all there is.
+ * Waits for the end of a step's output. A slow sink may take until the step is stopped; after that, or if the kernel is
+ * dead, it gets half a second.
  */
 export async function drainOutput(
   kernel: KernelProcess,
@@ -35,8 +35,8 @@ export async function drainOutput(
 }
 
 /**
- * Whether `finished` came before the time was over and before `signal`. Not by `node:timers/promises`, nor by
- * `AbortSignal.any`: to abort those costs an error with a stack in every step, and memory that is given back late.
+ * Whether `finished` resolved within `ms` and before `signal`. Without `node:timers/promises` and `AbortSignal.any`: aborting
+ * those costs an error with a stack in every step, and memory that is freed late.
  */
 async function doneWithin(finished: Promise<boolean>, ms: number, signal?: AbortSignal): Promise<boolean> {
   const over = Promise.withResolvers<boolean>();

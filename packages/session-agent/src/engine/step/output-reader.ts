@@ -1,19 +1,19 @@
-import type { ByteSource } from '../reading/byte-source.ts';
+import type { ByteSource } from '@caisson/protocol';
 import { GrowingBuffer } from '../reading/growing-buffer.ts';
 import { MarkerScanner } from '../reading/marker-scanner.ts';
 
-/** What background processes write between two steps is kept for the next one, up to this much. */
+/** Limit for output of background processes between two steps, which the next step gets. */
 const MAX_BETWEEN_STEPS_BYTES = 64 * 1024;
 
 /** Takes output; while what it returned is pending, no more is read. */
 export type OutputConsumer = (bytes: Buffer) => Promise<void> | undefined;
 
 /**
- * Reads one stream of a kernel for as long as it lives, so that nothing that writes there blocks for ever, and
- * gives what comes to the step that runs.
+ * Reads one output stream of a kernel as long as it lives, so that no writer blocks for ever, and passes the bytes to the
+ * running step.
  */
 export class OutputReader {
-  /** Grows with each chunk: whether something still comes. */
+  /** Grows with each chunk: shows whether output still arrives. */
   bytesRead = 0;
   readonly #stream: ByteSource;
   readonly #between = new GrowingBuffer();
@@ -26,12 +26,12 @@ export class OutputReader {
     stream.read(this.#take.bind(this), this.#end.bind(this));
   }
 
-  /** Whether a step has begun whose marker has not come. */
+  /** Whether a step has begun and its marker has not arrived. */
   get isInStep(): boolean {
     return this.#step !== undefined;
   }
 
-  /** Gives all that comes to `consume`, until `marker` has come or the stream has ended; then resolves. */
+  /** Passes the bytes to `consume` until `marker` arrives or the stream ends; then resolves. */
   begin(marker: Buffer, consume: OutputConsumer): Promise<void> {
     return new Promise((resolve) => {
       this.#step = { scanner: new MarkerScanner(marker), consume, finish: resolve };
@@ -40,7 +40,7 @@ export class OutputReader {
     });
   }
 
-  /** Ends the step although its marker has not come. */
+  /** Ends the step although its marker has not arrived. */
   abandon(): void {
     const step = this.#step;
     if (step === undefined) return;

@@ -1,6 +1,6 @@
 import type { EventSink, OutputEvent } from '@caisson/protocol';
 
-/** The caller's sink for the time of one step: counts what is pending, reports what it throws, falls silent at the end. */
+/** The caller's sink during one step: counts pending events, reports errors, and emits nothing after the end. */
 export class StepEvents {
   pending = 0;
   #open = true;

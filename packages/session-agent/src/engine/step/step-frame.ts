@@ -10,7 +10,7 @@ export interface StepFrame {
   readonly sessionId: string;
   readonly remainingMs: number;
   readonly memoryLimitBytes: number | undefined;
-  /** Set for good, before those of the step. */
+  /** Set permanently, before those of the step. */
   readonly adoptedEnv: Readonly<Record<string, string>>;
   readonly env: Readonly<Record<string, string>>;
 }

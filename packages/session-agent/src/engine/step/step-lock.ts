@@ -1,9 +1,9 @@
-/** Lets the steps of one session run one after the other, in the order in which they came. */
+/** Runs the steps of one session one at a time, first come first served. */
 export class StepLock {
   #held = false;
   readonly #waiting = new Set<() => void>();
 
-  /** Resolves when it is the caller's turn, which ends when the result is disposed; rejects if `signal` is aborted first. */
+  /** Resolves at the caller's turn, which ends when the result is disposed; rejects if `signal` is aborted first. */
   async acquire(signal: AbortSignal): Promise<Disposable> {
     signal.throwIfAborted();
     if (this.#held) await this.#turn(signal);
@@ -33,7 +33,7 @@ export class StepLock {
     });
   }
 
-  /** `#held` stays true while the turn goes over, so that nobody can come in between. */
+  /** `#held` stays true while the turn is passed on, so that nobody gets in between. */
   #pass(): void {
     const [next] = this.#waiting;
     if (next === undefined) {

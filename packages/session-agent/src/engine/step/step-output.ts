@@ -1,10 +1,10 @@
 import type { EventSink } from '@caisson/protocol';
 import { GrowingBuffer } from '../reading/growing-buffer.ts';
 
-/** Enough to find what Node says before it aborts, with the native stack that follows. */
+/** Enough for the message that Node prints before it aborts, and the native stack after it. */
 const TAIL_BYTES = 16 * 1024;
 
-/** One stream of one step: bytes to text events, up to a limit. */
+/** Turns one output stream of a step into text events, up to a limit. */
 export class StepOutput {
   truncated = false;
   readonly #name: 'stdout' | 'stderr';
@@ -30,12 +30,12 @@ export class StepOutput {
     return join(pending, this.#emit({ type: 'truncated', stream: this.#name }));
   }
 
-  /** Gives out what is left of a character that never became whole, unless the limit cut it. */
+  /** Emits the rest of an incomplete character, unless the limit cut it. */
   end(): Promise<void> | undefined {
     return this.truncated ? undefined : this.#emitText(this.#decoder.decode());
   }
 
-  /** The last bytes of stderr, whether they were kept or not. */
+  /** The last bytes of stderr, including those beyond the limit. */
   tail(): string {
     return this.#tail.take().subarray(-TAIL_BYTES).toString('latin1');
   }

@@ -10,27 +10,27 @@ import type { StepStop } from './step-stop.ts';
 import { StepValues } from './step-values.ts';
 import { stopKernel } from '../kernel/stop-kernel.ts';
 
-export interface StepRun {
+export interface StepResult {
   readonly end: KernelEnd;
   readonly returnValue: JsonText | null;
   readonly truncated: boolean;
   readonly stderrTail: string;
 }
 
-export interface StepPlace {
+export interface StepContext {
   readonly kernel: KernelProcess;
   readonly stop: StepStop;
   readonly events: StepEvents;
   readonly memoryLimitBytes: number | undefined;
   readonly remainingMs: number;
-  /** Variables that the kernel keeps after this step. */
+  /** Variables that the kernel keeps after the step. */
   readonly adoptedEnv: Readonly<Record<string, string>>;
 }
 
-/** Runs one step in a kernel and gives its output to the sink. Rejects only if the kernel cannot be stopped. */
-export async function runStep(request: StepRequest, place: StepPlace): Promise<StepRun> {
-  const { kernel, stop, events } = place;
-  // 122 random bits, of which Node keeps a supply: no code can guess what ends its own output.
+/** Runs one step in a kernel and emits its output. Rejects only if the kernel cannot be stopped. */
+export async function runStep(request: StepRequest, context: StepContext): Promise<StepResult> {
+  const { kernel, stop, events } = context;
+  // 122 random bits, which Node prepares in batches: code cannot guess the marker that ends its output.
   const nonce = randomUUID();
   const marker = Buffer.from(`\0${nonce}\n`);
   const stdout = new StepOutput('stdout', request.outputLimitBytes, events.emit);
@@ -47,17 +47,17 @@ export async function runStep(request: StepRequest, place: StepPlace): Promise<S
     nonce,
     stdin: request.stdin ?? '',
     sessionId: request.sessionId ?? '',
-    memoryLimitBytes: place.memoryLimitBytes,
-    remainingMs: place.remainingMs,
-    adoptedEnv: place.adoptedEnv,
+    memoryLimitBytes: context.memoryLimitBytes,
+    remainingMs: context.remainingMs,
+    adoptedEnv: context.adoptedEnv,
   });
   const end = await kernel.step(line, values);
-  // What holds the streams open would else keep us waiting for their end.
+  // Else a process that holds the streams open would keep us waiting for their end.
   if (end.type !== 'done') await kernel.kill();
   await drainOutput(kernel, drained, { stop, events, alive: end.type === 'done' });
   kernel.stdout.abandon();
   kernel.stderr.abandon();
-  for (const pending of [stdout.end(), stderr.end()]) await stop.orBefore(pending);
+  for (const pending of [stdout.end(), stderr.end()]) await stop.waitFor(pending);
   return {
     end,
     returnValue: values.returnValue,

@@ -1,12 +1,12 @@
 import { cancelReason, type CancelReason } from '@caisson/protocol';
 
-/** What ended a step from outside. */
+/** Why a step was stopped from outside. */
 export type StopCause = CancelReason | 'timeout';
 
-/** The first of deadline, caller's abort and failure of the caller's sink. Holds a timer and a listener until disposed. */
+/** Stops a step at its deadline, the caller's abort or a failure of the caller's sink, whichever is first. */
 export class StepStop implements Disposable {
   cause: StopCause | undefined;
-  /** What the caller's sink threw. */
+  /** The error of the caller's sink. */
   failure: Error | undefined;
   readonly #controller = new AbortController();
   readonly #timer: NodeJS.Timeout;
@@ -26,12 +26,12 @@ export class StepStop implements Disposable {
     if (caller.aborted) this.#onCallerAbort();
   }
 
-  /** Aborted at the first cause. */
+  /** Aborted when the step is stopped. */
   get signal(): AbortSignal {
     return this.#controller.signal;
   }
 
-  /** Calls `act` at the first cause, at once where there was one, and not any more once the result is disposed. */
+  /** Calls `act` when the step is stopped, or now if it was; not after the result is disposed. */
   whenStopped(act: () => void): Disposable {
     if (this.cause === undefined) this.#actions.add(act);
     else act();
@@ -42,8 +42,8 @@ export class StepStop implements Disposable {
     };
   }
 
-  /** Waits for `pending`, but not longer than until the stop. */
-  async orBefore(pending: Promise<unknown> | undefined): Promise<void> {
+  /** Waits for `pending`, or until the step is stopped. */
+  async waitFor(pending: Promise<unknown> | undefined): Promise<void> {
     if (pending === undefined || this.cause !== undefined) return;
     const stopped = new Promise((resolve) => {
       this.signal.addEventListener('abort', resolve, { once: true });
@@ -51,13 +51,13 @@ export class StepStop implements Disposable {
     await Promise.race([pending, stopped]);
   }
 
-  /** The caller's sink broke: there is nobody left to run for. */
+  /** Stops the step because the caller's sink failed. */
   fail(error: Error): void {
     this.failure ??= error;
     this.end('cancelled');
   }
 
-  /** Later causes change nothing. */
+  /** Stops the step. Only the first cause counts. */
   end(cause: StopCause): void {
     if (this.cause !== undefined) return;
     this.cause = cause;

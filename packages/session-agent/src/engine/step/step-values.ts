@@ -1,13 +1,13 @@
 import type { EventSink, JsonText } from '@caisson/protocol';
 import type { KernelValue } from '../kernel/value-reader.ts';
 
-/** Results of a step are kept up to this many times the limit of one stream of its output. */
+/** Limit for all results of a step, as a multiple of the limit of one output stream. */
 const OUTPUT_LIMITS = 4;
 const MAX_RESULTS = 1000;
-/** What a result takes in memory beside its text. */
+/** Memory of a result beside its text. */
 const RESULT_BYTES = 256;
 
-/** The values that a step gives, within bounds: what goes beyond them is dropped, and told as `truncated`. */
+/** The results and the return value of a step; what exceeds the limits is dropped and sets `truncated`. */
 export class StepValues {
   truncated = false;
   /** What `handler` returned. */
@@ -21,7 +21,7 @@ export class StepValues {
     this.#resultRoomBytes = OUTPUT_LIMITS * outputLimitBytes;
   }
 
-  /** How many bytes of the next result may be kept. */
+  /** Maximum size of the next result, in bytes. */
   get resultRoomBytes(): number {
     return this.#results < MAX_RESULTS ? this.#resultRoomBytes : 0;
   }

@@ -4,7 +4,7 @@ const { writeAll } = require('./write-all.cjs');
 
 /** Lines of JSON to and from the engine. */
 class Channel {
-  /** Of a pipe, which Node reads in the same way. */
+  /** Reads a pipe, which Node treats as a socket. */
   #reader;
   #writer;
 
@@ -27,8 +27,8 @@ class Channel {
   }
 
   /**
-   * Sends one frame, with the return value that belongs to it, as JSON, before it. All of it is in the pipe when this returns,
-   * so that it is not lost if the code ends the process next.
+   * Sends one frame, after the JSON of its return value. Everything is in the pipe when this returns, so that nothing is lost
+   * if the code ends the process next.
    */
   send(frame, returnValue) {
     const value = returnValue === undefined ? '' : `=${returnValue}\n`;
@@ -55,7 +55,7 @@ class Channel {
   }
 }
 
-/** The code closed the channel. By a signal, so that the end is told apart from an exit that the code asked for. */
+/** Ends a kernel whose channel the code closed. By a signal, unlike an exit that the code asked for. */
 function crash() {
   process.kill(process.pid, 'SIGKILL');
 }

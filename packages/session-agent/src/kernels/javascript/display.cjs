@@ -5,14 +5,14 @@ const { findJsonProblem } = require('./json-value.cjs');
 const MAX_TEXT = 100_000;
 const MAX_JSON = 1024 * 1024;
 
-/** A value in the forms that it offers, by MIME type. */
+/** Renders a value in all its forms, by MIME type. */
 function bundleOf(value) {
   const bundle = { 'text/plain': plain(value) };
   try {
     if (findJsonProblem(value) === undefined && JSON.stringify(value).length <= MAX_JSON)
       bundle['application/json'] = value;
   } catch {
-    // A getter of the value's own.
+    // A getter of the value failed.
   }
   return bundle;
 }

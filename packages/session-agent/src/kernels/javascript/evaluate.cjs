@@ -3,7 +3,7 @@ const { Session } = require('node:inspector');
 const { promiseHooks } = require('node:v8');
 const vm = require('node:vm');
 
-/** Evaluates code as the consoles of browsers do: `await` at top level, and every name can be declared again. */
+/** Evaluates code as browser consoles do: with `await` at top level, and names can be declared again. */
 class Evaluator {
   #session = new Session();
   #kept = new Set();
@@ -29,8 +29,8 @@ class Evaluator {
   }
 
   /**
-   * Resolves with `{value}`, or `{error, position}` where the code threw. A SIGINT ends code that does not give way
-   * to the event loop, and rejects.
+   * Resolves with `{value}`, or with `{error, position}` if the code threw. A SIGINT ends code that blocks the event loop,
+   * and rejects.
    */
   evaluate(expression) {
     return new Promise((resolve, reject) => {
@@ -53,8 +53,8 @@ class Evaluator {
   }
 
   /**
-   * Keeps the promise of the evaluation, the first that it makes, until it is settled. The inspector answers in the
-   * middle of a collection of garbage if that finds that the promise can never settle, which is the end of Node.
+   * Keeps the promise of the evaluation, the first that it makes, until it is settled. If the garbage collector finds that
+   * the promise can never settle, the inspector answers in the middle of the collection, and Node crashes.
    */
   #keepPromise(action) {
     const kept = this.#kept;
@@ -71,7 +71,7 @@ class Evaluator {
     }
   }
 
-  /** The values themselves are not kept alive any longer. */
+  /** No longer keeps the values alive. */
   release() {
     this.#session.post('Runtime.releaseObjectGroup', { objectGroup: 'step' });
   }
@@ -89,7 +89,7 @@ class Evaluator {
     }
   }
 
-  /** The inspector speaks of values by reference; this gets the value. */
+  /** Resolves the inspector's reference to a value. */
   #valueOf({ type, value, unserializableValue, objectId }) {
     if (objectId === undefined && unserializableValue === undefined)
       return type === 'undefined' ? undefined : value;

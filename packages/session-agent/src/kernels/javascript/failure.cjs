@@ -4,10 +4,10 @@ const { inspect } = require('node:util');
 const MAX_MESSAGE = 16 * 1024;
 const MAX_FRAMES = 100;
 const MAX_NAME = 256;
-/** Of all lines together: as JSON, a character takes six bytes at most, and a frame may have a mebibyte. */
+/** For all lines together: in JSON, a character takes at most six bytes, and a frame at most a mebibyte. */
 const MAX_TRACEBACK = 128 * 1024;
 
-/** Name, message and traceback of whatever was thrown; never throws. */
+/** Name, message and traceback of a thrown value; never throws. */
 function describeError({ error, position, file }) {
   try {
     if (!(error instanceof Error))
@@ -26,7 +26,7 @@ function describeError({ error, position, file }) {
   }
 }
 
-/** Ours and Node's own frames are left out. */
+/** Leaves out frames of the kernel and of Node. */
 function callersLines(stack) {
   const all = stack.slice(0, MAX_FRAMES * MAX_MESSAGE).split('\n');
   const start = all.findIndex((line) => line.startsWith('    at Session.post (node:inspector'));

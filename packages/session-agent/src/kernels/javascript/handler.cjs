@@ -3,7 +3,7 @@ const { findJsonProblem } = require('./json-value.cjs');
 
 const MAX_RETURN_VALUE = 8 * 1024 * 1024;
 
-/** Calls `handler(event, context)` as AWS Lambda does and resolves with JSON of what it returns. */
+/** Calls `handler(event, context)` as AWS Lambda does, and resolves with its result as JSON. */
 async function callHandler(handler, frame, deadlineMs) {
   const returned = await handler(JSON.parse(frame.event), contextOf(frame, deadlineMs));
   const value = returned === undefined ? null : returned;

@@ -2,7 +2,7 @@
 
 const MAX_DEPTH = 200;
 
-/** What keeps `value` out of JSON and where, or `undefined`. What `toJSON` or JSON itself changes is no problem here. */
+/** What in `value` JSON cannot represent, and where; `undefined` if nothing. Changes by `toJSON` or JSON are no problem. */
 function findJsonProblem(value, path = 'return_value', above = []) {
   switch (typeof value) {
     case 'string':
@@ -35,7 +35,7 @@ function findInnerProblem(value, path, above) {
   if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer)
     return `${path} is a ${prototype.constructor.name}`;
   for (const [key, inner] of Object.entries(value)) {
-    // As JSON does: a property without a value is left out.
+    // JSON leaves out properties that are undefined.
     const problem =
       inner === undefined ? undefined : findJsonProblem(inner, `${path}.${key.slice(0, 64)}`, above);
     if (problem !== undefined) return problem;

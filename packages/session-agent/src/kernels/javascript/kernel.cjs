@@ -1,7 +1,7 @@
 'use strict';
-// Runs the steps of a session. `node kernel.cjs <path of acorn>`, which reads from the engine on descriptor 3 and writes to it on 4.
+// Runs the steps of a session: `node kernel.cjs <path of acorn>`. Reads frames from descriptor 3 and writes to 4.
 
-// Of the kernel alone: what the code starts is no part of it.
+// For the kernel only, not for what the code starts.
 delete process.env.NODE_COMPILE_CACHE;
 delete process.env.NODE_COMPILE_CACHE_PORTABLE;
 
@@ -9,7 +9,7 @@ const { Channel } = require('./channel.cjs');
 const { installStreams } = require('./streams.cjs');
 const { StepRunner } = require('./step.cjs');
 
-// Node makes what it inherits close-on-exec at its start, and cannot move a descriptor.
+// Node marks inherited descriptors close-on-exec at its start, and cannot move them.
 const channel = new Channel(3, 4);
 const runner = new StepRunner({
   channel,

@@ -2,7 +2,7 @@
 const vm = require('node:vm');
 const { pathToFileURL } = require('node:url');
 
-/** What rewritten `import` forms call: as if they stood in a file of the workspace. */
+/** Called by rewritten `import` forms, which resolve as if in a file of the workspace. */
 function makeLoader(workspace) {
   const filename = `${workspace}/step.js`;
   let load;

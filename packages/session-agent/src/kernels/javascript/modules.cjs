@@ -1,12 +1,12 @@
 'use strict';
-// Code of a step is no module; its `import` and `export` forms are written anew, every line staying where it is.
+// The code of a step is not a module; its `import` and `export` forms are rewritten, and line numbers stay the same.
 
 const LOADER = '__caisson_module__';
 const DEFAULT = '__caisson_default__';
 
 /**
- * The code without module syntax, and what it exports: `name`, and an expression `local` that has the value once the
- * code has run. Code that cannot be parsed is left to the engine of the language, which tells why.
+ * The code without module syntax, and its exports: `name`, and an expression `local` that has the value once the code
+ * has run. Code that cannot be parsed is left to the JavaScript engine, which says why.
  */
 function rewriteModuleSyntax(code, acorn) {
   const tree = parse(code, acorn);
@@ -24,7 +24,7 @@ function parse(code, acorn) {
     return acorn.parse(code, { ...options, sourceType: 'module' });
   } catch (moduleError) {
     try {
-      // Code that is not strict, with `import()` in it.
+      // Sloppy code with `import()` in it.
       return acorn.parse(code, { ...options, sourceType: 'script' });
     } catch {
       if (/^\s*(?:import|export)\b/m.test(code)) throw new SyntaxError(moduleError.message);
@@ -126,7 +126,7 @@ function namesOfPattern(pattern) {
   }
 }
 
-/** With a stack of its own: code can be nested deeper than ours allows. */
+/** Has its own stack: code can be nested deeper than the call stack allows. */
 function walk(root, visit) {
   const stack = [root];
   for (let node = stack.pop(); node !== undefined; node = stack.pop()) {

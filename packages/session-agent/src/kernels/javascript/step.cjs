@@ -2,12 +2,12 @@
 const { createRequire } = require('node:module');
 const { Evaluator } = require('./evaluate.cjs');
 
-/** What code says that may need `modules.cjs`, which takes long to load. */
+/** Matches code that may need `modules.cjs`, which is slow to load. */
 const MODULE_SYNTAX = /\b(?:import|export)\b/;
 const EXIT_CODE_OF_EXCEPTION = 1;
 const EXIT_CODE_OF_INTERRUPT = 130;
 
-/** Runs one step after the other. */
+/** Runs steps, one at a time. */
 class StepRunner {
   #channel;
   #streams;
@@ -15,7 +15,7 @@ class StepRunner {
   #acornPath;
   #evaluator = new Evaluator();
   #count = 0;
-  /** Ends the step that runs from outside its code; `undefined` between steps. */
+  /** Ends the running step from outside its code; `undefined` between steps. */
   #interrupt;
 
   constructor({ channel, streams, workspace, acornPath }) {
@@ -67,7 +67,7 @@ class StepRunner {
     const value = await result.value;
     if (value !== undefined) this.#show(value);
     const end = mentionsHandler ? await this.#callHandler(frame, before, deadlineMs) : {};
-    // Rejections that nobody handled are told after the microtasks.
+    // Unhandled rejections are reported after the microtasks.
     await new Promise(setImmediate);
     if (frame.session_id === '') await this.#idle();
     return end;
@@ -94,7 +94,7 @@ class StepRunner {
     let handler = globalThis.module?.exports?.handler;
     if (typeof handler !== 'function') {
       const now = await this.#globalHandler();
-      // One of an earlier step is not called again.
+      // The handler of an earlier step is not called again.
       handler = now === before ? undefined : now;
     }
     if (handler === undefined) return {};
@@ -108,7 +108,7 @@ class StepRunner {
     return 'error' in result ? { error: result.error } : { returnValue: result.value };
   }
 
-  /** A job ends as a program does: when nothing is left that could still happen. */
+  /** A job ends as a program does: when the event loop is empty. */
   #idle() {
     return new Promise((resolve) => {
       process.once('beforeExit', () => {

@@ -3,7 +3,7 @@ const fs = require('node:fs');
 const { Writable } = require('node:stream');
 const { writeAll } = require('./write-all.cjs');
 
-/** Node's own streams buffer, and lose what is buffered when the process ends; these write at once. */
+/** Node's own streams lose their buffers when the process ends; these write at once. */
 class SyncOutput extends Writable {
   constructor(fd) {
     super({ decodeStrings: false });
@@ -15,12 +15,12 @@ class SyncOutput extends Writable {
     try {
       writeAll(this.fd, typeof chunk === 'string' ? Buffer.from(chunk, encoding) : chunk);
     } catch {
-      // Closed by the code, or nobody reads any more: as for any program that writes into the void.
+      // The code closed it, or nobody reads any more: the output is lost, as in any program.
     }
     done();
   }
 
-  /** As the ones that they replace, these stay open whatever is called. */
+  /** Like the streams they replace, these cannot be closed. */
   end() {
     return this;
   }
@@ -30,7 +30,7 @@ class SyncOutput extends Writable {
   }
 }
 
-/** Standard input of a step. Node cannot duplicate a descriptor: what is opened next gets the lowest that is free. */
+/** Standard input of a step. Node cannot duplicate a descriptor, but the next file to be opened gets the lowest free one. */
 class Input {
   #used = false;
   #stream;
@@ -62,7 +62,7 @@ function reopen(path) {
   try {
     fs.closeSync(0);
   } catch {
-    // The code has closed it already.
+    // The code has closed it.
   }
   fs.openSync(path, 'r');
 }
@@ -92,14 +92,14 @@ function installStreams() {
   }
   return {
     input: new Input(),
-    /** Behind all that was written: the engine knows by it that all has arrived. */
+    /** Written behind all output, so that the engine knows that everything has arrived. */
     mark(nonce) {
       const marker = Buffer.from(`\0${nonce}\n`);
       for (const fd of [1, 2]) {
         try {
           writeAll(fd, marker);
         } catch {
-          // Closed by the code; the engine waits half a second for it and goes on.
+          // The code closed it; the engine waits half a second and continues.
         }
       }
     },

@@ -1,7 +1,7 @@
 'use strict';
 const fs = require('node:fs');
 
-/** Writes all of it before it returns. @throws what `fs.writeSync` throws */
+/** Writes everything before it returns. @throws what `fs.writeSync` throws */
 function writeAll(fd, bytes) {
   for (let at = 0; at < bytes.length;) {
     try {

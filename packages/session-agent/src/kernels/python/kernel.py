@@ -1,9 +1,9 @@
-"""Runs the steps of a session. `python3 -I -S -u kernel.py`, which reads from the engine on descriptor 3 and writes to it on 4."""
+"""Runs the steps of a session: `python3 -I -S -u kernel.py`. Reads frames from descriptor 3 and writes to 4."""
 
 import os
 import sys
 
-# For these imports: a module of ours must never stand in the way of one of the caller's.
+# For these imports only: our modules must never hide those of the caller.
 sys.path.insert(0, __file__.rpartition('/')[0])
 from caisson_kernel.channel import Channel, move_high  # noqa: E402
 from caisson_kernel.loop import make_kernel, run_kernel  # noqa: E402

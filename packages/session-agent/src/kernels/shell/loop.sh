@@ -1,15 +1,15 @@
-# Runs the steps of a session. All names begin with __caisson, since the code shares the shell with the kernel.
+# Runs the steps of a session. All names begin with __caisson, because the code shares the shell with the kernel.
 
-# Above what code reaches that counts descriptors by hand: frames come from 249 and go to 250. The copies of standard output
-# and error are for the markers: the code may redirect its own.
+# Above the descriptors that code usually opens: frames come from 249 and go to 250. The copies of standard output and error
+# are for the markers, because the code may redirect its own.
 exec 249<&3 3<&- 250>&4 4>&- 251>&1 252>&2
 
-# Runs the code in this very shell. Closed while it runs: neither it nor what it starts can speak for the kernel.
+# Runs the code in this shell, with the channel closed: neither the code nor what it starts can send frames.
 __caisson_run() {
   builtin eval "$1"
 } 249<&- 250>&- 251>&- 252>&-
 
-# After an interrupt no command of the code is run any more: 2 makes bash return from the function that it is in.
+# After an interrupt no further command of the code runs: 2 makes bash return from the current function.
 __caisson_skip() {
   case ${FUNCNAME[1]-} in
     __caisson_step | __caisson_loop | '') builtin return 0 ;;
@@ -27,7 +27,7 @@ __caisson_on_interrupt() {
   esac
 }
 
-# Splits the frame at its quotes: none is inside of a string. Options and IFS are set for this function alone.
+# Splits the frame at its quotes: no string contains one. Options and IFS are set for this function only.
 __caisson_split() {
   local -
   set -f +u
@@ -35,7 +35,7 @@ __caisson_split() {
   __caisson_fields=($1)
 }
 
-# Turns the escapes of JSON into characters; bash knows all of them.
+# Decodes the escapes of JSON; bash knows all of them.
 __caisson_decode() {
   __caisson_text=${1@E}
 }
@@ -56,7 +56,7 @@ __caisson_step() {
   __caisson_restored=$((43 + 2 * __caisson_fields[39]))
   for ((__caisson_at = 43; __caisson_at + 2 < ${#__caisson_fields[@]}; __caisson_at += 4)); do
     __caisson_name=${__caisson_fields[__caisson_at]}
-    # Set before and set to nothing are two things.
+    # Unset and empty are different.
     if ((__caisson_at >= __caisson_restored)); then
       __caisson_saved+=("$__caisson_name" "${!__caisson_name+set}" "${!__caisson_name-}")
     fi

@@ -53,9 +53,9 @@ export class ProcessPipes {
     return openOutput(await this.#takePath(), owner);
   }
 
-  /** A pipe for what a process reads, which only root can open again by name. */
-  async takeInput(): Promise<InputPipe> {
-    return openInput(await this.#takePath());
+  /** A pipe for what a process reads, which `owner` may open again by name; without an owner only root can. */
+  async takeInput(owner?: { uid: number; gid: number }): Promise<InputPipe> {
+    return openInput(await this.#takePath(), owner);
   }
 
   /**
@@ -109,8 +109,9 @@ function openOutput(path: string, owner: { uid: number; gid: number } | undefine
   };
 }
 
-function openInput(path: string): InputPipe {
+function openInput(path: string, owner: { uid: number; gid: number } | undefined): InputPipe {
   const { readerFd, writerFd } = openBothEnds(path, constants.O_WRONLY | constants.O_NONBLOCK);
+  if (owner !== undefined) fchownSync(readerFd, owner.uid, owner.gid);
   return {
     writer: new Socket({ fd: writerFd, readable: false, writable: true }),
     // Opened anew by the process, which waits when it reads; its flags are not those of the descriptor here.

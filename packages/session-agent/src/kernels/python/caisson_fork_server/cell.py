@@ -1,7 +1,7 @@
-"""A child of the server from its fork to the moment where the kernel takes over.
+"""A child of the server, from the fork until the kernel takes over.
 
-A page that a child writes to is copied first, and to use an object is to write to it: the pages are most of what a cell costs. So
-what can be done before the fork is done there, and the rest by short ways.
+Using an object writes to its page, and the first write to a page copies it: most of the cost of a cell. So everything that can be
+done before the fork is done there, and the rest with as few objects as possible.
 """
 
 import _socket
@@ -13,27 +13,27 @@ from caisson_kernel.loop import make_kernel
 from caisson_kernel.streams import Streams
 
 CHANNEL, STDOUT, STDERR, NO_INPUT, FRAMES = range(LOWEST_DESCRIPTOR, LOWEST_DESCRIPTOR + 5)
-# The ids of a runner's cells begin where those of its template's users end.
+# User ids of cells begin above those of the template's users.
 FIRST_OUTER_ID = 2000
 
 
 def prepare_kernel():
-    """The kernel of every cell to come, by descriptors that each of them will open for itself."""
+    """The kernel of every later cell, with descriptor numbers that each cell opens for itself."""
     streams = Streams(STDOUT, STDERR, NO_INPUT)
-    # Finds what it needs for it.
+    # Looks up what later flushes need.
     streams.flush()
     return make_kernel(Channel(CHANNEL, FRAMES), streams)
 
 
 def build_cell(kernel, connection, number, slots, walls):
-    """From here on the process is the job's; what fails ends it, and the server's log says why. Returns the kernel."""
+    """Turns the process into that of the job and returns the kernel. A failure ends it; the server's log says why."""
     os.dup2(connection, CHANNEL, inheritable=False)
     channel = kernel.channel
     params = channel.receive() or leave()
-    # First of all, so that all that follows is counted and limited. Written by the one thread there is.
+    # First, so that everything that follows is counted and limited. There is only one thread.
     for descriptor in slots[params['slot']]:
         os.write(descriptor, b'0')
-    # The /proc of the runner is still there: this is the number by which the data plane finds the process.
+    # This is still the /proc of the runner: the data plane finds the process by this number.
     pid = os.readlink('/proc/self')
     os.closerange(3, CHANNEL)
     os.closerange(CHANNEL + 1, 1 << 20)
@@ -44,7 +44,7 @@ def build_cell(kernel, connection, number, slots, walls):
     start_afresh(params['env'])
     pipes = ','.join(f'"{name}":{describe(end)}' for name, end in zip(('stdout', 'stderr', 'frames'), ends))
     os.write(CHANNEL, f'{{"type":"cell","cell":{number},"pid":{pid},{pipes}}}\n'.encode())
-    # The data plane has opened the ends that it reads, or does not want the cell any more.
+    # Waits until the data plane has opened its ends, or no longer wants the cell.
     channel.receive() or leave()
     for end in ends:
         os.close(end)
@@ -53,7 +53,7 @@ def build_cell(kernel, connection, number, slots, walls):
 
 
 def close_for_writing(descriptor):
-    """By a socket, code could send the data plane open files, which that one would have to close: frames go through a pipe."""
+    """Over a socket, code could send open files, which the data plane would have to close: frames go through a pipe."""
     connection = _socket.socket(fileno=descriptor)
     connection.shutdown(_socket.SHUT_WR)
     connection.detach()
@@ -64,7 +64,7 @@ def leave():
 
 
 def open_pipes():
-    """The reading ends of output and frames. Made by the user that the code runs as, so that it can open /dev/stdout by name."""
+    """The reading ends of output and frames. Made as the user of the code, so that it can open /dev/stdout by name."""
     stdout, stdout_writer = os.pipe()
     stderr, stderr_writer = os.pipe()
     frames, frames_writer = os.pipe()
@@ -79,5 +79,5 @@ def open_pipes():
 
 
 def describe(descriptor):
-    """By its inode the data plane knows that it has opened this very pipe."""
+    """The inode lets the data plane check that it has opened this pipe."""
     return f'{{"fd":{descriptor},"inode":{os.fstat(descriptor).st_ino}}}'

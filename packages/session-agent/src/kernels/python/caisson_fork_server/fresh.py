@@ -1,6 +1,6 @@
-"""What an interpreter decides at its start, or a module at its import, decided anew for a cell.
+"""Renews for a cell what an interpreter decides at its start and a module at its import.
 
-The seed of `hash()` and the layout of addresses cannot be: all cells of one runner share them.
+The seed of `hash()` and the address layout cannot be renewed: all cells of one runner share them.
 """
 
 import gc
@@ -10,7 +10,7 @@ import time
 
 
 def start_afresh(environment):
-    """`environment`: what the cell has beyond that of its server."""
+    """`environment`: the variables of the cell beyond those of its server."""
     if environment:
         os.environ.update(environment)
     modules = sys.modules

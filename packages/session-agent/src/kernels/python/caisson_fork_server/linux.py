@@ -1,4 +1,4 @@
-"""The system calls that Python's `os` lacks, bound once, before any fork. Numbers are those of Linux's headers."""
+"""System calls that Python's `os` lacks, bound once before any fork. The numbers are from Linux's headers."""
 
 import ctypes
 import os
@@ -69,7 +69,7 @@ def prctl(option, first=0, second=0):
 
 
 class Capabilities:
-    """All that the kernel knows, so that each can be dropped from the bounding set."""
+    """All capabilities that the kernel knows, so that each can be dropped from the bounding set."""
 
     def __init__(self):
         with open('/proc/sys/kernel/cap_last_cap') as file:
@@ -85,7 +85,7 @@ class Capabilities:
 
 
 class SeccompFilter:
-    """A compiled filter in the form that the kernel takes."""
+    """A compiled filter in the form that the kernel expects."""
 
     def __init__(self, program):
         self._code = ctypes.create_string_buffer(program, len(program))

@@ -1,4 +1,4 @@
-"""Modules that cells find imported. Only what belongs to the template: the path holds nothing that a tenant can write."""
+"""Imports modules for all cells. They come from the template: tenants can write to no directory of the path."""
 
 import importlib
 import sys
@@ -9,5 +9,5 @@ def preload(names):
         try:
             importlib.import_module(name)
         except Exception as error:
-            # A package that the template lacks, or that does not import there, is left to the code that asks for it.
+            # A package that is missing or fails here is left to the code that imports it.
             print(f'not preloaded: {name}: {error!r}', file=sys.stderr)

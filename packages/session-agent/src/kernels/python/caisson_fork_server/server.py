@@ -1,4 +1,4 @@
-"""The fork server of a runner. It never reads what a job sends or touches, and holds no secrets.
+"""The fork server of a runner. It reads nothing that a job can write, and holds no secrets.
 
 Its one argument is JSON: `preload` (names of modules), `slots` (how many descriptors of cgroups each slot has, from 3 on),
 `init` (path of the program that is process 1 of a cell), `masked_paths`, `read_only_paths`, `network_settings` (pairs of a path
@@ -29,9 +29,9 @@ FIRST_SLOT_DESCRIPTOR = 3
 
 
 def serve(text):
-    """Returns in each child, with what it needs to become a cell."""
+    """Returns in each child, with everything it needs to become a cell."""
     server, slots, walls, kernel = prepare(json.loads(text))
-    # The collector would write to every object, and so copy memory that cells share.
+    # The collector would write to every object, and so copy the memory that cells share.
     gc.collect()
     gc.disable()
     gc.freeze()
@@ -46,7 +46,7 @@ def prepare(config):
     preload(config['preload'])
     slots = take_slots(config['slots'])
     walls = Walls(config, base64.b64decode(config['seccomp']))
-    # Programs that root starts have no capabilities: those are for the walls, not for the init of a cell.
+    # Programs that root starts get no capabilities: those are for the walls, not for the init of a cell.
     linux.prctl(linux.PR_SET_SECUREBITS, linux.SECBIT_NOROOT)
     os.environ.clear()
     os.environ.update(config['environment'])
@@ -54,7 +54,7 @@ def prepare(config):
 
 
 def require_seccomp():
-    """Cells only add to the list of calls that the runtime has put this process under."""
+    """Cells add only a second filter: the first must be the one that the runtime installed."""
     with open('/proc/self/status') as status:
         if 'Seccomp:\t2\n' not in status:
             raise RuntimeError('the fork server is under no seccomp list')
@@ -72,7 +72,7 @@ def take_slots(counts):
 
 
 class Cell:
-    """`awaited` is the process that is waited for: first the job, then the init."""
+    """`awaited` is the process to wait for: first the job, then the init."""
 
     __slots__ = ('number', 'job', 'init', 'awaited', 'status')
 
@@ -114,7 +114,7 @@ class Server:
                     self._read_control()
 
     def _listen(self, name):
-        # Not `socket.socket`, whose every call runs Python, and which would be one more module to share.
+        # Not `socket.socket`, which is slower and one more module.
         listener = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
         path = f'{DIRECTORY}/{name}'
         listener.bind(path)
@@ -127,10 +127,10 @@ class Server:
         """The descriptor of the connection in the child, None in the server."""
         connection = self._cells._accept()[0]
         self._count += 1
-        # A process can make a new pid namespace for its children once only, unless it goes home in between.
+        # A process can make only one pid namespace for its children, unless it returns to its own in between.
         linux.setns(self._own_pid_namespace, linux.CLONE_NEWPID)
         linux.unshare(linux.CLONE_NEWPID)
-        # A trusted process 1, so that the job is a common process, with the signals and exit codes of one.
+        # A trusted process 1, so that the job is an ordinary process, with the usual signals and exit codes.
         init = os.posix_spawn(self._init[0], self._init, {})
         job = os.fork()
         if job == 0:
@@ -143,7 +143,7 @@ class Server:
         return None
 
     def _leave(self):
-        """In the child: whatever is open is closed by number later on, and must not be closed again by an object."""
+        """In the child: descriptors are closed by number later, and objects must not close them again."""
         self._cells.detach()
         self._controls.detach()
         if self._control is not None:
@@ -166,14 +166,14 @@ class Server:
             os.kill(cell.init, signal.SIGKILL)
             self._watch(cell)
             return
-        # Process 1 can be reaped only once nothing else is left in its namespace.
+        # Process 1 can be reaped only when its namespace is otherwise empty.
         del self._by_number[cell.number]
         self._say(b'{"type":"gone","cell":%d,"status":%d}\n' % (cell.number, cell.status))
 
     def _accept_control(self):
         self._control = _socket.socket(fileno=self._controls._accept()[0])
         self._poll.register(self._control.fileno(), select.EPOLLIN)
-        # One data plane, one connection.
+        # There is only one data plane.
         self._poll.unregister(self._controls.fileno())
 
     def _read_control(self):
@@ -188,7 +188,7 @@ class Server:
         cell = self._by_number.get(message['cell'])
         if cell is None:
             return
-        # None of the two has been waited for as long as it is awaited, so its number cannot be another's.
+        # Neither has been reaped while it is awaited, so its number still belongs to it.
         if message['type'] == 'kill':
             os.kill(cell.init, signal.SIGKILL)
         elif message['type'] == 'interrupt' and cell.awaited == cell.job:

@@ -1,4 +1,4 @@
-"""The walls of a cell, in the order in which they are built. Each step takes away what no later step needs."""
+"""The walls of a cell, in the order of building. Each step drops what no later step needs."""
 
 import _socket
 import fcntl
@@ -15,21 +15,21 @@ NEW_NAMESPACES = (
     | linux.CLONE_NEWNET
     | linux.CLONE_NEWIPC
     | linux.CLONE_NEWUTS
-    # After the cgroups are entered, so that they are the root of what the code sees.
+    # Made after the cgroups are entered, so that the code sees them as its root.
     | linux.CLONE_NEWCGROUP
 )
 SAFE = MS_NOSUID | MS_NODEV
 SIOCSIFFLAGS = 0x8914
 # `struct ifreq` with IFF_UP and IFF_RUNNING.
 LOOPBACK_UP = struct.pack('16sH22x', b'lo', 0x1 | 0x40)
-# Of the runner's root, which is read-only.
+# In the runner's root, which is read-only.
 EMPTY_DIRECTORY = b'/home'
-# Killed before anything of the runner's own.
+# Killed before the runner's own processes.
 OOM_SCORE_ADJ = b'500'
 
 
 class Walls:
-    """What is the same for every cell of a runner, looked up and compiled before the first fork."""
+    """Everything that is the same for all cells of a runner, prepared before the first fork."""
 
     def __init__(self, config, seccomp_program):
         self._masked = [path.encode() for path in config['masked_paths'] if can_be_read(path)]
@@ -43,7 +43,7 @@ class Walls:
         self._seccomp = linux.SeccompFilter(seccomp_program)
 
     def build(self, params, outer_id):
-        """`outer_id`: a user and group id in the runner that no other of its cells has."""
+        """`outer_id`: the cell's own user and group id in the runner."""
         linux.unshare(NEW_NAMESPACES)
         self._mount_proc()
         mount_files(params, outer_id, self._devpts_options)
@@ -55,7 +55,7 @@ class Walls:
         self._become_nobody_special(outer_id)
 
     def seal(self):
-        """The last wall: what was needed to build the others is refused from here on."""
+        """The last wall: refuses the system calls that built the others."""
         self._seccomp.install()
 
     def _mount_proc(self):
@@ -66,7 +66,7 @@ class Walls:
             linux.mount(path, path, None, MS_BIND)
             linux.mount(None, path, None, MS_BIND | MS_REMOUNT | MS_RDONLY | SAFE | MS_NOEXEC)
         for path in self._masked:
-            # A file system for each would take five times as long.
+            # A separate file system for each would take five times as long.
             linux.mount(EMPTY_DIRECTORY if path in self._directories else b'/dev/null', path, None, MS_BIND)
 
     def _become_nobody_special(self, outer_id):
@@ -75,7 +75,7 @@ class Walls:
         os.setresuid(outer_id, outer_id, outer_id)
         # Else /proc/self belongs to root, and neither the id maps nor /dev/stdout can be opened.
         linux.prctl(linux.PR_SET_DUMPABLE, 1)
-        # It owns none of the namespaces made so far, so its capabilities are good for nothing even before they go.
+        # It owns none of the namespaces made so far, so its capabilities are useless even before they are dropped.
         linux.unshare(linux.CLONE_NEWUSER)
         write('/proc/self/setgroups', b'deny')
         write('/proc/self/uid_map', b'%d %d 1' % (self._user['uid'], outer_id))
@@ -85,7 +85,7 @@ class Walls:
 
 
 def can_be_read(path):
-    """By whoever is not root: in a cell nobody is, and to cover a file takes time for each cell."""
+    """Whether users other than root can read it: a cell has no root, and masking a file costs time in each cell."""
     try:
         mode = os.stat(path).st_mode
     except FileNotFoundError:
@@ -101,7 +101,7 @@ def mount_files(params, owner, devpts_options):
     tmpfs(b'/workspace', SAFE, f'mode=0755,uid={owner},gid={owner},{params["workspace"]}')
     tmpfs(b'/dev/shm', SAFE | MS_NOEXEC, f'mode=1777,{params["shm"]}')
     linux.mount(b'devpts', b'/dev/pts', b'devpts', MS_NOSUID | MS_NOEXEC, devpts_options)
-    # Over the sockets of the server.
+    # Covers the sockets of the server.
     tmpfs(b'/run', SAFE | MS_NOEXEC | MS_RDONLY, 'mode=0755,size=4k,nr_inodes=2')
 
 

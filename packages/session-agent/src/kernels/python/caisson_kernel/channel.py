@@ -5,13 +5,13 @@ import _thread
 import fcntl
 import os
 
-# Above what code reaches that counts descriptors by hand.
+# Above the descriptors that code usually opens or guesses.
 LOWEST_DESCRIPTOR = 200
 READ_BYTES = 65536
 
 
 class _Scan:
-    """What the decoder of the json module is made of; importing that module takes longer than the rest of the start."""
+    """The settings of the json module's decoder; importing that module takes longer than the rest of the start."""
 
     strict = True
     object_hook = None
@@ -23,30 +23,30 @@ class _Scan:
 
 
 def move_high(descriptor):
-    """A copy of `descriptor` that children do not inherit and that code does not meet by accident."""
+    """A copy of `descriptor` that children do not inherit and that code does not hit by accident."""
     try:
         return fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, LOWEST_DESCRIPTOR)
     except OSError:
-        # A low limit of open files.
+        # The limit of open files is low.
         return fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, descriptor + 1)
 
 
 def crash():
-    """The code closed the channel. By a signal, so that the end is told apart from an exit that the code asked for."""
+    """Ends a kernel whose channel the code closed. By a signal, unlike an exit that the code asked for."""
     os.kill(os.getpid(), 9)
 
 
 class Channel:
     def __init__(self, reader, writer):
-        """Two descriptors, or one twice. Nothing is done with them before the first frame."""
+        """Takes two descriptors, or one twice. They are not used before the first frame."""
         self._reader = reader
         self._writer = writer
         self._scan = _json.make_scanner(_Scan)
-        # Threads of the caller may call `display`.
+        # Threads of the code may call `display`.
         self._lock = _thread.allocate_lock()
 
     def receive(self):
-        """The next frame; None at the end. The engine sends one and waits, so nothing of another is read."""
+        """The next frame; None at the end. The engine sends one frame and waits, so no other is read with it."""
         chunks = []
         while True:
             try:
@@ -70,7 +70,7 @@ class Channel:
                     crash()
 
     def close_in_child(self):
-        # A child's child finds it closed.
+        # In a grandchild it is closed already.
         for descriptor in {self._reader, self._writer} - {-1}:
             os.close(descriptor)
         self._reader = self._writer = -1

@@ -50,7 +50,7 @@ def run_cell(kernel, frame, outcome):
 
 
 def compile_code(text, filename):
-    """The code up to the last expression, and that one by itself (or None)."""
+    """Splits off the last expression: the code before it, and the expression (or None)."""
     tree = compile(text, filename, 'exec', _ast.PyCF_ONLY_AST | ALLOW_TOP_LEVEL_AWAIT, True)
     last = None
     if tree.body and isinstance(tree.body[-1], _ast.Expr):
@@ -65,7 +65,7 @@ def evaluate(kernel, code, namespace):
 
 
 def run_coroutine(kernel, coroutine):
-    """Runs it in the one event loop of the session, so that tasks go on in the next `await`."""
+    """Runs it in the one event loop of the session, so that tasks continue with the next `await`."""
     import asyncio
 
     if kernel.event_loop is None or kernel.event_loop.is_closed():
@@ -83,7 +83,7 @@ def run_coroutine(kernel, coroutine):
 
 
 def finish_job():
-    """A job ends as a program does: after its threads, and with its `atexit` functions."""
+    """Ends a job as a program ends: waits for threads, then calls `atexit` functions."""
     threading = sys.modules.get('threading')
     if threading is not None:
         threading._shutdown()

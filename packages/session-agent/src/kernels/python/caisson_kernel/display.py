@@ -1,4 +1,4 @@
-"""A value in all the forms that it offers, by MIME type."""
+"""Renders a value in all its forms, by MIME type."""
 
 import base64
 import json
@@ -19,9 +19,9 @@ METHODS = {
 
 
 def bundle_of(value):
-    """JSON of the bundle of `value`. What fails in the value's own methods is left out."""
+    """JSON of the bundle of `value`, without the forms whose methods fail."""
     forms = {'text/plain': plain(value)}
-    # A class offers these to its instances, not for itself.
+    # A class has these methods for its instances, not for itself.
     if not isinstance(value, type):
         offer_forms(value, forms)
     return encode(forms)
@@ -37,7 +37,7 @@ def offer_forms(value, forms):
         if mime in forms:
             continue
         form = call(value, method)
-        # Jupyter allows metadata beside the data.
+        # Jupyter allows a pair of data and metadata.
         if isinstance(form, tuple) and form:
             form = form[0]
         if form is not None:
@@ -82,7 +82,7 @@ def encode(forms):
 
 
 def figure_bundles():
-    """Bundles of the open figures, which are closed then."""
+    """Bundles of the open figures; closes them."""
     import io
 
     pyplot = sys.modules['matplotlib.pyplot']

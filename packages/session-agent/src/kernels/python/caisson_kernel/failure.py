@@ -1,4 +1,4 @@
-"""What is told of an exception."""
+"""Describes exceptions to the caller."""
 
 import sys
 import traceback
@@ -6,18 +6,18 @@ import traceback
 MAX_FRAMES = 100
 MAX_MESSAGE = 16 * 1024
 MAX_NAME = 256
-# Of all lines together: as JSON, a character takes twelve bytes at most, and a frame may have a mebibyte.
+# For all lines together: in JSON, a character takes at most twelve bytes, and a frame at most a mebibyte.
 MAX_TRACEBACK = 64 * 1024
 
 
 def describe(exception, sources):
-    """Name, message and traceback of an exception, with the caller's own frames alone."""
+    """Name, message and traceback of an exception, with only the caller's own frames."""
     try:
         name = type(exception).__name__[:MAX_NAME]
         message = message_of(exception)
         return name, cut(message), traceback_of(exception, sources)
     except BaseException:
-        # What the code put into its exception fails in its turn.
+        # Methods of the exception itself fail.
         return type(exception).__name__[:MAX_NAME], '', []
 
 
@@ -37,7 +37,7 @@ def traceback_of(exception, sources):
 
 
 def newest(lines):
-    """The last of the lines, which tell most, as far as there is room."""
+    """As many lines from the end as fit: the last ones say most."""
     kept = []
     room = MAX_TRACEBACK
     for line in reversed(list(lines)):
@@ -49,7 +49,7 @@ def newest(lines):
 
 
 def hide_frames_of_kernel(exception, sources):
-    """Ours are the outermost: all before the first that belongs to a step."""
+    """The kernel's frames are the outermost: all before the first frame of a step."""
     frames = exception.__traceback__
     while frames is not None and frames.tb_frame.f_code.co_filename not in sources:
         frames = frames.tb_next
@@ -61,7 +61,7 @@ def cut(text):
 
 
 def exit_code_of(exit):
-    """As Python itself does at the end of a program."""
+    """The exit code that Python itself would use at the end of a program."""
     code = exit.code
     if code is None:
         return 0

@@ -46,7 +46,7 @@ async def wait_for(awaitable):
 
 
 def takes_context(handler):
-    """Whether two arguments can be given. Without `inspect`, which takes longer to import than most jobs run."""
+    """Whether it takes two arguments. Without `inspect`, whose import takes longer than most jobs."""
     if type(handler) is not type(takes_context) or handler.__dict__:
         return takes_two(handler)
     code = handler.__code__
@@ -56,7 +56,7 @@ def takes_context(handler):
 
 
 def takes_two(handler):
-    """The same for what is no common function, or is a decorated one."""
+    """The same for callables other than plain functions, and for decorated functions."""
     import inspect
 
     try:
@@ -71,7 +71,7 @@ def takes_two(handler):
 
 
 def binds_name(code, name):
-    """Whether the top level of `code` binds `name`, be it to what it was bound to before."""
+    """Whether the top level of `code` binds `name`, even to the same value as before."""
     from opcode import opmap
 
     stores = {opmap['STORE_NAME'], opmap['STORE_GLOBAL']}

@@ -1,4 +1,4 @@
-"""SIGINT ends the caller's code, and nothing else. By `_signal`, for `signal` turns every answer into an enumeration."""
+"""SIGINT ends the caller's code and nothing else. Uses `_signal`, because `signal` makes an enumeration of every result."""
 
 import _signal
 import sys
@@ -12,7 +12,7 @@ class Interrupts:
         self.reclaim()
 
     def reclaim(self):
-        """Takes the signal back from code that has put a handler of its own in place."""
+        """Takes the signal back from code that has installed its own handler."""
         if _signal.getsignal(_signal.SIGINT) != self._on_signal:
             _signal.signal(_signal.SIGINT, self._on_signal)
             _signal.pthread_sigmask(_signal.SIG_UNBLOCK, (_signal.SIGINT,))
@@ -25,7 +25,7 @@ class Interrupts:
         self._allowed = False
 
     def __enter__(self):
-        """Holds an interrupt back: half a frame must never be sent."""
+        """Delays interrupts: half a frame must never be sent."""
         self._held += 1
 
     def __exit__(self, *_):
@@ -37,7 +37,7 @@ class Interrupts:
     def _on_signal(self, _number, _frame):
         if not self._allowed:
             return
-        # Once is enough: a second one could hit what the first has just reached.
+        # Once only: a second one could interrupt the handling of the first.
         self._allowed = False
         if self._held:
             self._came = True
@@ -46,7 +46,7 @@ class Interrupts:
 
 
 def main_thread_only(interrupts):
-    """`interrupts` where signals are handled, else something that holds nothing."""
+    """`interrupts` in the main thread, which handles signals; else a context that does nothing."""
     threading = sys.modules.get('threading')
     if threading is None or threading.current_thread() is threading.main_thread():
         return interrupts

@@ -1,12 +1,12 @@
-"""What JSON can hold."""
+"""Checks whether JSON can represent a value."""
 
 MAX_DEPTH = 200
-# The largest number that JSON's readers can tell from infinity.
+# The largest number that readers of JSON can distinguish from infinity.
 MAX_NUMBER = int(1.7976931348623157e308)
 
 
 def check_json(value, path='return_value', depth=MAX_DEPTH):
-    """Raises an error that says what cannot be held, and where."""
+    """Raises an error that says which value cannot be represented, and where it is."""
     if value is None or isinstance(value, (str, bool)):
         return
     if isinstance(value, float):

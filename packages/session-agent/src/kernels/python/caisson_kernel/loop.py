@@ -1,4 +1,4 @@
-"""From what a kernel is made of to the end of its channel."""
+"""Makes a kernel, and runs its steps until its channel ends."""
 
 import os
 import sys
@@ -10,7 +10,7 @@ from caisson_kernel.step import Kernel, run_step
 
 
 def make_kernel(channel, streams):
-    """Nothing is done yet with descriptors, so that it can be made before the process that it is for is forked."""
+    """Does not use the descriptors yet, so that a fork server can make it before it forks."""
     os.environ.setdefault('MPLBACKEND', 'Agg')
     sys.argv = ['']
     kernel = Kernel(channel, streams, Interrupts(), Sources(), make_main_module())

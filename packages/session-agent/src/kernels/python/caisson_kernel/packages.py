@@ -18,13 +18,13 @@ def offer_packages():
 
 
 class _RestOfSite:
-    """Asked before each import, until one is not of the standard library."""
+    """Looks at each import until one is outside the standard library."""
 
     def find_spec(self, name, path=None, target=None):
         if path is not None or name in sys.stdlib_module_names:
             return None
         sys.meta_path.remove(self)
         site.main()
-        # By all finders that are there now: whoever asked goes through a list that has just changed.
+        # Asks all current finders: the importer iterates over a list that has just changed.
         found = (finder.find_spec(name, path, target) for finder in sys.meta_path)
         return next(filter(None, found), None)

@@ -2,12 +2,12 @@
 
 import sys
 
-# More than anybody looks back; a session may run for a day.
+# Enough for tracebacks; a session may run for a day.
 MAX_STEPS = 1000
 
 
 class Sources:
-    """Gives the lines to `linecache` as soon as somebody imports it; it takes too long to import for nothing."""
+    """Gives the lines to `linecache` once that is imported; its import is too slow to do it in advance."""
 
     def __init__(self):
         self._count = 0
@@ -40,7 +40,7 @@ class Sources:
     def _give(self, name):
         text = self._texts[name]
         lines = [line + '\n' for line in text.split('\n')]
-        # No time of change: it never gets stale.
+        # Without a modification time it never becomes stale.
         sys.modules['linecache'].cache[name] = (len(text), None, lines, name)
 
     def find_spec(self, name, path=None, target=None):

@@ -1,4 +1,4 @@
-"""One step: its surroundings, its code, and what came of it."""
+"""Runs one step: its environment, its code and its outcome."""
 
 import builtins
 import os
@@ -10,7 +10,7 @@ from caisson_kernel.interrupts import main_thread_only
 
 
 class Kernel:
-    """What lasts from step to step."""
+    """The state that lasts from step to step."""
 
     def __init__(self, channel, streams, interrupts, sources, main):
         self.channel = channel
@@ -22,13 +22,13 @@ class Kernel:
         self.event_loop = None
 
     def begin(self):
-        """To be called in the process that runs the steps."""
+        """Call it in the process that runs the steps."""
         self.process = os.getpid()
         os.register_at_fork(after_in_child=self.forget_in_child)
 
     def offer_display(self):
         def display(*values):
-            """Shows values as results of the step, in all forms that they offer."""
+            """Shows values as results of the step, in all their forms."""
             from caisson_kernel.display import bundle_of
 
             for value in values:
@@ -51,9 +51,9 @@ class Kernel:
 class Outcome:
     def __init__(self):
         self.exit_code = 0
-        # An object with name, message and traceback.
+        # Name, message and traceback.
         self.error = None
-        # JSON, where a handler returned something.
+        # JSON, if a handler returned a value.
         self.return_value = None
 
     def encode(self):
@@ -103,7 +103,7 @@ def fail(kernel, outcome, exception):
 
 
 def leave_child(outcome):
-    """A process that the code has forked, and that came back out of the code, ends here."""
+    """Ends a process that the code forked and that returned from the code."""
     if outcome.error is not None:
         sys.stderr.write(''.join(outcome.error[2]))
     for stream in (sys.stdout, sys.stderr):
@@ -115,7 +115,7 @@ def leave_child(outcome):
 
 
 def set_environment(pairs):
-    """Sets the variables and returns what they were before."""
+    """Sets the variables and returns their previous values."""
     before = []
     for name, value in zip(pairs[::2], pairs[1::2]):
         before.append((name, os.environ.get(name)))

@@ -7,7 +7,7 @@ import sys
 
 class Streams:
     def __init__(self, stdout, stderr, no_input):
-        """Descriptors: two copies, for the code may close or redirect its own, and what is read where there is no input."""
+        """Takes copies of stdout and stderr, because the code may close or redirect its own, and an empty input."""
         self._outputs = {1: stdout, 2: stderr}
         self._no_input = no_input
         self._stdin_used = False
@@ -21,7 +21,7 @@ class Streams:
             self._give_nothing()
 
     def end(self, nonce):
-        """All that was written is on its way, and behind it the marker that tells the engine so."""
+        """Flushes everything that was written, and writes the marker behind it, by which the engine knows the end."""
         self.flush()
         marker = b'\0%s\n' % nonce.encode()
         for descriptor in self._outputs.values():
@@ -34,12 +34,12 @@ class Streams:
             try:
                 stream.flush()
             except Exception:
-                # Whatever the code put there in place of a stream.
+                # The code has replaced the stream by something else.
                 pass
         self._flush_native()
 
     def _flush_native(self):
-        """What native code has printed lies in the buffers of the C library."""
+        """Flushes output of native code, which is in the buffers of the C library."""
         try:
             if self._fflush is None and 'ctypes' in sys.modules:
                 self._fflush = sys.modules['ctypes'].CDLL(None).fflush
@@ -65,7 +65,7 @@ class Streams:
             sys.stderr = open_text(2, 'backslashreplace')
 
     def _give(self, text):
-        # A file and not a pipe: a pipe would need somebody to fill it while the code reads.
+        # A file, not a pipe, which would have to be filled while the code reads.
         source = os.memfd_create('stdin')
         write_all(source, text.encode('utf-8', 'surrogatepass'))
         os.lseek(source, 0, os.SEEK_SET)
@@ -96,7 +96,7 @@ def write_all(descriptor, data):
         try:
             data = data[os.write(descriptor, data) :]
         except BlockingIOError:
-            # A child has made the pipe non-blocking, for all who share it.
+            # A child has made the pipe non-blocking for everyone.
             os.set_blocking(descriptor, True)
         except OSError:
             return

@@ -4,17 +4,21 @@ import type { FileName } from './descriptor.ts';
 import { systemError } from './file-errors.ts';
 import { walk, type Start } from './walk.ts';
 
-/** Where an entry is, or will be: its name in a directory that is pinned. */
-export interface Place extends AsyncDisposable {
+/** Where an entry is, or will be: its name in a pinned directory. */
+export interface EntryLocation extends AsyncDisposable {
   readonly parent: FileHandle;
   readonly name: FileName;
 }
 
 /**
- * The place of `path`, whose last component is not looked at; a link there is not followed.
- * @throws what `walk` throws; EISDIR for the workspace itself, which has no place in it
+ * The location of `path`. The last component need not exist, and is not followed if it is a link.
+ * @throws what `walk` throws; EISDIR for the workspace itself, which cannot be replaced or deleted
  */
-export async function findPlace(start: Start, path: WorkspacePath, signal: AbortSignal): Promise<Place> {
+export async function locateEntry(
+  start: Start,
+  path: WorkspacePath,
+  signal: AbortSignal,
+): Promise<EntryLocation> {
   if (path === '') throw systemError('EISDIR', 'the workspace itself');
   const cut = path.lastIndexOf('/');
   const parentPath = path.slice(0, Math.max(cut, 0)) as WorkspacePath;
