@@ -43,6 +43,21 @@ export default {
       to: { path: COMPOSITION_ROOT },
     },
     {
+      name: 'databases-behind-their-port',
+      comment:
+        'Only the composition knows which database there is; the rest of the store knows the port, store/database.ts',
+      severity: 'error',
+      from: {
+        path: '^packages/control-plane/',
+        pathNot: [
+          '^packages/control-plane/src/store/sqlite/',
+          '^packages/control-plane/src/control-plane\\.ts$',
+          '\\.(test|testing)\\.ts$',
+        ],
+      },
+      to: { path: '^packages/control-plane/src/store/sqlite/' },
+    },
+    {
       name: 'no-cycles',
       comment: 'Types alone may refer to each other: nothing of them is left when the code runs',
       severity: 'error',

@@ -19,7 +19,7 @@ import type { Role } from '@caisson/protocol';
 import { hashApiKey, newApiKey } from './auth/api-key.ts';
 import { creatingSession } from './model/session-record.ts';
 import { advance, queuedExecution } from './model/execution-record.ts';
-import { openDatabase } from './store/sqlite/database.ts';
+import { openStore } from './store/sqlite/database.ts';
 import { executionRepository } from './store/executions.ts';
 import { sessionRepository } from './store/sessions.ts';
 import { tenantRepository } from './store/tenants.ts';
@@ -34,14 +34,13 @@ async function temporaryDirectory() {
 
 /** Adds a tenant to a database that no server has open, and returns its key. */
 async function addTenant(dataDir: string, name: string, role: Role = 'member') {
-  const db = await openDatabase(dataDir);
+  await using store = await openStore(dataDir);
   const key = newApiKey();
   const tenantId = newTenantId();
-  await tenantRepository(db).addTenant(
+  await tenantRepository(store.db, store.writer).addTenant(
     { id: tenantId, name, createdAt: 0 },
     { id: newApiKeyId(), tenantId, name: 'key', hash: hashApiKey(key), role, createdAt: 0 },
   );
-  await db.destroy();
   return { key, tenantId };
 }
 
@@ -162,8 +161,8 @@ async function queued(server: Started): Promise<number> {
 test('after a crash, what ran has ended as lost, and what waited without its caller runs', async () => {
   await using directory = await temporaryDirectory();
   const { key, tenantId } = await addTenant(directory.path, 'tenant');
-  const db = await openDatabase(directory.path);
-  const store = executionRepository(db);
+  const opened = await openStore(directory.path);
+  const store = executionRepository(opened.db, opened.writer);
   const created = (sessionId: ReturnType<typeof newSessionId> | null) =>
     queuedExecution({
       id: newExecutionId(),
@@ -191,7 +190,7 @@ test('after a crash, what ran has ended as lost, and what waited without its cal
     createdAt: Date.now(),
     expiresAt: Date.now() + 60_000,
   });
-  await sessionRepository(db).insert(lent, SYSTEM, 1);
+  await sessionRepository(opened.db, opened.writer).insert(lent, SYSTEM, 1);
   const running = advance(created(null), RUNNING, Date.now());
   assert.ok(running);
   await store.insert(running, null);
@@ -220,7 +219,7 @@ test('after a crash, what ran has ended as lost, and what waited without its cal
       isolationScope: 'auto',
     },
   });
-  await db.destroy();
+  await opened[Symbol.asyncDispose]();
 
   const config = { maxConcurrentExecutionsPerTenant: 7 };
   await using server = await start({ dataDir: directory.path, keyFallback: key, config });

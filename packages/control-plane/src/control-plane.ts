@@ -71,10 +71,11 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
   const logger = options.logger.child({}, { redact: ['req.headers.authorization', 'headers.authorization'] });
   await using undo = new AsyncDisposableStack();
   const onStorageChange = storageReporter(logger);
-  const { db, writer, storage } =
+  const store =
     options.store ??
     undo.use(await openStore(config.dataDir, { exclusive: true, onChange: onStorageChange }));
-  const ledger = new OutputLedger();
+  const { db, writer, storage } = store;
+  const ledger = new OutputLedger(store.shared);
   const executionStore = executionRepository(db, writer, ledger);
   const sessionStore = sessionRepository(db, writer);
   const tenants = tenantRepository(db, writer);
@@ -200,6 +201,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
     clock,
     ids,
     version: packageJson.version,
+    databaseDriver: store.driver,
     databaseAnswers: () =>
       sql`select 1`.execute(db).then(
         () => true,

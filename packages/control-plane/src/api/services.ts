@@ -38,6 +38,7 @@ export interface Services {
   readonly clock: Clock;
   readonly ids: IdSource | undefined;
   readonly version: string;
+  readonly databaseDriver: string;
   /** Whether the database answers. */
   databaseAnswers(): Promise<boolean>;
 }

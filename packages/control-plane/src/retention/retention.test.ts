@@ -41,7 +41,7 @@ async function openTemporary(config: Partial<typeof CONFIG> = {}) {
   const path = await mkdtemp(join(tmpdir(), 'caisson-retention-'));
   undo.defer(() => rm(path, { recursive: true, force: true }));
   const { db, writer } = undo.use(await openStore(path));
-  const ledger = new OutputLedger();
+  const ledger = new OutputLedger(false);
   const clock = { now: 1000 * DAY_MS, nowMs: () => clock.now };
   const trailStore = trailRetentionStore(db, writer);
   const retentionWith = (newLedger: OutputLedger) =>
@@ -184,7 +184,7 @@ test('a tenant with too much output loses the oldest first, and no other tenant 
   assert.deepEqual(states, [...states].sort(), 'the oldest have expired, the newest are kept');
   assert.equal(await stateOf(store, other, theirs), 'kept');
   // Another process knows nothing of what was counted.
-  await store.retentionWith(new OutputLedger()).sweep(never);
+  await store.retentionWith(new OutputLedger(false)).sweep(never);
   assert.equal(
     (await Promise.all(ids.map((id) => stateOf(store, tenant, id)))).filter((state) => state === 'kept')
       .length,

@@ -16,7 +16,10 @@ export interface TrailRetentionStore {
   checkpoint(tenantId: TenantId): Promise<ChainEnd | undefined>;
   /** Events of a tenant behind the one with the sequence `after`, oldest first. */
   events(tenantId: TenantId, after: number): Promise<AgedEvent[]>;
-  /** Says, in the trail itself too, that the trail begins behind `last`. The events are still there. */
+  /**
+   * Says, in the trail itself too, that the trail begins behind `last`. The events are still there. Where another replica has
+   * said so of a later event, nothing is written.
+   */
   setCheckpoint(tenantId: TenantId, last: ChainEnd, at: number): Promise<void>;
   /** Removes some of the events up to `sequence`; tells whether there were any. */
   removeEvents(tenantId: TenantId, sequence: number): Promise<boolean>;
@@ -37,13 +40,18 @@ export function trailRetentionStore(db: Kysely<Tables>, writer: Writer): TrailRe
         .limit(EVENTS_AT_ONCE)
         .execute();
     },
-    setCheckpoint(tenantId, { sequence, hash }, at) {
+    async setCheckpoint(tenantId, { sequence, hash }, at) {
       const set = db
         .insertInto('audit_checkpoints')
         .values({ tenant_id: tenantId, sequence, hash })
-        .onConflict((conflict) => conflict.column('tenant_id').doUpdateSet({ sequence, hash }))
+        .onConflict((conflict) =>
+          conflict
+            .column('tenant_id')
+            .doUpdateSet({ sequence, hash })
+            .where('audit_checkpoints.sequence', '<', sequence),
+        )
         .compile();
-      return writer.writeAnyway([set], [trailTrimmed(tenantId, { sequence, hash }, at)]);
+      await writer.changeAnyway([set], [trailTrimmed(tenantId, { sequence, hash }, at)]);
     },
     async removeEvents(tenantId, sequence) {
       const events = db.selectFrom('audit_events').where('tenant_id', '=', tenantId);

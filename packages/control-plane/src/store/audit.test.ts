@@ -9,11 +9,11 @@ import { newApiKeyId, newExecutionId, newTenantId, RUNNING, SYSTEM } from '@cais
 import { findBreak } from '../audit/chain.ts';
 import { advance, queuedExecution } from '../model/execution-record.ts';
 import { auditRepository } from './audit.ts';
-import { fromAuditRow } from './audit-rows.ts';
-import { DATABASE_FILE, openStore } from './sqlite/database.ts';
-import type { Store } from './sqlite/database.ts';
+import { fromAuditRow } from './statements/audit-rows.ts';
+import { COLUMN_TYPES, DATABASE_FILE, openStore } from './sqlite/database.ts';
+import type { Store } from './store.ts';
 import { executionRepository } from './executions.ts';
-import { MIGRATIONS } from './sqlite/migrations.ts';
+import { migrations } from './migrations.ts';
 import { openSqlite, sqliteDialect, statementCache } from './sqlite/driver.ts';
 import type { Tables } from './tables.ts';
 import { tenantRepository } from './tenants.ts';
@@ -67,7 +67,7 @@ test('what is written together and what is written alone is one chain for each t
 test('the chain goes on from where another writer, or another process, has left it', async () => {
   await using store = await openTemporary();
   const tenant = await addTenant(store, 'tenant');
-  const simple = transactionWriter(store.db);
+  const simple = transactionWriter(store.db, () => undefined);
   await simple.write([], [record(tenant, 'x'), record(tenant, 'y')]);
   await simple.write([], [record(tenant, 'z')]);
   await store.db.destroy();
@@ -140,7 +140,9 @@ test('a database from before the trail keeps what it has and gets an empty one',
   undo.defer(() => rm(path, { recursive: true, force: true }));
   const database = openSqlite(join(path, DATABASE_FILE));
   const old = new Kysely<Tables>({ dialect: sqliteDialect(database, statementCache(database)) });
-  const initial = { '0001-initial': MIGRATIONS['0001-initial'] ?? assert.fail('it has another name') };
+  const initial = {
+    '0001-initial': migrations(COLUMN_TYPES)['0001-initial'] ?? assert.fail('it has another name'),
+  };
   const { error } = await new Migrator({
     db: old,
     provider: { getMigrations: () => Promise.resolve(initial) },

@@ -1,7 +1,7 @@
 import type { Kysely } from 'kysely';
 import type { TenantId } from '@caisson/protocol';
 import type { AuditRecord, ChainEnd, NewAuditRecord } from '../audit/audit-record.ts';
-import { fromAuditRow } from './audit-rows.ts';
+import { fromAuditRow } from './statements/audit-rows.ts';
 import type { Tables } from './tables.ts';
 import type { Writer } from './writing/writer.ts';
 

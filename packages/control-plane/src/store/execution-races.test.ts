@@ -32,7 +32,7 @@ function pagesOf(writer: string, count: number): OutputEvent[] {
 
 async function openRepositories() {
   const twice = await openTwice();
-  const ledgers = [new OutputLedger(), new OutputLedger()] as const;
+  const ledgers = [new OutputLedger(false), new OutputLedger(false)] as const;
   for (const ledger of ledgers) ledger.beginCount(twice.tenantId)(0);
   const [first, second] = twice.stores;
   return {
@@ -168,7 +168,12 @@ test('what has not ended is found by node, and by the queue that it waits in', a
 test('the same holds with a transaction for each write', async () => {
   await using opened = await openTwice();
   const { tenantId, stores } = opened;
-  const repositories = stores.map(({ db }) => executionRepository(db, transactionWriter(db)));
+  const repositories = stores.map(({ db }) =>
+    executionRepository(
+      db,
+      transactionWriter(db, () => undefined),
+    ),
+  );
   const running = started(queuedJob(tenantId));
   await repositories[0]?.insert(running, null);
   const finished = await Promise.all(
@@ -177,7 +182,12 @@ test('the same holds with a transaction for each write', async () => {
   assert.equal(finished.filter(Boolean).length, 1);
   const stored = await repositories[0]?.read(tenantId, running.id);
   assert.equal(stored?.output.pageCount, 3);
-  const sessions = stores.map(({ db }) => sessionRepository(db, transactionWriter(db)));
+  const sessions = stores.map(({ db }) =>
+    sessionRepository(
+      db,
+      transactionWriter(db, () => undefined),
+    ),
+  );
   const inserted = await Promise.all(sessions.map((one) => one.insert(newSession(tenantId), SYSTEM, 1)));
   assert.equal(inserted.filter(Boolean).length, 1);
   const { db, writer } = stores[0];

@@ -21,16 +21,15 @@ import {
   NO_OUTPUT,
   toExecutionRow,
   UNFINISHED_COLUMNS,
-} from './execution-rows.ts';
-import { executionStatements } from './execution-statements.ts';
+} from './statements/execution-rows.ts';
+import { executionStatements } from './statements/execution-statements.ts';
 import { encodePages, MAX_INLINE_BYTES, MAX_INLINE_CHARACTERS } from './output/output-pages.ts';
 import type { OutputPage } from './output/output-pages.ts';
-import { OutputLedger } from './output/output-ledger.ts';
+import type { OutputLedger } from './output/output-ledger.ts';
 import { outputOfRow, outputStatements } from './output/outputs.ts';
 import type { StoredOutput } from './output/outputs.ts';
 import { prepareQuery } from './writing/prepared-query.ts';
 import type { ExecutionsTable, Tables } from './tables.ts';
-import { transactionWriter } from './writing/writer.ts';
 import type { Writer } from './writing/writer.ts';
 
 const UNFINISHED_AT_ONCE = 100;
@@ -100,8 +99,8 @@ export interface ExecutionRepository {
 
 export function executionRepository(
   db: Kysely<Tables>,
-  writer: Writer = transactionWriter(db),
-  ledger = new OutputLedger(),
+  writer: Writer,
+  ledger?: OutputLedger,
 ): ExecutionRepository {
   const outputs = outputStatements(db);
   const statements = executionStatements(db);
@@ -151,7 +150,7 @@ export function executionRepository(
         [from === undefined ? statements.finish(row) : statements.finishQueued(row), ...rows],
         [executionFinished(record, by)],
       );
-      if (finished) ledger.add(record.tenantId, row.output_bytes ?? 0);
+      if (finished) ledger?.add(record.tenantId, row.output_bytes ?? 0);
       return finished;
     },
     async find(tenantId, id) {

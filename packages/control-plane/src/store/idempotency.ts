@@ -1,7 +1,6 @@
 import type { Kysely } from 'kysely';
 import type { TenantId } from '@caisson/protocol';
 import type { Tables } from './tables.ts';
-import { transactionWriter } from './writing/writer.ts';
 import type { Writer } from './writing/writer.ts';
 
 /** Each time the key was released between two statements, by a request that failed. */
@@ -39,10 +38,7 @@ export interface IdempotencyRepository {
   put(record: IdempotencyRecord): Promise<void>;
 }
 
-export function idempotencyRepository(
-  db: Kysely<Tables>,
-  writer: Writer = transactionWriter(db),
-): IdempotencyRepository {
+export function idempotencyRepository(db: Kysely<Tables>, writer: Writer): IdempotencyRepository {
   const find: IdempotencyRepository['find'] = (tenantId, endpoint, key, since) =>
     db
       .selectFrom('idempotency_keys')

@@ -3,8 +3,8 @@ import { test } from 'node:test';
 import { nodeId, SYSTEM } from '@caisson/protocol';
 import { advanceSession, LIVE_STATUSES } from '../model/session-record.ts';
 import { auditRepository } from './audit.ts';
-import { toSessionRow } from './session-rows.ts';
-import { sessionStatements } from './session-statements.ts';
+import { toSessionRow } from './statements/session-rows.ts';
+import { sessionStatements } from './statements/session-statements.ts';
 import { sessionRepository } from './sessions.ts';
 import { newSession, openTwice } from './temporary-stores.testing.ts';
 

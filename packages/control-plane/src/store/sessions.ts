@@ -4,11 +4,10 @@ import type { Actor } from '../audit/audit-record.ts';
 import { sessionChanged } from '../audit/records.ts';
 import type { SessionAction } from '../audit/records.ts';
 import type { SessionRecord } from '../model/session-record.ts';
-import { fromSessionRow, toSessionRow } from './session-rows.ts';
-import { sessionStatements } from './session-statements.ts';
-import type { SessionStatuses } from './session-statements.ts';
+import { fromSessionRow, toSessionRow } from './statements/session-rows.ts';
+import { sessionStatements } from './statements/session-statements.ts';
+import type { SessionStatuses } from './statements/session-statements.ts';
 import type { Tables } from './tables.ts';
-import { transactionWriter } from './writing/writer.ts';
 import type { Writer } from './writing/writer.ts';
 
 export interface SessionFilter {
@@ -53,10 +52,7 @@ export interface SessionRepository {
   live(): Promise<SessionRecord[]>;
 }
 
-export function sessionRepository(
-  db: Kysely<Tables>,
-  writer: Writer = transactionWriter(db),
-): SessionRepository {
+export function sessionRepository(db: Kysely<Tables>, writer: Writer): SessionRepository {
   const statements = sessionStatements(db);
   return {
     insert(record, by, limit) {

@@ -8,7 +8,7 @@ import type { ExecutionRecord } from '../model/execution-record.ts';
 import { creatingSession } from '../model/session-record.ts';
 import type { SessionRecord } from '../model/session-record.ts';
 import { openStore } from './sqlite/database.ts';
-import type { Store } from './sqlite/database.ts';
+import type { Store } from './store.ts';
 import { tenantRepository } from './tenants.ts';
 
 export interface TwoStores extends AsyncDisposable {

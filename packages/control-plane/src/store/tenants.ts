@@ -3,7 +3,6 @@ import type { ApiKeyId, Role, TenantId } from '@caisson/protocol';
 import { apiKeyCreated, tenantCreated } from '../audit/records.ts';
 import type { Principal } from '../model/principal.ts';
 import type { Tables } from './tables.ts';
-import { transactionWriter } from './writing/writer.ts';
 import type { Writer } from './writing/writer.ts';
 
 export interface NewTenant {
@@ -29,10 +28,7 @@ export interface TenantRepository {
   findPrincipal(keyHash: string): Promise<Principal | undefined>;
 }
 
-export function tenantRepository(
-  db: Kysely<Tables>,
-  writer: Writer = transactionWriter(db),
-): TenantRepository {
+export function tenantRepository(db: Kysely<Tables>, writer: Writer): TenantRepository {
   return {
     addTenant(tenant, key) {
       const insertTenant = db

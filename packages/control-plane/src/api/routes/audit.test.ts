@@ -17,7 +17,7 @@ import {
 import type { AuditEvent } from '@caisson/protocol';
 import type { z } from 'zod';
 import { hashApiKey, newApiKey } from '../../auth/api-key.ts';
-import { openDatabase } from '../../store/sqlite/database.ts';
+import { openStore } from '../../store/sqlite/database.ts';
 import { tenantRepository } from '../../store/tenants.ts';
 import { untilAborted } from '../../testing/fake-data-plane.ts';
 import { start, until } from '../../testing/start.ts';
@@ -139,16 +139,16 @@ test('a tenant sees its own events alone, page by page, and no other cursor than
   const dataDir = await mkdtemp(join(tmpdir(), 'caisson-control-plane-'));
   await using undo = new AsyncDisposableStack();
   undo.defer(() => rm(dataDir, { recursive: true, force: true }));
-  const db = await openDatabase(dataDir);
+  const store = await openStore(dataDir);
   const keys = ['mine', 'other'].map((name) => ({ name, key: newApiKey() }));
   for (const { name, key } of keys) {
     const tenantId = newTenantId();
-    await tenantRepository(db).addTenant(
+    await tenantRepository(store.db, store.writer).addTenant(
       { id: tenantId, name, createdAt: 0 },
       { id: newApiKeyId(), tenantId, name: 'key', hash: hashApiKey(key), role: 'member', createdAt: 0 },
     );
   }
-  await db.destroy();
+  await store[Symbol.asyncDispose]();
   const [mine = '', other = ''] = keys.map(({ key }) => key);
   const server = undo.use(await start({ dataDir, keyFallback: mine }));
   for (const key of [mine, other, mine, other]) {

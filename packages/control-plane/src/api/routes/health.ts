@@ -113,7 +113,7 @@ export function operatorRoutes(api: Api, services: Services): void {
           queue_limit: config.maxQueuedExecutions,
         },
         event_loop_delay: { p50_ms: p50 * 1000, p99_ms: p99 * 1000, max_ms: max * 1000, over_ms: overMs },
-        database: { driver: 'sqlite', ok: database, writable, unwritten },
+        database: { driver: services.databaseDriver, ok: database, writable, unwritten },
       };
     },
   });

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { newApiKeyId, newTenantId, problemSchema } from '@caisson/protocol';
 import { hashApiKey, newApiKey } from '../../auth/api-key.ts';
-import { openDatabase } from '../../store/sqlite/database.ts';
+import { openStore } from '../../store/sqlite/database.ts';
 import { tenantRepository } from '../../store/tenants.ts';
 import { start } from '../../testing/start.ts';
 
@@ -14,7 +14,7 @@ async function twoTenants() {
   await using undo = new AsyncDisposableStack();
   const dataDir = await mkdtemp(join(tmpdir(), 'caisson-roles-'));
   undo.defer(() => rm(dataDir, { recursive: true, force: true }));
-  const db = await openDatabase(dataDir);
+  const store = await openStore(dataDir);
   const keys = { operator: newApiKey(), member: newApiKey() };
   for (const role of ['operator', 'member'] as const) {
     const tenantId = newTenantId();
@@ -26,9 +26,9 @@ async function twoTenants() {
       role,
       createdAt: 0,
     };
-    await tenantRepository(db).addTenant({ id: tenantId, name: role, createdAt: 0 }, key);
+    await tenantRepository(store.db, store.writer).addTenant({ id: tenantId, name: role, createdAt: 0 }, key);
   }
-  await db.destroy();
+  await store[Symbol.asyncDispose]();
   const resources = undo.move();
   return { dataDir, ...keys, [Symbol.asyncDispose]: () => resources.disposeAsync() };
 }

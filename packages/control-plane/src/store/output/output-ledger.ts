@@ -6,10 +6,16 @@ import type { TenantId } from '@caisson/protocol';
  */
 export class OutputLedger {
   readonly #bytes = new Map<TenantId, number>();
+  readonly #shared: boolean;
 
-  /** At most so many; Infinity where it was not counted yet. */
+  /** `shared`: other replicas write to the database, so that what comes is not known here. */
+  constructor(shared: boolean) {
+    this.#shared = shared;
+  }
+
+  /** At most so many; Infinity where it must be counted. */
   bytesOf(tenantId: TenantId): number {
-    return this.#bytes.get(tenantId) ?? Infinity;
+    return this.#shared ? Infinity : (this.#bytes.get(tenantId) ?? Infinity);
   }
 
   add(tenantId: TenantId, bytes: number): void {

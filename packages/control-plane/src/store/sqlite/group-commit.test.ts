@@ -11,7 +11,7 @@ import type { ExecutionId, TenantId } from '@caisson/protocol';
 import { sql } from 'kysely';
 import { findBreak } from '../../audit/chain.ts';
 import { auditRepository } from '../audit.ts';
-import { auditStatements } from '../audit-rows.ts';
+import { auditStatements } from '../statements/audit-rows.ts';
 import { openStore } from './database.ts';
 import { executionRepository } from '../executions.ts';
 import { GroupCommit } from './group-commit.ts';
@@ -275,7 +275,7 @@ test('what was told to be written outlives kill -9, and what had not ended is fo
 async function makeTenant(dataDir: string): Promise<TenantId> {
   await using store = await openStore(dataDir);
   const id = newTenantId();
-  await tenantRepository(store.db).addTenant(
+  await tenantRepository(store.db, store.writer).addTenant(
     { id, name: 'tenant', createdAt: 0 },
     { id: newApiKeyId(), tenantId: id, name: 'key', hash: 'hash', role: 'member', createdAt: 0 },
   );

@@ -4,7 +4,7 @@ import type { TenantId } from '@caisson/protocol';
 import type { CompiledQuery } from 'kysely';
 import type { ChainEnd, NewAuditRecord } from '../../audit/audit-record.ts';
 import { chained, CHAIN_START } from '../../audit/chain.ts';
-import type { AuditStatements } from '../audit-rows.ts';
+import type { AuditStatements } from '../statements/audit-rows.ts';
 import type { Prepare } from './driver.ts';
 import { isBusy, isStorageFailure } from './storage-failure.ts';
 import { LOCK_DEADLINE_MS, LOCK_PAUSE_MS } from './waiting-while-busy.ts';
@@ -32,6 +32,8 @@ export interface GroupCommitOptions {
   readonly trail: AuditStatements;
   /** Whether other connections may write to the database. */
   readonly shared: boolean;
+  /** How long writes wait while another connection holds the lock. */
+  readonly lockDeadlineMs?: number;
   /** Calls `act` when no transaction of others is open; rejects where the database is closed. */
   readonly exclusively: (act: () => Promise<void>) => Promise<void>;
 }
@@ -138,7 +140,8 @@ export class GroupCommit implements Commits {
   #wait(batch: readonly PendingWrite[], error: unknown): void {
     const now = performance.now();
     this.#busySince ??= now;
-    if (now - this.#busySince <= LOCK_DEADLINE_MS) this.#queue.unshift(...batch);
+    const deadlineMs = this.#options.lockDeadlineMs ?? LOCK_DEADLINE_MS;
+    if (now - this.#busySince <= deadlineMs) this.#queue.unshift(...batch);
     else for (const write of batch) write.reject(error);
   }
 

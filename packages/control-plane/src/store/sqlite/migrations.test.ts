@@ -6,8 +6,8 @@ import { test } from 'node:test';
 import { newApiKeyId, newTenantId } from '@caisson/protocol';
 import { Kysely, sql } from 'kysely';
 import { Migrator } from 'kysely/migration';
-import { DATABASE_FILE, openDatabase } from './database.ts';
-import { MIGRATIONS } from './migrations.ts';
+import { migrations } from '../migrations.ts';
+import { COLUMN_TYPES, DATABASE_FILE, openStore } from './database.ts';
 import { openSqlite, sqliteDialect, statementCache } from './driver.ts';
 import { tenantRepository } from '../tenants.ts';
 import type { Tables } from '../tables.ts';
@@ -18,7 +18,7 @@ test('a key from before there were roles becomes an operator; one that comes wit
   undo.defer(() => rm(dataDir, { recursive: true, force: true }));
   const database = openSqlite(join(dataDir, DATABASE_FILE));
   const before = new Kysely<Tables>({ dialect: sqliteDialect(database, statementCache(database)) });
-  const provider = { getMigrations: () => Promise.resolve(MIGRATIONS) };
+  const provider = { getMigrations: () => Promise.resolve(migrations(COLUMN_TYPES)) };
   await new Migrator({ db: before, provider }).migrateTo('0002-audit-events');
   const tenantId = newTenantId();
   await before.insertInto('tenants').values({ id: tenantId, name: 'default', created_at: 0 }).execute();
@@ -28,10 +28,9 @@ test('a key from before there were roles becomes an operator; one that comes wit
   await addKey(before, 'old');
   await before.destroy();
 
-  const db = await openDatabase(dataDir);
-  undo.defer(() => db.destroy());
+  const { db, writer } = undo.use(await openStore(dataDir));
   await addKey(db, 'without');
-  const tenants = tenantRepository(db);
+  const tenants = tenantRepository(db, writer);
   assert.deepEqual((await tenants.findPrincipal('old'))?.roles, ['operator']);
   assert.deepEqual((await tenants.findPrincipal('without'))?.roles, ['member']);
 });

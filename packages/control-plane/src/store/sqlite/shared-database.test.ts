@@ -10,8 +10,12 @@ import type { TenantId } from '@caisson/protocol';
 import { findBreak } from '../../audit/chain.ts';
 import { auditRepository } from '../audit.ts';
 import { openTwice } from '../temporary-stores.testing.ts';
-import { openStore } from './database.ts';
-import type { Store } from './database.ts';
+import { auditStatements } from '../statements/audit-rows.ts';
+import { DATABASE_FILE, openStore } from './database.ts';
+import { openSqlite, statementCache } from './driver.ts';
+import { GroupCommit } from './group-commit.ts';
+import { isStorageFailure } from './storage-failure.ts';
+import type { Store } from '../store.ts';
 
 async function temporaryDirectory() {
   const path = await mkdtemp(join(tmpdir(), 'caisson-shared-'));
@@ -120,6 +124,50 @@ test('a write waits for the transaction of another connection, and gives the eve
   await Promise.all([others, ...writes]);
   assert.deepEqual(order, ['theirs', 'a', 'b']);
   assert.equal(first.storage.working, true);
+});
+
+test('a lock that is held for too long is a failure of the storage, until it is given back', async () => {
+  await using opened = await openTwice();
+  const [{ db }] = opened.stores;
+  using database = openSqlite(join(opened.dataDir, DATABASE_FILE));
+  using other = openSqlite(join(opened.dataDir, DATABASE_FILE));
+  const commits = new GroupCommit({
+    database,
+    prepare: statementCache(database),
+    trail: auditStatements(db),
+    shared: true,
+    lockDeadlineMs: 30,
+    exclusively: (act) => act(),
+  });
+  other.exec('begin immediate');
+  const writes = ['a', 'b'].map((path) => commits.write([], [event(opened.tenantId, path)]));
+  for (const { status, reason } of (await Promise.allSettled(writes)) as PromiseRejectedResult[]) {
+    assert.equal(status, 'rejected');
+    assert.ok(isStorageFailure(reason));
+  }
+  other.exec('rollback');
+  await commits.write([], [event(opened.tenantId, 'c')]);
+  await commits.close();
+  const trail = await trailOf(opened.stores[0], opened.tenantId);
+  assert.deepEqual(trail.map(({ details }) => details['path']).slice(2), ['c']);
+  assert.equal(findBreak(trail), undefined);
+});
+
+test('numbers come as numbers, those of 64 bits and sums and counts too', async () => {
+  await using opened = await openTwice();
+  const { db, writer } = opened.stores[0];
+  const large = Number.MAX_SAFE_INTEGER;
+  await writer.write([db.updateTable('tenants').set({ created_at: large }).compile()]);
+  const { fn } = db;
+  const row = await db
+    .selectFrom('tenants')
+    .select([
+      fn.max('created_at').as('most'),
+      fn.sum<number>('created_at').as('sum'),
+      fn.countAll<number>().as('count'),
+    ])
+    .executeTakeFirst();
+  assert.deepEqual({ ...row }, { most: large, sum: large, count: 1 });
 });
 
 test('closing waits for the lock, too, and loses nothing', async () => {

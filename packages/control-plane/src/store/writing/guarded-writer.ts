@@ -1,6 +1,5 @@
 import type { CompiledQuery } from 'kysely';
 import type { NewAuditRecord } from '../../audit/audit-record.ts';
-import { isStorageFailure } from '../sqlite/storage-failure.ts';
 import type { StorageHealth } from './storage-health.ts';
 import type { ChangeStatements, Commits, Writer } from './writer.ts';
 
@@ -8,10 +7,12 @@ import type { ChangeStatements, Commits, Writer } from './writer.ts';
 export class GuardedWriter implements Writer {
   readonly #commits: Commits;
   readonly #health: StorageHealth;
+  readonly #isStorageFailure: (error: unknown) => boolean;
 
-  constructor(commits: Commits, health: StorageHealth) {
+  constructor(commits: Commits, health: StorageHealth, isStorageFailure: (error: unknown) => boolean) {
     this.#commits = commits;
     this.#health = health;
+    this.#isStorageFailure = isStorageFailure;
   }
 
   write(statements: readonly CompiledQuery[], audit?: readonly NewAuditRecord[]): Promise<void> {
@@ -33,7 +34,7 @@ export class GuardedWriter implements Writer {
   }
 
   #failed(error: unknown): never {
-    if (!isStorageFailure(error)) throw error;
+    if (!this.#isStorageFailure(error)) throw error;
     this.#health.failed(error);
     throw this.#health.unavailable(error);
   }

@@ -11,7 +11,7 @@ class Slot {
 
 /**
  * Compiles a query once, in the words of its database; what `value` stands for is filled in at each run. To build and
- * compile a query anew costs Kysely more than SQLite needs to run it.
+ * compile a query anew costs Kysely more than a small database needs to run it.
  */
 export function prepareQuery<Values extends object>(
   build: (value: <Name extends keyof Values>(name: Name) => Values[Name]) => Compilable,

@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { isCaissonError, newTenantId } from '@caisson/protocol';
 import { sql } from 'kysely';
 import { openStore } from '../sqlite/database.ts';
-import type { Store } from '../sqlite/database.ts';
+import type { Store } from '../store.ts';
 import { StorageHealth } from './storage-health.ts';
 
 const works = async (health: StorageHealth) => {

@@ -1,7 +1,8 @@
 import type { CompiledQuery, Kysely, Transaction } from 'kysely';
+import type { TenantId } from '@caisson/protocol';
 import type { ChainEnd, NewAuditRecord } from '../../audit/audit-record.ts';
 import { chained, CHAIN_START } from '../../audit/chain.ts';
-import { auditStatements } from '../audit-rows.ts';
+import { auditStatements } from '../statements/audit-rows.ts';
 import type { Tables } from '../tables.ts';
 
 /** Statements of which the first, an insert, update or delete, decides whether there is anything to do. */
@@ -34,21 +35,38 @@ export interface Writer extends Commits {
   changeAnyway(statements: ChangeStatements, audit?: readonly NewAuditRecord[]): Promise<boolean>;
 }
 
-/** A transaction for each call: all that a database needs that has no quicker way. Not beside another writer. */
-export function transactionWriter(db: Kysely<Tables>): Writer {
+/**
+ * The statement that a transaction begins with: until it ends, no other appends to the audit trails of these tenants.
+ * `undefined` where a transaction that writes has the whole database for itself.
+ */
+export type LockTrails = (tenantIds: readonly TenantId[]) => CompiledQuery | undefined;
+
+/**
+ * A transaction for each call: all that a database needs that has no quicker way. Those that append to the same audit trail
+ * come one after another, from their first statement on; so a statement may count what a tenant has.
+ */
+export function transactionWriter(db: Kysely<Tables>, lockTrails: LockTrails): Writer {
   const trail = auditStatements(db);
   const append = async (transaction: Transaction<Tables>, record: NewAuditRecord) => {
     const { rows } = await transaction.executeQuery(trail.end(record.tenantId));
     const [end = CHAIN_START] = rows as ChainEnd[];
     await transaction.executeQuery(trail.insert(chained(record, end)));
   };
+  const lock = async (transaction: Transaction<Tables>, audit: readonly NewAuditRecord[]) => {
+    // In one order for all, so that no two wait for each other.
+    const tenantIds = [...new Set(audit.map(({ tenantId }) => tenantId))].toSorted();
+    const statement = tenantIds.length === 0 ? undefined : lockTrails(tenantIds);
+    if (statement !== undefined) await transaction.executeQuery(statement);
+  };
   const write: Writer['write'] = (statements, audit = []) =>
     db.transaction().execute(async (transaction) => {
+      await lock(transaction, audit);
       for (const statement of statements) await transaction.executeQuery(statement);
       for (const record of audit) await append(transaction, record);
     });
   const change: Writer['change'] = ([first, ...others], audit = []) =>
     db.transaction().execute(async (transaction) => {
+      await lock(transaction, audit);
       const { numAffectedRows = 0n } = await transaction.executeQuery(first);
       if (numAffectedRows === 0n) return false;
       for (const statement of others) await transaction.executeQuery(statement);

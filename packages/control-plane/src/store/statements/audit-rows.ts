@@ -1,9 +1,9 @@
 import type { TenantId } from '@caisson/protocol';
 import { sql } from 'kysely';
 import type { CompiledQuery, Kysely } from 'kysely';
-import type { AuditRecord, ChainEnd } from '../audit/audit-record.ts';
-import { prepareQuery } from './writing/prepared-query.ts';
-import type { AuditEventsTable, Tables } from './tables.ts';
+import type { AuditRecord, ChainEnd } from '../../audit/audit-record.ts';
+import { prepareQuery } from '../writing/prepared-query.ts';
+import type { AuditEventsTable, Tables } from '../tables.ts';
 
 /** How a `Writer` adds to the trail. */
 export interface AuditStatements {
@@ -32,7 +32,7 @@ export function auditStatements(db: Kysely<Tables>): AuditStatements {
       .select(['sequence', 'hash'] satisfies (keyof ChainEnd)[])
       .where('tenant_id', '=', value('tenant_id'))
       .orderBy('sequence', 'desc')
-      // As a parameter it would make SQLite prepare the statement anew each time.
+      // As a parameter it would make some databases prepare the statement anew each time.
       .limit(sql.lit(1)),
   );
   return {

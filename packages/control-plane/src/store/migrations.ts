@@ -1,18 +1,30 @@
 import { sql } from 'kysely';
 import type { Kysely } from 'kysely';
+import { Migrator } from 'kysely/migration';
 import type { Migration } from 'kysely/migration';
-import type { Tables } from '../tables.ts';
+import type { ColumnTypes } from './database.ts';
+import type { Tables } from './tables.ts';
 
 /** By name, in the order of their names. One that was released is never edited; a change is a new one. */
-export const MIGRATIONS: Readonly<Record<string, Migration>> = {
-  '0001-initial': { up: initial },
-  '0002-audit-events': { up: auditEvents },
-  '0003-api-key-roles': { up: apiKeyRoles },
-  '0004-storage-probe': { up: storageProbe },
-  '0005-output-pages': { up: outputPages },
-  '0006-audit-checkpoints': { up: auditCheckpoints },
-  '0007-nodes-and-replicas': { up: nodesAndReplicas },
-};
+export function migrations(types: ColumnTypes): Readonly<Record<string, Migration>> {
+  return {
+    '0001-initial': { up: initial },
+    '0002-audit-events': { up: auditEvents },
+    '0003-api-key-roles': { up: apiKeyRoles },
+    '0004-storage-probe': { up: (db) => storageProbe(db, types) },
+    '0005-output-pages': { up: (db) => outputPages(db, types) },
+    '0006-audit-checkpoints': { up: auditCheckpoints },
+    '0007-nodes-and-replicas': { up: nodesAndReplicas },
+  };
+}
+
+/** Brings a database to the last migration, whatever it has so far. */
+export async function migrate(db: Kysely<Tables>, types: ColumnTypes): Promise<void> {
+  const provider = { getMigrations: () => Promise.resolve(migrations(types)) };
+  const { error } = await new Migrator({ db, provider }).migrateToLatest();
+  if (error instanceof Error) throw error;
+  if (error !== undefined) throw new Error('the migrations failed', { cause: error });
+}
 
 async function initial(db: Kysely<unknown>): Promise<void> {
   const { schema } = db as Kysely<Tables>;
@@ -138,26 +150,26 @@ async function apiKeyRoles(db: Kysely<unknown>): Promise<void> {
   await (db as Kysely<Tables>).updateTable('api_keys').set({ role: 'operator' }).execute();
 }
 
-async function storageProbe(db: Kysely<unknown>): Promise<void> {
+async function storageProbe(db: Kysely<unknown>, types: ColumnTypes): Promise<void> {
   await (db as Kysely<Tables>).schema
     .createTable('storage_probe')
     .addColumn('id', 'integer', (column) => column.primaryKey())
-    .addColumn('filler', 'blob', (column) => column.notNull())
+    .addColumn('filler', types.bytes, (column) => column.notNull())
     .execute();
 }
 
-async function outputPages(db: Kysely<unknown>): Promise<void> {
+async function outputPages(db: Kysely<unknown>, types: ColumnTypes): Promise<void> {
   const { schema } = db as Kysely<Tables>;
   await schema
     .createTable('execution_output_pages')
     .addColumn('execution_id', 'text', (column) => column.notNull().references('executions.id'))
     .addColumn('page', 'integer', (column) => column.notNull())
     .addColumn('first_event', 'integer', (column) => column.notNull())
-    .addColumn('items', 'blob', (column) => column.notNull())
+    .addColumn('items', types.bytes, (column) => column.notNull())
     .addPrimaryKeyConstraint('execution_output_pages_pk', ['execution_id', 'page'])
     .execute();
   await schema.alterTable('executions').addColumn('output_bytes', 'bigint').execute();
-  await schema.alterTable('executions').addColumn('output_items', 'blob').execute();
+  await schema.alterTable('executions').addColumn('output_items', types.bytes).execute();
   await schema
     .alterTable('executions')
     .addColumn('output_expired', 'integer', (column) => column.notNull().defaultTo(0))
@@ -190,8 +202,8 @@ async function nodesAndReplicas(db: Kysely<unknown>): Promise<void> {
   await schema.alterTable('executions').addColumn('node_id', 'text').execute();
   await schema.alterTable('executions').addColumn('replica_id', 'text').execute();
   await schema.alterTable('sessions').addColumn('node_id', 'text').execute();
-  // Has what reconcilers choose by, so that they read no row of another node or replica. SQLite answers from an index alone
-  // only where the column of its condition is in it too.
+  // Has what reconcilers choose by, so that they read no row of another node or replica; the column of the condition, too, for
+  // an index without it may not be enough to answer from.
   await schema.dropIndex('executions_unfinished').execute();
   await schema
     .createIndex('executions_unfinished')

@@ -1,7 +1,7 @@
 import type { SessionId, SessionStatus, TenantId } from '@caisson/protocol';
 import type { CompiledQuery, Kysely, SelectQueryBuilder } from 'kysely';
-import type { SessionsTable, Tables } from './tables.ts';
-import { prepareQuery } from './writing/prepared-query.ts';
+import type { SessionsTable, Tables } from '../tables.ts';
+import { prepareQuery } from '../writing/prepared-query.ts';
 
 /** At least one. */
 export type SessionStatuses = readonly [SessionStatus, ...SessionStatus[]];

@@ -9,8 +9,8 @@ import type {
   StepUsage,
 } from '@caisson/protocol';
 import type { Selectable } from 'kysely';
-import type { ExecutionRecord, ListedExecution } from '../model/execution-record.ts';
-import type { ExecutionsTable } from './tables.ts';
+import type { ExecutionRecord, ListedExecution } from '../../model/execution-record.ts';
+import type { ExecutionsTable } from '../tables.ts';
 
 /** All but what a repository keeps beside the record. */
 export type ExecutionRow = Omit<Selectable<ExecutionsTable>, 'request_json' | 'output_expired'>;
@@ -65,7 +65,7 @@ export function toExecutionRow(
   };
 }
 
-/** The columns of `ListedExecution`; SQLite does not read the pages of the others. */
+/** The columns of `ListedExecution`; large values of the others are not read. */
 export const LISTED_COLUMNS = [
   'id',
   'tenant_id',

@@ -1,8 +1,8 @@
 import { sql } from 'kysely';
 import type { CompiledQuery, Kysely, Selectable } from 'kysely';
 import type { ExecutionRow } from './execution-rows.ts';
-import type { ExecutionsTable, Tables } from './tables.ts';
-import { prepareQuery } from './writing/prepared-query.ts';
+import type { ExecutionsTable, Tables } from '../tables.ts';
+import { prepareQuery } from '../writing/prepared-query.ts';
 
 type NewRow = Omit<Selectable<ExecutionsTable>, 'output_expired'>;
 

@@ -1,6 +1,6 @@
 import type { Language } from '@caisson/protocol';
-import type { SessionRecord } from '../model/session-record.ts';
-import type { SessionsTable } from './tables.ts';
+import type { SessionRecord } from '../../model/session-record.ts';
+import type { SessionsTable } from '../tables.ts';
 
 export function toSessionRow(record: SessionRecord): SessionsTable {
   const { resources } = record;

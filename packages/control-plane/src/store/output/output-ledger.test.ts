@@ -1,0 +1,18 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { newTenantId } from '@caisson/protocol';
+import { OutputLedger } from './output-ledger.ts';
+
+test('what was counted, and what came since, is the bound; where others write there is none', () => {
+  const tenantId = newTenantId();
+  for (const shared of [false, true]) {
+    const ledger = new OutputLedger(shared);
+    assert.equal(ledger.bytesOf(tenantId), Infinity);
+    ledger.add(tenantId, 1);
+    const endCount = ledger.beginCount(tenantId);
+    ledger.add(tenantId, 2);
+    endCount(10);
+    ledger.add(tenantId, 4);
+    assert.equal(ledger.bytesOf(tenantId), shared ? Infinity : 16);
+  }
+});

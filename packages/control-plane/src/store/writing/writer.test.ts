@@ -1,0 +1,80 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import {
+  DummyDriver,
+  Kysely,
+  PostgresAdapter,
+  PostgresIntrospector,
+  PostgresQueryCompiler,
+  sql,
+} from 'kysely';
+import type { CompiledQuery, DatabaseConnection, QueryResult } from 'kysely';
+import { newTenantId, SYSTEM } from '@caisson/protocol';
+import type { TenantId } from '@caisson/protocol';
+import type { NewAuditRecord } from '../../audit/audit-record.ts';
+import type { Tables } from '../tables.ts';
+import { transactionWriter } from './writer.ts';
+
+/** A database that keeps what it is asked, and answers that nothing was changed, or one row. */
+class RecordingDriver extends DummyDriver {
+  readonly asked: string[] = [];
+  changes = 1n;
+
+  override acquireConnection(): Promise<DatabaseConnection> {
+    const connection = {
+      executeQuery: <Row>({ sql: text }: CompiledQuery): Promise<QueryResult<Row>> => {
+        this.asked.push(text);
+        return Promise.resolve({ rows: [], numAffectedRows: this.changes });
+      },
+      async *streamQuery() {
+        // Nothing is read in parts.
+      },
+    };
+    return Promise.resolve(connection);
+  }
+}
+
+function open() {
+  const driver = new RecordingDriver();
+  const db = new Kysely<Tables>({
+    dialect: {
+      createAdapter: () => new PostgresAdapter(),
+      createDriver: () => driver,
+      createIntrospector: (one) => new PostgresIntrospector(one),
+      createQueryCompiler: () => new PostgresQueryCompiler(),
+    },
+  });
+  const locked: (readonly TenantId[])[] = [];
+  const writer = transactionWriter(db, (tenantIds) => {
+    locked.push(tenantIds);
+    return sql`lock`.compile(db);
+  });
+  return { db, driver, locked, writer, change: sql`change`.compile(db), other: sql`other`.compile(db) };
+}
+
+function event(tenantId: TenantId): NewAuditRecord {
+  const action = 'file.deleted';
+  return { at: 0, tenantId, principal: SYSTEM, action, subject: 's', details: {} };
+}
+
+test('a transaction locks the trails that it appends to first, in one order for all', async () => {
+  const { driver, locked, writer, change, other } = open();
+  const [a, b] = [newTenantId(), newTenantId()].toSorted() as [TenantId, TenantId];
+  await writer.write([change], [event(b), event(a), event(b)]);
+  assert.deepEqual(locked, [[a, b]]);
+  assert.deepEqual(driver.asked.slice(0, 2), ['lock', 'change']);
+  assert.equal(driver.asked.length, 2 + 3 * 2);
+  driver.asked.length = 0;
+  assert.equal(await writer.change([change, other], [event(a)]), true);
+  assert.deepEqual(driver.asked.slice(0, 3), ['lock', 'change', 'other']);
+  driver.asked.length = 0;
+  await writer.write([change]);
+  assert.deepEqual(driver.asked, ['change']);
+});
+
+test('where the first statement changes no row, nothing comes after it', async () => {
+  const { driver, writer, change, other } = open();
+  driver.changes = 0n;
+  assert.equal(await writer.change([change, other], [event(newTenantId())]), false);
+  assert.deepEqual(driver.asked, ['lock', 'change']);
+});
