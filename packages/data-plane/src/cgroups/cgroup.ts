@@ -3,6 +3,10 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { cgroupDirectory } from './cgroup-layout.ts';
 import type { CgroupLayout } from './cgroup-layout.ts';
+import type { StateFile } from './state-file.ts';
+import { freezeV1, thawV1 } from './v1/freezer.ts';
+import { freezeV2, thawV2 } from './v2/freezer.ts';
+import type { FreezerFiles } from './v2/freezer.ts';
 
 /** What a cgroup counts and limits, by the names that the kernel has for it. */
 export interface CgroupFiles {
@@ -63,20 +67,22 @@ export class Cgroup implements CgroupFiles {
     return directory === undefined ? [] : processesBelow(directory);
   }
 
-  /** Stops every process where it is until `thaw`; resolves when they have stopped. */
+  /**
+   * Stops every process where it is until `thaw`; resolves when they have stopped.
+   * @throws Error if this host cannot, or the reason of `signal`; they run again then
+   */
   async freeze(signal: AbortSignal): Promise<void> {
-    if (this.isV2) {
-      this.write('freezer', 'cgroup.freeze', '1');
-      await until(() => this.read('freezer', 'cgroup.events')?.includes('frozen 1') ?? true, signal);
-    } else {
-      this.write('freezer', 'freezer.state', 'FROZEN');
-      await until(() => (this.read('freezer', 'freezer.state') ?? 'FROZEN').startsWith('FROZEN'), signal);
-    }
+    const frozen = await (this.isV2
+      ? freezeV2(this.#freezerV2(), signal)
+      : freezeV1(this.#file('freezer', 'freezer.state'), signal));
+    if (!frozen && this.processes().length > 0) throw new Error(`the cgroup ${this.path} cannot be frozen`);
   }
 
-  thaw(): void {
-    if (this.isV2) this.write('freezer', 'cgroup.freeze', '0');
-    else this.write('freezer', 'freezer.state', 'THAWED');
+  /** Lets every process run again; resolves when they do. @throws the reason of `signal` */
+  async thaw(signal: AbortSignal): Promise<void> {
+    await (this.isV2
+      ? thawV2(this.#freezerV2(), signal)
+      : thawV1(this.#file('freezer', 'freezer.state'), signal));
   }
 
   /** Kills every process in it and in the cgroups below it, paused or not; resolves when they are gone. */
@@ -95,8 +101,21 @@ export class Cgroup implements CgroupFiles {
     const top = cgroupDirectory(this.#layout, 'freezer', this.path);
     if (top === undefined) return;
     for (const directory of [top, ...subdirectories(top)]) {
-      new Cgroup(this.#layout, this.path + directory.slice(top.length)).thaw();
+      const cgroup = new Cgroup(this.#layout, this.path + directory.slice(top.length));
+      if (this.isV2) cgroup.write('freezer', 'cgroup.freeze', '0');
+      else cgroup.write('freezer', 'freezer.state', 'THAWED');
     }
+  }
+
+  #freezerV2(): FreezerFiles {
+    return { freeze: this.#file('freezer', 'cgroup.freeze'), events: this.#file('freezer', 'cgroup.events') };
+  }
+
+  #file(controller: string, name: string): StateFile {
+    return {
+      read: () => this.read(controller, name),
+      write: (value) => this.write(controller, name, value),
+    };
   }
 
   /** Removes it, with the cgroups below it, from every hierarchy. All its processes must be gone. */

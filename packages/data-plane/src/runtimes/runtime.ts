@@ -36,8 +36,12 @@ export interface Sandbox extends AsyncDisposable, MemoryHolder {
   memoryBytes(): number;
   /** How much its processes count where others want the CPU too; a new one is `normal`. */
   setCpuWeight(weight: CpuWeight): void;
-  /** Freezes every process in it; pausing twice is the same as once. */
+  /**
+   * Freezes every process in it; pausing twice is the same as once.
+   * @throws CaissonError `pause_failed`; the sandbox goes on running
+   */
   pause(signal: AbortSignal): Promise<void>;
+  /** @throws CaissonError `resume_failed`; the sandbox stays paused */
   resume(signal: AbortSignal): Promise<void>;
 }
 

@@ -5,6 +5,7 @@ import { createWorkspaceFiles, SessionEngine } from '@caisson/session-agent';
 import { CgroupUsageMeter, readMemory, readProcessMemory } from '../../cgroups/cgroup-usage.ts';
 import { OpenCgroup } from '../../cgroups/open-cgroup.ts';
 import { setSandboxWeight } from '../../cgroups/sandbox-weight.ts';
+import { SandboxPause } from '../../pausing/sandbox-pause.ts';
 import { mountWorkspace } from '../../workspaces/workspace.ts';
 import type { Sandbox, SandboxSpec } from '../runtime.ts';
 import { closing, startContainer } from './container/container.ts';
@@ -58,9 +59,11 @@ export async function createOciSandbox(
   );
   const { directory, cgroup, firstPid, command } = container;
   const owner = sandboxOwner(container.idRange);
+  const pause = new SandboxPause(cgroup);
   const spawner = new OciSpawner(
     {
       ...{ directory, resources, env, owner, cgroup, firstPid },
+      pause,
       execCommand: (processFile, processPidFile) => [
         ...[...command, 'exec', '--process', processFile, '--pid-file', processPidFile],
         ...['--preserve-fds', '2', spec.id],
@@ -97,11 +100,8 @@ export async function createOciSandbox(
     setCpuWeight: (weight) => {
       setSandboxWeight(cgroup, weight);
     },
-    pause: async (pauseSignal) => cgroup.freeze(pauseSignal),
-    resume: async () => {
-      cgroup.thaw();
-      return Promise.resolve();
-    },
+    pause: async (pauseSignal) => pause.pause(pauseSignal),
+    resume: async (resumeSignal) => pause.resume(resumeSignal),
     [Symbol.asyncDispose]: async () => (disposed ??= release.disposeAsync()),
   };
 }

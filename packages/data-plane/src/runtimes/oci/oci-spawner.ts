@@ -13,6 +13,7 @@ import type {
 } from '@caisson/session-agent';
 import type { Cgroup } from '../../cgroups/cgroup.ts';
 import { sendSignal } from '../../cgroups/cgroup.ts';
+import type { SandboxPause } from '../../pausing/sandbox-pause.ts';
 import { signalName } from '../../signal-name.ts';
 import { killTree } from './container/kill-tree.ts';
 import type { Program } from './mount-namespace/mount-namespace.ts';
@@ -33,6 +34,7 @@ export interface SpawnTarget {
   readonly env: Readonly<Record<string, string>>;
   readonly owner: { readonly uid: number; readonly gid: number };
   readonly cgroup: Cgroup;
+  readonly pause: SandboxPause;
   /** Host pid of the sandbox's first process. */
   readonly firstPid: number;
   /** The command that starts the process described in the file `processFile`, with descriptors 3 and 4, and writes `pidFile`. */
@@ -45,7 +47,6 @@ export class OciSpawner implements Spawner {
   readonly #host: Pick<OciHost, 'mountNamespace' | 'pipes'>;
   readonly #live = new Set<OciProcess>();
   #count = 0;
-  #lastKill: Promise<void> = Promise.resolve();
 
   constructor(target: SpawnTarget, host: Pick<OciHost, 'mountNamespace' | 'pipes'>) {
     this.#target = target;
@@ -102,16 +103,10 @@ export class OciSpawner implements Spawner {
     return process;
   }
 
-  /** One kill after the other: each freezes the sandbox and thaws it again, which would undo another's freeze. */
   async #kill(killed: OciProcess): Promise<void> {
-    const turn = this.#lastKill.then(async () => {
-      const others = [...this.#live].filter((process) => process !== killed);
-      const spared = new Set(others.flatMap((process) => process.pid() ?? []));
-      const { cgroup, firstPid } = this.#target;
-      await killTree(cgroup, firstPid, spared, AbortSignal.timeout(KILL_TIMEOUT_MS));
-    });
-    this.#lastKill = turn.catch(() => undefined);
-    await turn;
+    const others = [...this.#live].filter((process) => process !== killed);
+    const spared = new Set(others.flatMap((process) => process.pid() ?? []));
+    await killTree(this.#target, spared, AbortSignal.timeout(KILL_TIMEOUT_MS));
   }
 }
 
