@@ -1,6 +1,6 @@
 import type { SessionEngine } from '@caisson/session-agent';
 import type { Agent, Isolation, Resources, RuntimeHealth, RuntimeName, SandboxId } from '@caisson/protocol';
-import type { MemoryHolder } from '../cgroups/cgroup-usage.ts';
+import type { MemoryHolder } from '../node/memory-holder.ts';
 
 /** A way to make sandboxes on this host. */
 export interface Runtime {

@@ -1,7 +1,6 @@
 import { closeSync, constants, fstatSync, openSync } from 'node:fs';
 import { Socket } from 'node:net';
-import type { ByteChannel, ByteSource, ProcessExit } from '@caisson/session-agent';
-import type { CgroupUsageMeter } from '../../cgroups/cgroup-usage.ts';
+import type { ByteChannel, ByteSource, CgroupUsageMeter, ProcessExit } from '@caisson/session-agent';
 import { signalName } from '../../signal-name.ts';
 import { DirectSocket } from './direct-socket.ts';
 import type { Cell, CellSpec } from './fork-server.ts';

@@ -12,7 +12,7 @@ import type {
   SpawnRequest,
 } from '@caisson/session-agent';
 import type { Cgroup } from '../../cgroups/cgroup.ts';
-import { sendSignal } from '../../cgroups/cgroup.ts';
+import { sendSignal } from '../../cgroups/send-signal.ts';
 import type { SandboxPause } from '../../pausing/sandbox-pause.ts';
 import { signalName } from '../../signal-name.ts';
 import { killTree } from './container/kill-tree.ts';

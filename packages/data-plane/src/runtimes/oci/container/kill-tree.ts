@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { Cgroup } from '../../../cgroups/cgroup.ts';
-import { sendSignal } from '../../../cgroups/cgroup.ts';
+import { sendSignal } from '../../../cgroups/send-signal.ts';
 import type { SandboxPause } from '../../../pausing/sandbox-pause.ts';
 
 export interface ProcessEntry {
