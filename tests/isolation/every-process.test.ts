@@ -162,4 +162,6 @@ function assertConfined(report: string): void {
   assert.match(report, /Max pending signals\s+128\s+128\s/);
   assert.match(report, /Max msgqueue size\s+0\s+0\s/);
   assert.match(report, /Max locked memory\s+65536\s+65536\s/);
+  // The larger one of its disk and /tmp.
+  assert.match(report, /Max file size\s+67108864\s+67108864\s/);
 }

@@ -63,10 +63,8 @@ export async function createDataPlane(
   });
   const ofNode = nodeOptions.parse(options);
   const host = cleanup.use(await prepareOciHost({ stateDirectory, logger, loopShare, node: ofNode }));
-  const { capacity, layout, instance } = host;
-  const node = cleanup.use(
-    new HostNode(capacity, ofNode, { layout, cgroupPath: instance.cgroupPath }, logger),
-  );
+  const { capacity, cgroups, instance } = host;
+  const node = cleanup.use(new HostNode(capacity, ofNode, cgroups.at(instance.cgroupPath), logger));
   const runtimes = ociRuntimes(host);
   const considered = choice === 'auto' ? runtimes : runtimes.filter(({ name }) => name === choice);
   const probes = await probeAll(considered, choice, AbortSignal.timeout(60_000));

@@ -31,6 +31,8 @@ export interface ErrorContexts {
   isolation_unavailable: { isolation: string; available: readonly string[] };
   session_not_running: { id: string; status: string };
   session_state_conflict: { id: string; status: string; action: string };
+  pause_failed: { retryAfterSeconds: number };
+  resume_failed: { retryAfterSeconds: number };
   session_lifetime_exceeded: { id: string; maximumSeconds: number };
   session_limit_reached: { limit: number };
   execution_not_finished: { id: string; status: string };
@@ -230,6 +232,18 @@ export const ERROR_KINDS: { readonly [Code in ErrorCode]: ErrorKind<ErrorContext
     status: 409,
     title: 'The session is in another state',
     detail: ({ id, status, action }) => `session_id: the session "${id}" is ${status} and cannot ${action}`,
+  },
+  pause_failed: {
+    status: 503,
+    title: 'The session could not be paused',
+    detail: () => 'session_id: not every process of the session stopped in time; it is running as before',
+    suggestion: ({ retryAfterSeconds }) => `Try again in ${retryAfterSeconds} seconds.`,
+  },
+  resume_failed: {
+    status: 503,
+    title: 'The session could not be resumed',
+    detail: () => 'session_id: the processes of the session did not continue in time; it is still paused',
+    suggestion: ({ retryAfterSeconds }) => `Try again in ${retryAfterSeconds} seconds.`,
   },
   session_lifetime_exceeded: {
     status: 422,

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { cgroupDirectory, parseCgroupLayout } from './cgroup-layout.ts';
+import { parseCgroupLayout } from './cgroup-layout.ts';
 import type { CgroupLayout } from './cgroup-layout.ts';
 
 const V2 = '30 23 0:26 / /sys/fs/cgroup rw,nosuid shared:9 - cgroup2 cgroup2 rw,nsdelegate';
@@ -20,14 +20,14 @@ function parse(mountinfo: string): CgroupLayout {
 test('a host with cgroup v2 alone has one hierarchy for every controller', () => {
   const layout = parse(V2);
   assert.equal(layout.version, 'v2');
-  assert.equal(cgroupDirectory(layout, 'memory', '/a/b'), '/sys/fs/cgroup/a/b');
+  assert.deepEqual([layout.unified, layout.controllers.size], ['/sys/fs/cgroup', 0]);
 });
 
 test('a host with cgroup v1 has a hierarchy for each controller, two of which may share one', () => {
   const layout = parse(V1);
   assert.equal(layout.version, 'v1');
-  assert.equal(cgroupDirectory(layout, 'cpuacct', 'a'), '/sys/fs/cgroup/cpu,cpuacct/a');
-  assert.equal(cgroupDirectory(layout, 'pids', 'a'), undefined);
+  assert.equal(layout.controllers.get('cpuacct'), '/sys/fs/cgroup/cpu,cpuacct');
+  assert.equal(layout.controllers.get('pids'), undefined);
   assert.equal(layout.mountPoints.length, 3);
 });
 
@@ -35,7 +35,7 @@ test('a host with both counts as hybrid, and its controllers are the v1 ones', (
   const layout = parse(`${V1}\n${UNIFIED}`);
   assert.equal(layout.version, 'hybrid');
   assert.equal(layout.unified, '/sys/fs/cgroup/unified');
-  assert.equal(cgroupDirectory(layout, 'memory', 'a'), '/sys/fs/cgroup/memory/a');
+  assert.equal(layout.controllers.get('memory'), '/sys/fs/cgroup/memory');
 });
 
 test('a host without cgroups is told apart', () => {

@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 
 /** Where this host's cgroup hierarchies are mounted. */
 export interface CgroupLayout {
@@ -37,10 +36,4 @@ export function parseCgroupLayout(mountinfo: string): CgroupLayout | undefined {
 
 export function readCgroupLayout(): CgroupLayout | undefined {
   return parseCgroupLayout(readFileSync('/proc/self/mountinfo', 'utf8'));
-}
-
-/** Directory of the cgroup `path` in the hierarchy that limits `controller`. */
-export function cgroupDirectory(layout: CgroupLayout, controller: string, path: string): string | undefined {
-  const mountPoint = layout.version === 'v2' ? layout.unified : layout.controllers.get(controller);
-  return mountPoint === undefined ? undefined : join(mountPoint, path);
 }

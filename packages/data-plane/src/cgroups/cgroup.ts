@@ -1,188 +1,65 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
-import { cgroupDirectory } from './cgroup-layout.ts';
-import type { CgroupLayout } from './cgroup-layout.ts';
+import type { CgroupCounters } from '@caisson/session-agent';
 
-/** What a cgroup counts and limits, by the names that the kernel has for it. */
-export interface CgroupFiles {
-  readonly isV2: boolean;
-  /** Text of the file `name` of `controller`; `undefined` where there is none. */
-  read(controller: string, name: string): string | undefined;
-  /** Writes the file `name` of `controller`; says whether there was such a file that takes the value. */
-  write(controller: string, name: string, value: string): boolean;
+/** The cgroups of this host, whatever the version that limits its processes. */
+export interface Cgroups {
+  /** The cgroup `path`, which is absolute in each hierarchy. It need not be there. */
+  at(path: string): Cgroup;
+  /** The lowest limits of this process's own cgroups and of those above them; infinite where none limits. */
+  ownLimits(): { readonly memoryBytes: number; readonly pids: number };
+  /** Mount points that an OCI runtime must not see. */
+  readonly hiddenMountPoints: readonly string[];
 }
 
-/** One cgroup of a sandbox, in every hierarchy of the host at the same path. */
-export class Cgroup implements CgroupFiles {
-  readonly #layout: CgroupLayout;
+/** One cgroup, in every hierarchy of the host at the same path. */
+export interface Cgroup {
   /** Relative to each hierarchy's mount point; begins with `/`. */
   readonly path: string;
 
-  constructor(layout: CgroupLayout, path: string) {
-    this.#layout = layout;
-    this.path = path;
-  }
+  /** Makes it, and those above it, in each hierarchy that limits or counts something. */
+  make(): void;
+  /**
+   * Makes it such that those below it can be limited.
+   * @throws Error if this host does not allow it, with what to do about it
+   */
+  delegate(): void;
+  /** @throws Error if this host does not take the limits */
+  limit(limits: CgroupLimits): void;
+  /** Has all that is in it count as much as so many busy processes of the host that are in no cgroup. */
+  setCpuWeight(processes: number): void;
+  /**
+   * Limits the buffers of TCP and UDP sockets where they do not count as memory. To be called before any socket is made: one that
+   * is there already stays uncounted.
+   * @throws Error where they cannot be limited
+   */
+  limitSocketMemory(): void;
 
-  /** Where the file `name` of `controller` is, if this host has such a controller. */
-  pathOf(controller: string, name: string): string | undefined {
-    const directory = cgroupDirectory(this.#layout, controller, this.path);
-    return directory === undefined ? undefined : join(directory, name);
-  }
-
-  read(controller: string, name: string): string | undefined {
-    const path = this.pathOf(controller, name);
-    if (path === undefined) return undefined;
-    try {
-      return readFileSync(path, 'utf8');
-    } catch (error) {
-      if (isGone(error)) return undefined;
-      throw error;
-    }
-  }
-
-  write(controller: string, name: string, value: string): boolean {
-    const path = this.pathOf(controller, name);
-    if (path === undefined) return false;
-    try {
-      writeFileSync(path, value);
-      return true;
-    } catch (error) {
-      if (isGone(error) || isRefused(error)) return false;
-      throw error;
-    }
-  }
-
-  get isV2(): boolean {
-    return this.#layout.version === 'v2';
-  }
-
+  /** What it counts. The caller disposes it. */
+  openCounters(): CgroupCounters;
   /** Host pids of all processes in it and in the cgroups below it. */
-  processes(): number[] {
-    const directory = cgroupDirectory(this.#layout, 'pids', this.path);
-    return directory === undefined ? [] : processesBelow(directory);
-  }
+  processes(): number[];
+  /** Files by which a process enters it: it writes `0` to each. */
+  entrances(): readonly string[];
+  /** Its directories, for a program that ends all that is in it; see `end_processes.py`. */
+  directories(): { readonly pids: string; readonly freezer: string };
 
-  /** Stops every process where it is until `thaw`; resolves when they have stopped. */
-  async freeze(signal: AbortSignal): Promise<void> {
-    if (this.isV2) {
-      this.write('freezer', 'cgroup.freeze', '1');
-      await until(() => this.read('freezer', 'cgroup.events')?.includes('frozen 1') ?? true, signal);
-    } else {
-      this.write('freezer', 'freezer.state', 'FROZEN');
-      await until(() => (this.read('freezer', 'freezer.state') ?? 'FROZEN').startsWith('FROZEN'), signal);
-    }
-  }
-
-  thaw(): void {
-    if (this.isV2) this.write('freezer', 'cgroup.freeze', '0');
-    else this.write('freezer', 'freezer.state', 'THAWED');
-  }
-
+  /**
+   * Stops every process where it is until `thaw`; resolves when they have stopped.
+   * @throws Error if this host cannot, or the reason of `signal`; they run again then
+   */
+  freeze(signal: AbortSignal): Promise<void>;
+  /** Lets every process run again; resolves when they do. @throws the reason of `signal` */
+  thaw(signal: AbortSignal): Promise<void>;
   /** Kills every process in it and in the cgroups below it, paused or not; resolves when they are gone. */
-  async kill(signal: AbortSignal): Promise<void> {
-    const atOnce = this.isV2 && this.write('pids', 'cgroup.kill', '1');
-    await until(() => {
-      const alive = this.processes();
-      if (!atOnce) for (const pid of alive) sendSignal(pid, 'SIGKILL');
-      if (alive.length > 0) this.#thawAll();
-      return alive.length === 0;
-    }, signal);
-  }
-
-  /** A frozen process takes its SIGKILL only once it is thawed, and a cgroup may be frozen where the one above it is not. */
-  #thawAll(): void {
-    const top = cgroupDirectory(this.#layout, 'freezer', this.path);
-    if (top === undefined) return;
-    for (const directory of [top, ...subdirectories(top)]) {
-      new Cgroup(this.#layout, this.path + directory.slice(top.length)).thaw();
-    }
-  }
-
+  kill(signal: AbortSignal): Promise<void>;
   /** Removes it, with the cgroups below it, from every hierarchy. All its processes must be gone. */
-  async remove(signal: AbortSignal): Promise<void> {
-    for (const mountPoint of this.#layout.mountPoints) {
-      const directory = join(mountPoint, this.path);
-      // The kernel takes a moment to let go of the last process of a cgroup.
-      await until(() => removeTree(directory), signal);
-    }
-  }
-
-  /** Makes it in the hierarchies of `controllers`. */
-  make(controllers: readonly string[]): void {
-    for (const controller of controllers) {
-      const directory = cgroupDirectory(this.#layout, controller, this.path);
-      if (directory !== undefined) mkdirSync(directory, { recursive: true });
-    }
-  }
+  remove(signal: AbortSignal): Promise<void>;
 }
 
-/** Sends `name` to the host process `pid`; says whether there was one. */
-export function sendSignal(pid: number, name: NodeJS.Signals): boolean {
-  try {
-    return process.kill(pid, name);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false;
-    throw error;
-  }
-}
-
-function processesBelow(directory: string): number[] {
-  const pids: number[] = [];
-  for (const path of [directory, ...subdirectories(directory)]) {
-    try {
-      for (const line of readFileSync(join(path, 'cgroup.procs'), 'utf8').split('\n')) {
-        if (line !== '') pids.push(Number(line));
-      }
-    } catch (error) {
-      if (!isGone(error)) throw error;
-    }
-  }
-  return pids;
-}
-
-/** All directories below `directory`, the innermost last. */
-function subdirectories(directory: string): string[] {
-  try {
-    return readdirSync(directory, { withFileTypes: true })
-      .filter((entry) => entry.isDirectory())
-      .flatMap((entry) => {
-        const path = join(directory, entry.name);
-        return [path, ...subdirectories(path)];
-      });
-  } catch (error) {
-    if (isGone(error)) return [];
-    throw error;
-  }
-}
-
-function removeTree(directory: string): boolean {
-  if (!existsSync(directory)) return true;
-  for (const path of [...subdirectories(directory).reverse(), directory]) {
-    try {
-      rmdirSync(path);
-    } catch (error) {
-      if (isGone(error)) continue;
-      if ((error as NodeJS.ErrnoException).code === 'EBUSY') return false;
-      throw error;
-    }
-  }
-  return true;
-}
-
-async function until(condition: () => boolean, signal: AbortSignal): Promise<void> {
-  for (let waitMs = 1; !condition(); waitMs = Math.min(waitMs * 2, 20))
-    await delay(waitMs, undefined, { signal });
-}
-
-/** ENODEV: the cgroup was removed while its file was open. */
-export function isGone(error: unknown): boolean {
-  return ['ENOENT', 'ENODEV'].includes((error as NodeJS.ErrnoException).code ?? '');
-}
-
-/** The kernel does not take the value. */
-export function isRefused(error: unknown): boolean {
-  return ['EINVAL', 'EACCES', 'EPERM', 'EBUSY', 'ENOTSUP'].includes(
-    (error as NodeJS.ErrnoException).code ?? '',
-  );
+/** What is not named stays as it is. */
+export interface CgroupLimits {
+  /** Without swap. */
+  readonly memoryBytes?: number;
+  /** CPU time in each period of `CPU_PERIOD_US`, in microseconds. */
+  readonly cpuQuotaUs?: number;
+  readonly pids?: number;
 }

@@ -1,9 +1,8 @@
 import { statfsSync } from 'node:fs';
 import type { NodeCapacity, Resources, SandboxRequest } from '@caisson/protocol';
+import type { CgroupCounters } from '@caisson/session-agent';
 import type { Logger } from 'pino';
-import { Cgroup } from '../cgroups/cgroup.ts';
-import type { CgroupLayout } from '../cgroups/cgroup-layout.ts';
-import { OpenCgroup } from '../cgroups/open-cgroup.ts';
+import type { Cgroup } from '../cgroups/cgroup.ts';
 import type { Amounts, ResourceName } from './amounts.ts';
 import { capacityHealth } from './capacity-health.ts';
 import type { Capacity } from './capacity.ts';
@@ -22,7 +21,7 @@ export class HostNode implements Disposable {
   readonly capacity: Capacity;
   readonly #options: NodeOptions;
   readonly #reservations: Reservations;
-  readonly #counters: OpenCgroup;
+  readonly #counters: CgroupCounters;
   readonly #guard: MemoryGuard;
   #reclaimedAtMs = 0;
 
@@ -30,13 +29,13 @@ export class HostNode implements Disposable {
   constructor(
     capacity: Capacity,
     options: NodeOptions,
-    instance: { readonly layout: CgroupLayout; readonly cgroupPath: string },
+    instance: Pick<Cgroup, 'openCounters'>,
     logger: Logger,
   ) {
     this.capacity = capacity;
     this.#options = options;
     this.#reservations = new Reservations(capacity.promisable, (amounts) => this.#object(amounts));
-    this.#counters = new OpenCgroup(new Cgroup(instance.layout, instance.cgroupPath));
+    this.#counters = instance.openCounters();
     this.#guard = new MemoryGuard({
       cgroup: this.#counters,
       limitBytes: capacity.total.memoryBytes,
@@ -106,7 +105,7 @@ export class HostNode implements Disposable {
   health(): NodeCapacity {
     return capacityHealth(this.capacity, this.#reservations.promised, {
       memoryBytes: this.#guard.heldBytes,
-      pids: Number(this.#counters.read('pids', 'pids.current') ?? 0),
+      pids: this.#counters.pids(),
     });
   }
 

@@ -18,12 +18,8 @@ class Machine implements Disposable {
   constructor() {
     this.guard = new MemoryGuard({
       cgroup: {
-        isV2: true,
-        read: (_controller, name) =>
-          name === 'memory.current'
-            ? String(this.usedMib * MIB)
-            : `anon 0\nactive_file 0\ninactive_file ${this.cachedMib * MIB}\n`,
-        write: () => true,
+        memoryBytes: () => this.usedMib * MIB,
+        heldMemoryBytes: () => (this.usedMib - this.cachedMib) * MIB,
       },
       limitBytes: 1000 * MIB,
       reserveBytes: 200 * MIB,

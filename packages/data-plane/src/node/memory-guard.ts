@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs';
+import type { CgroupCounters } from '@caisson/session-agent';
 import type { Logger } from 'pino';
-import type { CgroupFiles } from '../cgroups/cgroup.ts';
-import { readHeldMemory, readMemory } from '../cgroups/cgroup-usage.ts';
 import { bytesToGiveUp, canBegin, chooseOffenders, isTight } from './offenders.ts';
 import type { MemoryState } from './offenders.ts';
 
@@ -26,7 +25,7 @@ export interface Guarded {
 
 interface MemoryGuardParts {
   /** The one that all sandboxes lie below, limited to `limitBytes`. */
-  readonly cgroup: CgroupFiles;
+  readonly cgroup: Pick<CgroupCounters, 'memoryBytes' | 'heldMemoryBytes'>;
   readonly limitBytes: number;
   /** How much of the machine's memory is to be left, and how much is. */
   readonly reserveBytes: number;
@@ -110,8 +109,8 @@ export class MemoryGuard implements Disposable {
 
   #look(): void {
     const { cgroup, limitBytes, availableBytes } = this.#parts;
-    const bytes = readMemory(cgroup);
-    this.#heldBytes = bytes > limitBytes * WORTH_A_CLOSER_LOOK ? readHeldMemory(cgroup) : bytes;
+    const bytes = cgroup.memoryBytes();
+    this.#heldBytes = bytes > limitBytes * WORTH_A_CLOSER_LOOK ? cgroup.heldMemoryBytes() : bytes;
     this.#availableBytes = availableBytes();
     this.#startingBytes = 0;
   }

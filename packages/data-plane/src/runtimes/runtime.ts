@@ -1,5 +1,5 @@
 import type { Agent, Isolation, Resources, RuntimeHealth, RuntimeName, SandboxId } from '@caisson/protocol';
-import type { MemoryHolder } from '../cgroups/cgroup-usage.ts';
+import type { MemoryHolder } from '../node/memory-holder.ts';
 
 /** A way to make sandboxes on this host. */
 export interface Runtime {
@@ -35,7 +35,11 @@ export interface Sandbox extends AsyncDisposable, MemoryHolder {
   memoryBytes(): number;
   /** How much its processes count where others want the CPU too; a new one is `normal`. */
   setCpuWeight(weight: CpuWeight): void;
-  /** Freezes every process in it; pausing twice is the same as once. */
+  /**
+   * Freezes every process in it; pausing twice is the same as once.
+   * @throws CaissonError `pause_failed`; the sandbox goes on running
+   */
   pause(signal: AbortSignal): Promise<void>;
+  /** @throws CaissonError `resume_failed`; the sandbox stays paused */
   resume(signal: AbortSignal): Promise<void>;
 }

@@ -1,8 +1,7 @@
 import { existsSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
-import { Cgroup } from '../cgroups/cgroup.ts';
-import type { CgroupLayout } from '../cgroups/cgroup-layout.ts';
+import type { Cgroups } from '../cgroups/cgroup.ts';
 import type { IdRanges } from '../limits/id-ranges.ts';
 import { deadInstances } from './instance.ts';
 
@@ -14,7 +13,7 @@ export async function removeLeftovers(
   host: {
     stateDirectory: string;
     workspaceDirectory: string;
-    layout: CgroupLayout;
+    cgroups: Cgroups;
     idRanges: IdRanges;
     logger: Logger;
   },
@@ -22,7 +21,7 @@ export async function removeLeftovers(
 ): Promise<void> {
   for (const dead of deadInstances(host.stateDirectory)) {
     using instance = dead;
-    const cgroup = new Cgroup(host.layout, instance.cgroupPath);
+    const cgroup = host.cgroups.at(instance.cgroupPath);
     const processes = cgroup.processes().length;
     await cgroup.kill(signal);
     await cgroup.remove(signal);

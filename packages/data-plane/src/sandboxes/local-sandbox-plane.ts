@@ -18,7 +18,7 @@ import type { LoopShare } from '@caisson/session-agent';
 import type { Logger } from 'pino';
 import { runInCell } from '../cells/job.ts';
 import type { Runners } from '../cells/runners/runners.ts';
-import type { MemoryHolder } from '../cgroups/cgroup-usage.ts';
+import type { MemoryHolder } from '../node/memory-holder.ts';
 import { eitherAborted } from '../abort/either-aborted.ts';
 import type { HostNode } from '../node/host-node.ts';
 import type { WarmPool } from '../pool/warm-pool.ts';

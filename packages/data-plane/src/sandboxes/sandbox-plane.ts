@@ -40,7 +40,9 @@ export interface LentSandbox {
   readonly id: SandboxId;
   readonly placement: Placement;
   readonly agent: Agent;
+  /** @throws CaissonError `pause_failed`; the sandbox goes on running */
   pause(signal: AbortSignal): Promise<void>;
+  /** @throws CaissonError `resume_failed`; the sandbox stays paused */
   resume(signal: AbortSignal): Promise<void>;
   /** Ends everything in it and leaves nothing behind; can be called twice. */
   destroy(): Promise<void>;

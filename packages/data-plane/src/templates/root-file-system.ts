@@ -1,4 +1,4 @@
-import { mkdirSync, symlinkSync } from 'node:fs';
+import { chmodSync, mkdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** What a sandbox sees as `/`, below the mounts that every sandbox gets (`/proc`, `/dev`, `/tmp`, `/workspace`). */
@@ -21,5 +21,7 @@ export interface ReadOnlyMount {
 export function makeRoot(root: RootFileSystem, directory: string): void {
   mkdirSync(directory, { mode: 0o755 });
   for (const name of root.directories) mkdirSync(join(directory, name), { mode: 0o755 });
+  // runc gives what is mounted there the mode of the directory, whatever the mount's options say.
+  chmodSync(join(directory, 'tmp'), 0o1777);
   for (const { path, target } of root.links) symlinkSync(target, join(directory, path));
 }

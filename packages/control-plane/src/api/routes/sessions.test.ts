@@ -115,6 +115,23 @@ test('a session can be paused and resumed, and runs nothing meanwhile', async ()
   assert.equal((await read(server, id)).status, 'running');
 });
 
+test('a session whose sandbox cannot be paused goes on running', async () => {
+  await using server = await start();
+  const id = await create(server);
+  const [sandbox] = server.plane.sandboxes.values();
+  assert.ok(sandbox !== undefined);
+  const pause = sandbox.pause.bind(sandbox);
+  sandbox.pause = () => Promise.reject(new CaissonError('pause_failed', { retryAfterSeconds: 1 }));
+  const refused = await server.call('POST', `/api/v1/sessions/${id}/pause`);
+  assert.deepEqual([refused.status, refused.headers.get('retry-after')], [503, '1']);
+  assert.equal(await codeOf(refused), 'pause_failed');
+  assert.equal((await read(server, id)).status, 'running');
+  const step = await server.call('POST', `/api/v1/sessions/${id}/execute`, { json: { code: 'x' } });
+  assert.equal(step.status, 200);
+  sandbox.pause = pause;
+  assert.equal((await server.call('POST', `/api/v1/sessions/${id}/pause`)).status, 200);
+});
+
 test('a lost sandbox ends its session', async () => {
   await using server = await start();
   const id = await create(server);

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
-import { CgroupUsageMeter } from '../../cgroups/cgroup-usage.ts';
+import { CgroupUsageMeter } from '@caisson/session-agent';
 import { fileSizeBytes, SHM_BYTES, TMP_BYTES, tmpfsLimits } from '../../limits/memory-file-systems.ts';
 import { DirectSocket, readBuffer } from './direct-socket.ts';
 import type { Cell, CellSpec } from './fork-server.ts';

@@ -1,6 +1,6 @@
 import type { Resources } from '@caisson/protocol';
 import type { SpawnedKernel, UsageMeter } from '@caisson/session-agent';
-import type { MemoryHolder } from '../../cgroups/cgroup-usage.ts';
+import type { MemoryHolder } from '../../node/memory-holder.ts';
 
 /** Makes runners on this host; a sandbox of any runtime can hold one. */
 export interface ForkServers {

@@ -2,7 +2,7 @@ import { closeSync, constants, fstatSync, openSync } from 'node:fs';
 import { Socket } from 'node:net';
 import type { ByteSource, ProcessExit } from '@caisson/protocol';
 import { byteChannel } from '@caisson/session-agent';
-import type { ByteChannel } from '@caisson/session-agent';
+import type { ByteChannel, CgroupUsageMeter } from '@caisson/session-agent';
 import { signalName } from '../../signal-name.ts';
 import { DirectSocket } from './direct-socket.ts';
 import type { Cell, CellSpec } from './fork-server.ts';

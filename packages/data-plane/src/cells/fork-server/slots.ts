@@ -1,23 +1,17 @@
 import { closeSync, constants, openSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Resources } from '@caisson/protocol';
-import { Cgroup } from '../../cgroups/cgroup.ts';
-import { cgroupDirectory } from '../../cgroups/cgroup-layout.ts';
-import type { CgroupLayout } from '../../cgroups/cgroup-layout.ts';
-import { CPU_PERIOD_US, cpuQuotaUs } from '../../cgroups/cpu-quota.ts';
-import { delegateControllers } from '../../cgroups/delegate-controllers.ts';
+import type { CgroupCounters } from '@caisson/session-agent';
+import type { Cgroup, CgroupLimits, Cgroups } from '../../cgroups/cgroup.ts';
+import { cpuQuotaUs } from '../../cgroups/cpu-quota.ts';
 import { cgroupMemoryBytes } from '../../limits/memory-file-systems.ts';
-import { OpenCgroup } from '../../cgroups/open-cgroup.ts';
-import { limitSocketMemory } from '../../cgroups/socket-memory.ts';
-
-const CONTROLLERS = ['memory', 'pids', 'cpu', 'cpuacct'];
 
 /** A cgroup for one cell after another. */
 export interface Slot {
   readonly index: number;
   readonly cgroup: Cgroup;
   /** What is asked for with each job. */
-  readonly counters: OpenCgroup;
+  readonly counters: CgroupCounters;
 }
 
 /**
@@ -32,19 +26,19 @@ export class Slots implements Disposable {
   readonly #descriptors: readonly (readonly number[])[];
 
   /** Makes `count` cgroups below `parent`, in every hierarchy that limits or counts something. */
-  constructor(layout: CgroupLayout, parent: Cgroup, count: number) {
-    delegateControllers(layout, parent.path);
+  constructor(cgroups: Cgroups, parent: Cgroup, count: number) {
+    parent.delegate();
     this.#all = Array.from({ length: count }, (_, index) => {
-      const cgroup = new Cgroup(layout, join(parent.path, `cell-${index}`));
-      cgroup.make(CONTROLLERS);
-      limitSocketMemory(cgroup);
-      return { index, cgroup, counters: new OpenCgroup(cgroup) };
+      const cgroup = cgroups.at(join(parent.path, `cell-${index}`));
+      cgroup.make();
+      cgroup.limitSocketMemory();
+      return { index, cgroup, counters: cgroup.openCounters() };
     });
     this.#free = [...this.#all];
     const opened: number[][] = [];
     this.#descriptors = opened;
     try {
-      for (const { cgroup } of this.#all) opened.push(openEntrances(layout, cgroup));
+      for (const { cgroup } of this.#all) opened.push(openEntrances(cgroup));
     } catch (error) {
       this[Symbol.dispose]();
       throw error;
@@ -64,14 +58,14 @@ export class Slots implements Disposable {
   take(resources: Resources): Slot | undefined {
     const slot = this.#free.pop();
     if (slot === undefined || this.#limits.get(slot) === resources) return slot;
-    setLimits(slot.cgroup, resources);
+    slot.cgroup.limit(limitsOf(resources));
     this.#limits.set(slot, resources);
     return slot;
   }
 
   /** Gives a slot back. @throws Error if a process is left in it, or in a cgroup below it */
   giveBack(slot: Slot): void {
-    const left = Number(slot.counters.read('pids', 'pids.current') ?? 0);
+    const left = slot.counters.pids();
     if (left > 0) throw new Error(`${left} tasks are left in a cell that is gone`);
     this.#free.push(slot);
   }
@@ -83,16 +77,10 @@ export class Slots implements Disposable {
   }
 }
 
-function openEntrances(layout: CgroupLayout, cgroup: Cgroup): number[] {
-  // On v1 `tasks` moves a single thread without the lock that `cgroup.procs` takes, which waits for every fork and exit
-  // of the host: 0.05 ms against 15. A child that was just forked has one thread only.
-  const entrance = cgroup.isV2 ? 'cgroup.procs' : 'tasks';
-  const directories = CONTROLLERS.flatMap((name) => cgroupDirectory(layout, name, cgroup.path) ?? []);
+function openEntrances(cgroup: Cgroup): number[] {
   const opened: number[] = [];
   try {
-    for (const directory of new Set(directories)) {
-      opened.push(openSync(join(directory, entrance), constants.O_WRONLY));
-    }
+    for (const path of cgroup.entrances()) opened.push(openSync(path, constants.O_WRONLY));
     return opened;
   } catch (error) {
     for (const fd of opened) closeSync(fd);
@@ -100,31 +88,10 @@ function openEntrances(layout: CgroupLayout, cgroup: Cgroup): number[] {
   }
 }
 
-function setLimits(cgroup: Cgroup, resources: Resources): void {
-  const memory = String(cgroupMemoryBytes(resources));
-  const quota = Math.round(cpuQuotaUs(resources));
-  const written = cgroup.isV2
-    ? [
-        cgroup.write('memory', 'memory.max', memory),
-        cgroup.write('cpu', 'cpu.max', `${quota} ${CPU_PERIOD_US}`),
-      ]
-    : [
-        setMemoryV1(cgroup, memory),
-        cgroup.write('cpu', 'cpu.cfs_period_us', String(CPU_PERIOD_US)),
-        cgroup.write('cpu', 'cpu.cfs_quota_us', String(quota)),
-      ];
-  if (!written.every(Boolean) || !cgroup.write('pids', 'pids.max', String(resources.pids))) {
-    throw new Error('the limits of a cell could not be set');
-  }
-  // Not on every host: without swap accounting, or without swap, there is nothing to forbid.
-  if (cgroup.isV2) cgroup.write('memory', 'memory.swap.max', '0');
-}
-
-/** The limit with swap may never be below the one without, so the order depends on which way they move. */
-function setMemoryV1(cgroup: Cgroup, bytes: string): boolean {
-  const both = ['memory.memsw.limit_in_bytes', 'memory.limit_in_bytes'];
-  const counted = cgroup.read('memory', 'memory.memsw.limit_in_bytes') !== undefined;
-  if (!counted) return cgroup.write('memory', 'memory.limit_in_bytes', bytes);
-  const raised = Number(bytes) > Number(cgroup.read('memory', 'memory.limit_in_bytes'));
-  return (raised ? both : both.toReversed()).every((name) => cgroup.write('memory', name, bytes));
+function limitsOf(resources: Resources): CgroupLimits {
+  return {
+    memoryBytes: cgroupMemoryBytes(resources),
+    cpuQuotaUs: Math.round(cpuQuotaUs(resources)),
+    pids: resources.pids,
+  };
 }

@@ -105,7 +105,7 @@ export class OciForkServers implements ForkServers {
           });
         }
         readers = { stdout: stdout.reader, complaint: keepTail(stderr.reader) };
-        slots = cleanup.use(new Slots(host.layout, place.cgroup, SLOT_COUNT));
+        slots = cleanup.use(new Slots(host.cgroups, place.cgroup, SLOT_COUNT));
         return {
           config: this.#config(place, preload, slots),
           stdio: [readingEnd(stdin.fd), stdout.writer, stderr.writer],

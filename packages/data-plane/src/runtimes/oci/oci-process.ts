@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { ByteSink, ByteSource, Process, ProcessExit } from '@caisson/protocol';
 import { CaissonError } from '@caisson/protocol';
 import { byteSink, byteSource } from '@caisson/session-agent';
-import { sendSignal } from '../../cgroups/cgroup.ts';
+import { sendSignal } from '../../cgroups/send-signal.ts';
 import { signalName } from '../../signal-name.ts';
 import type { Program } from './mount-namespace/mount-namespace.ts';
 

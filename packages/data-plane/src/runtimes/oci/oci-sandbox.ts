@@ -1,12 +1,10 @@
 import { statfsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RuntimeName } from '@caisson/protocol';
-import { createWorkspaceFiles, SessionEngine } from '@caisson/session-agent';
-import { CgroupUsageMeter, readMemory, readProcessMemory } from '../../cgroups/cgroup-usage.ts';
-import { OpenCgroup } from '../../cgroups/open-cgroup.ts';
-import { setSandboxWeight } from '../../cgroups/sandbox-weight.ts';
+import { CgroupUsageMeter, createWorkspaceFiles, SessionEngine } from '@caisson/session-agent';
+import { SandboxPause } from '../../pausing/sandbox-pause.ts';
 import { mountWorkspace } from '../../workspaces/workspace.ts';
-import type { Sandbox, SandboxSpec } from '../runtime.ts';
+import type { CpuWeight, Sandbox, SandboxSpec } from '../runtime.ts';
 import { closing, startContainer } from './container/container.ts';
 import { sandboxConfig, sandboxOwner } from './config/container-config.ts';
 import { SANDBOX_NAMESPACE_LIMITS } from './config/namespace-limits.ts';
@@ -15,6 +13,9 @@ import type { OciHost } from './host/oci-host.ts';
 import { OciSpawner } from './oci-spawner.ts';
 import { readingEnd } from './container/process-pipes.ts';
 import { processConfig } from './config/process-config.ts';
+
+/** In busy processes of the host: how much a sandbox counts beside the others of the same instance. */
+const CPU_WEIGHTS: Readonly<Record<CpuWeight, number>> = { normal: 1, low: 1 / 16 };
 
 /** Makes a container of an OCI runtime (`crun` or `runc`) that runs an init and nothing else. */
 export async function createOciSandbox(
@@ -60,6 +61,7 @@ export async function createOciSandbox(
   );
   const { directory, cgroup, firstPid, command } = container;
   const owner = sandboxOwner(container.idRange);
+  const pause = new SandboxPause(cgroup);
   const spawner = new OciSpawner(
     {
       directory,
@@ -68,6 +70,7 @@ export async function createOciSandbox(
       owner,
       cgroup,
       firstPid,
+      pause,
       execCommand: (processFile, processPidFile, more) => [
         ...[...command, 'exec', '--process', processFile, '--pid-file', processPidFile],
         ...['--preserve-fds', String(more), spec.id],
@@ -77,7 +80,7 @@ export async function createOciSandbox(
   );
   descriptors.use(spawner);
   const workspace = host.mountNamespace.resolve(join(directory, 'workspace'));
-  const counters = cleanup.use(new OpenCgroup(cgroup));
+  const counters = cleanup.use(cgroup.openCounters());
   const meter = new CgroupUsageMeter(counters, resources.memoryBytes);
   const steps = cleanup.use(
     new SessionEngine({
@@ -94,23 +97,20 @@ export async function createOciSandbox(
     id: spec.id,
     agent: { steps, files, processes: spawner },
     isAlive: () => cgroup.processes().includes(firstPid),
-    memoryBytes: () => readMemory(cgroup),
+    memoryBytes: () => counters.memoryBytes(),
     heldBytes: () => {
       // What callers upload counts as this server's, for it writes it.
       const uploaded = isOnDisk ? 0 : usedBytes(workspace);
-      return Math.max(meter.heldBytes(), readProcessMemory(counters) + uploaded);
+      return Math.max(meter.heldBytes(), counters.processMemoryBytes() + uploaded);
     },
     runOutOfMemory: () => {
       meter.runOutOfMemory();
     },
     setCpuWeight: (weight) => {
-      setSandboxWeight(cgroup, weight);
+      cgroup.setCpuWeight(CPU_WEIGHTS[weight]);
     },
-    pause: async (pauseSignal) => cgroup.freeze(pauseSignal),
-    resume: async () => {
-      cgroup.thaw();
-      return Promise.resolve();
-    },
+    pause: async (pauseSignal) => pause.pause(pauseSignal),
+    resume: async (resumeSignal) => pause.resume(resumeSignal),
     [Symbol.asyncDispose]: async () => (disposed ??= release.disposeAsync()),
   };
 }

@@ -5,6 +5,7 @@ import type { Process, Processes, ProcessRequest, Resources } from '@caisson/pro
 import { byteChannel, byteSource, channelWriter, kernelOf } from '@caisson/session-agent';
 import type { KernelRequest, KernelSpawner, SpawnedKernel } from '@caisson/session-agent';
 import type { Cgroup } from '../../cgroups/cgroup.ts';
+import type { SandboxPause } from '../../pausing/sandbox-pause.ts';
 import { killTree } from './container/kill-tree.ts';
 import type { InheritedFd } from './mount-namespace/mount-namespace.ts';
 import type { OciHost } from './host/oci-host.ts';
@@ -27,6 +28,7 @@ export interface SpawnTarget {
   readonly env: Readonly<Record<string, string>>;
   readonly owner: { readonly uid: number; readonly gid: number };
   readonly cgroup: Cgroup;
+  readonly pause: SandboxPause;
   /** Host pid of the sandbox's first process. */
   readonly firstPid: number;
   /**
@@ -54,7 +56,6 @@ export class OciSpawner implements KernelSpawner, Processes, Disposable {
   readonly #live = new Set<OciProcess>();
   readonly #undisposed = new Set<OciProcess>();
   #count = 0;
-  #lastKill: Promise<void> = Promise.resolve();
 
   constructor(target: SpawnTarget, host: Pick<OciHost, 'mountNamespace' | 'pipes'>) {
     this.#target = target;
@@ -163,18 +164,13 @@ export class OciSpawner implements KernelSpawner, Processes, Disposable {
     return process;
   }
 
-  /** One kill after the other: each freezes the sandbox and thaws it again, which would undo another's freeze. */
   async #kill(killed: OciProcess): Promise<void> {
-    const turn = this.#lastKill.then(async () => {
-      const others = [...this.#live].filter((process) => process !== killed);
-      const spared = new Set(others.flatMap((process) => process.pid() ?? []));
-      const { cgroup, firstPid } = this.#target;
-      // The end of the sandbox was the end of all in it.
-      if (!cgroup.processes().includes(firstPid)) return;
-      await killTree(cgroup, firstPid, spared, AbortSignal.timeout(KILL_TIMEOUT_MS));
-    });
-    this.#lastKill = turn.catch(() => undefined);
-    await turn;
+    const { cgroup, firstPid } = this.#target;
+    // The end of the sandbox was the end of all in it.
+    if (!cgroup.processes().includes(firstPid)) return;
+    const others = [...this.#live].filter((process) => process !== killed);
+    const spared = new Set(others.flatMap((process) => process.pid() ?? []));
+    await killTree(this.#target, spared, AbortSignal.timeout(KILL_TIMEOUT_MS));
   }
 }
 

@@ -1,10 +1,9 @@
 import { closeSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RuntimeName } from '@caisson/protocol';
-import { Cgroup } from '../../../cgroups/cgroup.ts';
+import type { Cgroup } from '../../../cgroups/cgroup.ts';
 import type { IdRange } from '../../../limits/id-ranges.ts';
 import { hasSysResource } from '../../../limits/sys-resource.ts';
-import { limitSocketMemory } from '../../../cgroups/socket-memory.ts';
 import { makeRoot } from '../../../templates/root-file-system.ts';
 import type { InheritedFd, MountNamespace } from '../mount-namespace/mount-namespace.ts';
 import type { NamespaceLimits } from '../config/namespace-limits.ts';
@@ -74,7 +73,7 @@ export async function startContainer(
     ids: idRange,
     limits: namespaceLimits,
   });
-  const cgroup = new Cgroup(host.layout, `${host.instance.cgroupPath}/${id}`);
+  const cgroup = host.cgroups.at(`${host.instance.cgroupPath}/${id}`);
   const place = { directory, root, idRange, userNamespace, cgroup };
   const { config, stdio, descriptors = [] } = await plan(place);
   cleanup.defer(async () => {
@@ -97,7 +96,7 @@ export async function startContainer(
     () => readIfThere(join(seen, 'log')).slice(-2000),
   );
   await namespace[Symbol.asyncDispose]();
-  limitSocketMemory(cgroup);
+  cgroup.limitSocketMemory();
   // Not earlier: a runtime that is killed midway leaves a container half made, which takes long to clear away.
   deadline.throwIfAborted();
   return { ...place, command, firstPid: Number(readFileSync(join(seen, 'pid'), 'utf8')) };

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { Cgroup } from '../../../cgroups/cgroup.ts';
-import { sendSignal } from '../../../cgroups/cgroup.ts';
+import { sendSignal } from '../../../cgroups/send-signal.ts';
+import type { SandboxPause } from '../../../pausing/sandbox-pause.ts';
 
 export interface ProcessEntry {
   readonly pid: number;
@@ -28,21 +29,20 @@ export function victims(
 
 /** Kills the victims in one blow: frozen, they can neither fork nor end, so that none slips through or changes its pid. */
 export async function killTree(
-  cgroup: Cgroup,
-  firstPid: number,
+  sandbox: { readonly cgroup: Cgroup; readonly pause: SandboxPause; readonly firstPid: number },
   spared: ReadonlySet<number>,
   signal: AbortSignal,
 ): Promise<void> {
-  try {
-    await cgroup.freeze(signal);
+  const { cgroup, pause, firstPid } = sandbox;
+  await pause.whileFrozen(() => {
     const processes = cgroup.processes().flatMap((pid) => {
       const parentPid = readParentPid(pid);
       return parentPid === undefined ? [] : [{ pid, parentPid }];
     });
-    for (const pid of victims(processes, firstPid, spared)) sendSignal(pid, 'SIGKILL');
-  } finally {
-    cgroup.thaw();
-  }
+    const killed = victims(processes, firstPid, spared);
+    for (const pid of killed) sendSignal(pid, 'SIGKILL');
+    return killed;
+  }, signal);
 }
 
 /** Pid of the parent of the host process `pid`; `undefined` if it has ended. */

@@ -5,11 +5,9 @@ import type { RuntimeName } from '@caisson/protocol';
 import { SANDBOX_FILES } from '@caisson/session-agent';
 import type { LoopShare } from '@caisson/session-agent';
 import type { Logger } from 'pino';
-import { Cgroup } from '../../../cgroups/cgroup.ts';
-import { cgroupDirectory, readCgroupLayout } from '../../../cgroups/cgroup-layout.ts';
-import type { CgroupLayout } from '../../../cgroups/cgroup-layout.ts';
-import { setCpuWeight } from '../../../cgroups/cpu-weight.ts';
-import { delegateControllers } from '../../../cgroups/delegate-controllers.ts';
+import type { Cgroups } from '../../../cgroups/cgroup.ts';
+import { findCgroups } from '../../../cgroups/find-cgroups.ts';
+import { weighInstance } from '../../../cgroups/instance-weight.ts';
 import { standBelowSandboxes } from '../../../limits/oom-score.ts';
 import { IdRanges } from '../../../limits/id-ranges.ts';
 import { beginInstance } from '../../../sandboxes/instance.ts';
@@ -19,7 +17,6 @@ import { rememberPaths } from '../../../sandboxes/remember-paths.ts';
 import { nodeCapacity } from '../../../node/capacity.ts';
 import type { Capacity } from '../../../node/capacity.ts';
 import { readHostFigures } from '../../../node/host-figures.ts';
-import { limitInstance } from '../../../node/instance-limits.ts';
 import type { NodeOptions } from '../../../node/node-options.ts';
 import { makeHostUsrRoot } from '../../../templates/host-usr.ts';
 import type { Instance } from '../../../sandboxes/instance.ts';
@@ -42,7 +39,7 @@ const MAX_SOCKET_PATH_BYTES = 107;
 /** What every container of an OCI runtime is made with. */
 export interface OciHost extends SharedHost {
   readonly instance: Instance;
-  readonly layout: CgroupLayout;
+  readonly cgroups: Cgroups;
   readonly mountNamespace: MountNamespace;
   readonly idRanges: IdRanges;
   readonly pipes: ProcessPipes;
@@ -69,7 +66,7 @@ export function missingForOci(): string[] {
   if (process.platform !== 'linux') return ['Linux is needed'];
   if (process.getuid?.() !== 0)
     problems.push('run it as root: making sandboxes needs namespaces, mounts and cgroups');
-  if (readCgroupLayout() === undefined) problems.push('mount the cgroup file system below /sys/fs/cgroup');
+  if (findCgroups() === undefined) problems.push('mount the cgroup file system below /sys/fs/cgroup');
   if (findProgram(INIT_PROGRAM) === undefined)
     problems.push(`install the package ${INIT_PROGRAM} (an init for sandboxes)`);
   for (const name of ['unshare', 'python3']) {
@@ -90,9 +87,9 @@ export async function prepareOciHost(options: {
   logger: Logger;
   loopShare: LoopShare;
 }): Promise<OciHost & AsyncDisposable> {
-  const layout = readCgroupLayout();
+  const cgroups = findCgroups();
   const init = findProgram(INIT_PROGRAM);
-  if (layout === undefined || init === undefined) throw new Error(missingForOci().join('; '));
+  if (cgroups === undefined || init === undefined) throw new Error(missingForOci().join('; '));
   await using cleanup = new AsyncDisposableStack();
   const { stateDirectory, node, logger, loopShare } = options;
   // Before anything is started, which inherits it.
@@ -103,19 +100,19 @@ export async function prepareOciHost(options: {
   const instance = cleanup.use(beginInstance(stateDirectory));
   const idRanges = new IdRanges(join(stateDirectory, 'ids'), instance.name, randomInt(2 ** 31));
   await removeLeftovers(
-    { stateDirectory, workspaceDirectory: node.workspaceDirectory, layout, idRanges, logger },
+    { stateDirectory, workspaceDirectory: node.workspaceDirectory, cgroups, idRanges, logger },
     AbortSignal.timeout(CLEAN_TIMEOUT_MS),
   );
 
-  const cgroup = new Cgroup(layout, instance.cgroupPath);
+  const cgroup = cgroups.at(instance.cgroupPath);
   cleanup.defer(async () => {
     const limit = AbortSignal.timeout(CLEAN_TIMEOUT_MS);
     await cgroup.kill(limit);
     await cgroup.remove(limit);
   });
   // Before a runtime tries: where it cannot, it leaves cgroups behind that nothing can be done with.
-  delegateControllers(layout, cgroup.path);
-  setCpuWeight(layout, instance.cgroupPath);
+  cgroup.delegate();
+  weighInstance(cgroups, instance.cgroupPath);
   const etc = join(instance.directory, 'etc');
   mkdirSync(etc, { mode: 0o755 });
   const root = withFiles(makeHostUsrRoot(etc), [
@@ -128,10 +125,9 @@ export async function prepareOciHost(options: {
   mkdirSync(live, { mode: 0o711 });
   const mountNamespace = cleanup.use(
     await MountNamespace.create(live, {
-      // crun refuses a host with both versions of cgroups if v2 holds a controller, so it is kept from seeing v2.
-      unmount: layout.version === 'hybrid' && layout.unified !== undefined ? [layout.unified] : [],
+      unmount: cgroups.hiddenMountPoints,
       bind: [...staged.binds, ...runtimes],
-      cgroup: guardedCgroup(layout, cgroup.path),
+      cgroup: cgroup.directories(),
     }),
   );
   // Nothing in it ever has a name; its own tells whose the loop devices are.
@@ -141,8 +137,10 @@ export async function prepareOciHost(options: {
   });
   const diskProblem = await whyNotOnDisk(mountNamespace, images);
   const diskDirectory = diskProblem === undefined ? images : undefined;
-  const capacity = nodeCapacity(readHostFigures(layout, diskDirectory), node);
-  limitInstance(layout, instance.cgroupPath, capacity.total);
+  const capacity = nodeCapacity(readHostFigures(cgroups, diskDirectory), node);
+  // So that the server and the rest of the machine never lack either, whatever was promised to each sandbox.
+  const { memoryBytes, pids } = capacity.total;
+  cgroup.limit({ memoryBytes, pids });
   const pipes = new ProcessPipes(join(live, 'pipes'), mountNamespace);
   requireShort(mountNamespace.gatePath, stateDirectory);
   const seccomp = loadSeccomp(mountNamespace.gatePath);
@@ -159,20 +157,13 @@ export async function prepareOciHost(options: {
     },
     ended: mountNamespace.ended,
     killAll: async (signal) => cgroup.kill(signal),
-    ...{ instance, layout, mountNamespace, idRanges, pipes, root, seccomp, loopShare },
+    ...{ instance, cgroups, mountNamespace, idRanges, pipes, root, seccomp, loopShare },
     ...{ mounts: staged.mounts, emptyDirectory: staged.emptyDirectory },
     warnings: warning === undefined ? [] : [warning],
     ...{ capacity, diskDirectory, diskProblem },
     runtimes: Object.fromEntries(runtimes.map(({ name, target }) => [name, target])),
     [Symbol.asyncDispose]: async () => release.disposeAsync(),
   };
-}
-
-/** Where the helper finds the cgroup of the instance. */
-function guardedCgroup(layout: CgroupLayout, path: string): { pids: string; freezer: string } {
-  const pids = cgroupDirectory(layout, 'pids', path);
-  if (pids === undefined) throw new Error('this host has no cgroup controller pids: enable it in the kernel');
-  return { pids, freezer: cgroupDirectory(layout, 'freezer', path) ?? pids };
 }
 
 /** A runtime connects to the socket by its path, which unix(7) limits. */

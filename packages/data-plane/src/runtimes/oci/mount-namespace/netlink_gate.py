@@ -27,7 +27,7 @@ NICENESS = 5
 BACKLOG = 1024
 MAX_MESSAGE = 65536
 PR_SET_PDEATHSIG = 1
-NETLINK_ROUTE = '0'
+PROTOCOL = 'NETLINK'
 # `struct seccomp_notif` is 80 bytes: the id, the thread, flags, and the call. `struct seccomp_notif_resp`: id, value, error, flags.
 NOTIFICATION_BYTES = 80
 RESPONSE = struct.Struct('QqiI')
@@ -134,6 +134,11 @@ def answer(descriptor):
 
 
 def count_sockets(thread):
-    """In the network namespace of the thread, the kernel's own included."""
-    with open(f'/proc/{thread}/net/netlink') as table:
-        return sum(line.split()[1] == NETLINK_ROUTE for line in table)
+    """In its network namespace. `/proc/net/netlink` would tell of bound ones only: code could make many first and bind them later."""
+    with open(f'/proc/{thread}/net/protocols') as table:
+        for line in table:
+            name, _, sockets, *_ = line.split()
+            if name == PROTOCOL:
+                return int(sockets)
+    # Nobody can tell, so there is no room for one more.
+    return MOST_SOCKETS

@@ -1,27 +1,20 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { Cgroup } from './cgroup.ts';
-import { OpenCgroup } from './open-cgroup.ts';
+import { CgroupFiles } from './cgroup-files.ts';
 
 function makeCgroup() {
-  const mountPoint = mkdtempSync(join(tmpdir(), 'caisson-cgroup-'));
-  mkdirSync(join(mountPoint, 'one'));
-  const layout = {
-    version: 'v2',
-    controllers: new Map(),
-    unified: mountPoint,
-    mountPoints: [mountPoint],
-  } as const;
-  const open = new OpenCgroup(new Cgroup(layout, '/one'));
+  const directory = mkdtempSync(join(tmpdir(), 'caisson-cgroup-'));
+  const path = (name: string) => join(directory, name);
+  const open = new CgroupFiles((_controller, name) => path(name));
   return {
     open,
-    path: (name: string) => join(mountPoint, 'one', name),
+    path,
     [Symbol.dispose]: () => {
       open[Symbol.dispose]();
-      rmSync(mountPoint, { recursive: true });
+      rmSync(directory, { recursive: true });
     },
   };
 }

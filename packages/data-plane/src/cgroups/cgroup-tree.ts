@@ -1,0 +1,84 @@
+import { existsSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { isCgroupGone, isValueRefused } from '@caisson/session-agent';
+
+/** Text of a file of a cgroup; `undefined` where there is none. */
+export function readCgroupFile(path: string | undefined): string | undefined {
+  if (path === undefined) return undefined;
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    if (isCgroupGone(error)) return undefined;
+    throw error;
+  }
+}
+
+/** Writes a file of a cgroup; says whether there was such a file that takes the value. */
+export function writeCgroupFile(path: string | undefined, value: string): boolean {
+  if (path === undefined) return false;
+  try {
+    writeFileSync(path, value);
+    return true;
+  } catch (error) {
+    if (isCgroupGone(error) || isValueRefused(error)) return false;
+    throw error;
+  }
+}
+
+/** Pids of all processes in the cgroup `directory` and in those below it. */
+export function processesBelow(directory: string): number[] {
+  return withSubdirectories(directory).flatMap((path) =>
+    (readCgroupFile(join(path, 'cgroup.procs')) ?? '').split('\n').filter(Boolean).map(Number),
+  );
+}
+
+/** `directory` and all below it, the innermost last. */
+export function withSubdirectories(directory: string): string[] {
+  return [directory, ...subdirectories(directory)];
+}
+
+/** Removes the cgroup `directory` and all below it, which hold no process any more. */
+export async function removeTree(directory: string, signal: AbortSignal): Promise<void> {
+  // The kernel takes a moment to let go of the last process of a cgroup.
+  await until(() => tryRemoveTree(directory), signal);
+}
+
+/** The lowest limit that the file `name` holds in the cgroup `path` and those above it; infinite where none limits. */
+export function leastLimit(mountPoint: string, path: string, name: string): number {
+  const value = Number(readCgroupFile(join(mountPoint, path, name))?.trim());
+  // No file at the root of a hierarchy, and `max` where there is no limit.
+  const own = Number.isNaN(value) ? Infinity : value;
+  return path === '/' || path === '.' ? own : Math.min(own, leastLimit(mountPoint, dirname(path), name));
+}
+
+/** Resolves once `condition` holds, which is looked at again and again. @throws AbortError */
+export async function until(condition: () => boolean, signal: AbortSignal): Promise<void> {
+  for (let waitMs = 1; !condition(); waitMs = Math.min(waitMs * 2, 20))
+    await delay(waitMs, undefined, { signal });
+}
+
+function subdirectories(directory: string): string[] {
+  try {
+    return readdirSync(directory, { withFileTypes: true })
+      .filter((entry) => entry.isDirectory())
+      .flatMap((entry) => withSubdirectories(join(directory, entry.name)));
+  } catch (error) {
+    if (isCgroupGone(error)) return [];
+    throw error;
+  }
+}
+
+function tryRemoveTree(directory: string): boolean {
+  if (!existsSync(directory)) return true;
+  for (const path of withSubdirectories(directory).reverse()) {
+    try {
+      rmdirSync(path);
+    } catch (error) {
+      if (isCgroupGone(error)) continue;
+      if ((error as NodeJS.ErrnoException).code === 'EBUSY') return false;
+      throw error;
+    }
+  }
+  return true;
+}
