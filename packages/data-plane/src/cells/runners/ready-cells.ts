@@ -27,8 +27,9 @@ export class ReadyCells {
   #size: CellSpec | undefined;
   #other: { readonly spec: CellSpec; readonly count: number } | undefined;
   #arrivalsMs: number[] = [];
-  /** All that go on, for jobs that wait and ahead of need. */
+  /** Under way, for jobs that wait and ahead of need. */
   #forks = 0;
+  #forked = 0;
   #refills = 0;
 
   /** @param nowMs a clock that never goes back */
@@ -39,6 +40,11 @@ export class ReadyCells {
 
   get count(): number {
     return this.#ready.length;
+  }
+
+  /** Forks started so far. */
+  get forked(): number {
+    return this.#forked;
   }
 
   /** Whether a cell can be had: one that is ready, or a slot for a new one. */
@@ -107,6 +113,7 @@ export class ReadyCells {
   async #fork(spec: CellSpec): Promise<Cell> {
     const begunMs = this.#nowMs();
     this.#forks++;
+    this.#forked++;
     try {
       return await this.#server.fork(spec);
     } finally {

@@ -1,6 +1,7 @@
 import type { Cell, CellSpec, ForkServer } from '../fork-server/fork-server.ts';
 import type { RunnerState } from './runner-life.ts';
 import { ReadyCells } from './ready-cells.ts';
+import type { Reservation } from '../../node/reservations.ts';
 
 /** A cell that is one job's until it is disposed, which ends it. */
 export interface LeasedCell extends AsyncDisposable {
@@ -13,19 +14,25 @@ export class Runner implements RunnerState, AsyncDisposable {
   readonly lost: Promise<Error>;
   lastUsedMs: number;
   running = 0;
-  cells = 0;
   readonly #server: ForkServer;
+  readonly #room: Reservation;
   readonly #ready: ReadyCells;
   readonly #nowMs: () => number;
   #retired = false;
 
-  constructor(server: ForkServer, nowMs: () => number) {
+  /** @param room what the runner takes of the node; given back when nothing is left of the runner */
+  constructor(server: ForkServer, room: Reservation, nowMs: () => number) {
     this.startedMs = nowMs();
     this.lastUsedMs = this.startedMs;
     this.lost = server.lost;
     this.#server = server;
-    this.#ready = new ReadyCells(counting(server, this), nowMs);
+    this.#room = room;
+    this.#ready = new ReadyCells(server, nowMs);
     this.#nowMs = nowMs;
+  }
+
+  get cells(): number {
+    return this.#ready.forked;
   }
 
   has(spec: CellSpec): boolean {
@@ -62,6 +69,7 @@ export class Runner implements RunnerState, AsyncDisposable {
     this.#retired = true;
     this.#ready.close();
     await this.#server[Symbol.asyncDispose]();
+    this.#room[Symbol.dispose]();
   }
 
   async #end(cell: Cell): Promise<void> {
@@ -78,18 +86,4 @@ export class Runner implements RunnerState, AsyncDisposable {
     this.refill();
     if (this.#retired && this.running === 0) await this[Symbol.asyncDispose]();
   }
-}
-
-function counting(server: ForkServer, runner: { cells: number }): ForkServer {
-  return {
-    lost: server.lost,
-    get freeSlots() {
-      return server.freeSlots;
-    },
-    fork: async (spec) => {
-      runner.cells++;
-      return server.fork(spec);
-    },
-    [Symbol.asyncDispose]: async () => server[Symbol.asyncDispose](),
-  };
 }

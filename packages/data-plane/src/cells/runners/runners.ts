@@ -1,5 +1,6 @@
 import type { SandboxRequest, StepRequest, TenantId } from '@caisson/protocol';
 import type { Logger } from 'pino';
+import type { Reservation } from '../../node/reservations.ts';
 import type { ForkServers } from '../fork-server/fork-server.ts';
 import { choosePreload } from './preloads.ts';
 import type { Preload } from './preloads.ts';
@@ -20,11 +21,19 @@ interface RunnerOwner {
   readonly preload: Preload;
 }
 
-/** The runners of this data plane: started when they are needed, replaced when they are old, ended when they are idle. */
+/** What runners are started with. */
+export interface RunnersParts {
+  readonly forkServers: ForkServers;
+  /** Takes the room of one runner, without its cells, of the node; `undefined` where there is none to spare. */
+  readonly reserve: () => Reservation | undefined;
+  readonly logger: Logger;
+  /** A clock that never goes back. */
+  readonly nowMs: () => number;
+}
+
+/** The runners of one runtime: started on demand, replaced when old, ended when idle. */
 export class Runners implements AsyncDisposable {
-  readonly #servers: ForkServers;
-  readonly #logger: Logger;
-  readonly #nowMs: () => number;
+  readonly #parts: RunnersParts;
   readonly #current = new Map<string, Runner>();
   readonly #starting = new Map<string, Promise<Runner>>();
   readonly #ending = new Set<Promise<void>>();
@@ -32,11 +41,8 @@ export class Runners implements AsyncDisposable {
   readonly #tick: NodeJS.Timeout;
   #failedMs = -Infinity;
 
-  /** @param nowMs a clock that never goes back */
-  constructor(servers: ForkServers, logger: Logger, nowMs: () => number) {
-    this.#servers = servers;
-    this.#logger = logger;
-    this.#nowMs = nowMs;
+  constructor(parts: RunnersParts) {
+    this.#parts = parts;
     this.#tick = setInterval(() => {
       this.#keepUp();
     }, TICK_MS).unref();
@@ -56,7 +62,7 @@ export class Runners implements AsyncDisposable {
       return await runner.lease(spec, signal);
     } catch (error) {
       signal.throwIfAborted();
-      this.#logger.warn({ err: error, tenant_id: owner.tenantId }, 'no cell could be made');
+      this.#parts.logger.warn({ err: error, tenant_id: owner.tenantId }, 'no cell could be made');
       return undefined;
     }
   }
@@ -78,7 +84,7 @@ export class Runners implements AsyncDisposable {
   async #runnerOf(owner: RunnerOwner, signal: AbortSignal): Promise<Runner | undefined> {
     const key = JSON.stringify([owner.tenantId, owner.templateId, owner.preload.name]);
     const runner = this.#current.get(key);
-    const age = runner === undefined ? 'overdue' : ageOf(this.#nowMs(), runner);
+    const age = runner === undefined ? 'overdue' : ageOf(this.#parts.nowMs(), runner);
     if (age === 'due' && this.#canStart(key)) this.#start(key, owner).catch(() => undefined);
     if (age !== 'overdue') return runner;
     const starting = this.#starting.get(key) ?? (this.#canStart(key) ? this.#start(key, owner) : undefined);
@@ -93,7 +99,7 @@ export class Runners implements AsyncDisposable {
 
   #canStart(key: string): boolean {
     if (this.#starting.has(key) || this.#closed.signal.aborted) return false;
-    if (this.#nowMs() - this.#failedMs < RETRY_AFTER_MS) return false;
+    if (this.#parts.nowMs() - this.#failedMs < RETRY_AFTER_MS) return false;
     if (this.#current.has(key) || this.#current.size + this.#starting.size < MOST_RUNNERS) return true;
     return this.#endIdle();
   }
@@ -113,8 +119,8 @@ export class Runners implements AsyncDisposable {
       return await started;
     } catch (error) {
       if (!this.#closed.signal.aborted) {
-        this.#failedMs = this.#nowMs();
-        this.#logger.error({ err: error }, 'no runner could be started; jobs get sandboxes of their own');
+        this.#failedMs = this.#parts.nowMs();
+        this.#parts.logger.error({ err: error }, 'no runner could be started; jobs get sandboxes of their own');
       }
       throw error;
     } finally {
@@ -123,8 +129,14 @@ export class Runners implements AsyncDisposable {
   }
 
   async #startRunner(key: string, { preload, tenantId }: RunnerOwner): Promise<Runner> {
-    const server = await this.#servers.start(preload.modules, this.#closed.signal);
-    const runner = new Runner(server, this.#nowMs);
+    using unlessStarted = new DisposableStack();
+    const { forkServers, reserve, nowMs } = this.#parts;
+    const room = reserve();
+    if (room === undefined) throw new Error('the node has no room for a runner');
+    unlessStarted.use(room);
+    const server = await forkServers.start(preload.modules, this.#closed.signal);
+    unlessStarted.move();
+    const runner = new Runner(server, room, nowMs);
     const predecessor = this.#current.get(key);
     if (predecessor !== undefined) this.#end(key, predecessor, async () => predecessor.retire());
     this.#current.set(key, runner);
@@ -132,7 +144,7 @@ export class Runners implements AsyncDisposable {
     runner.lost.then(
       (reason) => {
         if (this.#current.get(key) === runner) {
-          this.#logger.warn({ err: reason, tenant_id: tenantId }, 'a runner is replaced');
+          this.#parts.logger.warn({ err: reason, tenant_id: tenantId }, 'a runner is replaced');
         }
         this.#end(key, runner, async () => runner[Symbol.asyncDispose]());
       },
@@ -142,7 +154,7 @@ export class Runners implements AsyncDisposable {
   }
 
   #keepUp(): void {
-    const now = this.#nowMs();
+    const now = this.#parts.nowMs();
     for (const [key, runner] of this.#current) {
       runner.refill();
       const age = ageOf(now, runner);
@@ -156,7 +168,7 @@ export class Runners implements AsyncDisposable {
     if (this.#current.get(key) === runner) this.#current.delete(key);
     const ended = how().catch((error: unknown) => {
       // The next start of a data plane removes it.
-      this.#logger.error({ err: error }, 'a runner could not be removed');
+      this.#parts.logger.error({ err: error }, 'a runner could not be removed');
     });
     this.#ending.add(ended);
     ended.then(

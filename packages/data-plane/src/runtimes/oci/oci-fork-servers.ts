@@ -59,31 +59,15 @@ export class OciForkServers implements ForkServers {
 
   async start(preload: readonly string[], signal: AbortSignal): Promise<ForkServer> {
     const deadline = AbortSignal.any([signal, AbortSignal.timeout(START_TIMEOUT_MS)]);
-    await using cleanup = new AsyncDisposableStack();
-    const ending: (() => void)[] = [];
-    // Added first, so that it runs when all the rest is gone.
-    cleanup.defer(() => {
-      for (const end of ending) end();
-    });
-    const started = await this.#startServer(preload, cleanup, deadline);
-    const root = cleanup.use(openRoot(started));
-    const client = await ForkServerClient.connect(root.path, started.slots, deadline);
-    ending.push(() => {
-      client.tellGone();
-    });
-    cleanup.defer(() => {
-      client.close();
-    });
-    const release = cleanup.move();
-    let disposed: Promise<void> | undefined;
-    return {
-      lost: client.lost.then((reason) => started.explain(reason)),
-      get freeSlots() {
-        return started.slots.free;
-      },
-      fork: async (spec) => client.fork(spec),
-      [Symbol.asyncDispose]: async () => (disposed ??= release.disposeAsync()),
-    };
+    await using runner = new AsyncDisposableStack();
+    const { slots, explain, ...container } = await this.#startServer(preload, runner, deadline);
+    const root = runner.use(openRoot(container));
+    const client = await ForkServerClient.connect(
+      { root: root.path, slots, explain, [Symbol.asyncDispose]: async () => release.disposeAsync() },
+      deadline,
+    );
+    const release = runner.move();
+    return client;
   }
 
   async #startServer(preload: readonly string[], cleanup: AsyncDisposableStack, signal: AbortSignal) {

@@ -2,7 +2,6 @@ import type { RuntimeName } from '@caisson/protocol';
 import type { Logger } from 'pino';
 import { compileSeccomp } from './seccomp/compile-seccomp.ts';
 import { probeCells } from '../../cells/probe.ts';
-import { reservedForkServers } from '../../cells/reserved-fork-servers.ts';
 import { Runners } from '../../cells/runners/runners.ts';
 import type { HostNode } from '../../node/host-node.ts';
 import { OciForkServers, SERVER_LIMITS } from './oci-fork-servers.ts';
@@ -21,14 +20,14 @@ export async function prepareCells(
   signal: AbortSignal,
 ): Promise<{ readonly runners: Runners } | { readonly problem: string }> {
   try {
-    const servers = new OciForkServers(
+    const forkServers = new OciForkServers(
       runtime,
       host,
       await compileSeccomp(cellSeccomp(host.seccomp), signal),
     );
-    await probeCells(servers, signal);
-    const counted = reservedForkServers(servers, () => node.tryReserveRunner(SERVER_LIMITS));
-    return { runners: new Runners(counted, logger, () => performance.now()) };
+    await probeCells(forkServers, signal);
+    const reserve = () => node.tryReserveRunner(SERVER_LIMITS);
+    return { runners: new Runners({ forkServers, reserve, logger, nowMs: () => performance.now() }) };
   } catch (error) {
     logger.warn({ err: error }, 'cells do not work here; each job gets a sandbox of its own');
     const message = String(error).replaceAll(/\s+/g, ' ').slice(0, 500);
