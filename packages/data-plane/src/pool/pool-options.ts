@@ -10,7 +10,7 @@ export interface WarmPoolOptions {
 }
 
 export const DEFAULT_WARM_POOL: WarmPoolOptions = {
-  warm: { python: 2, node: 2, shell: 1 },
+  warm: {},
   maximum: 16,
   maxAgeMs: 15 * 60_000,
   // On two cores, for 100 sessions at once; see docs/decisions/0004-warm-pools.md.

@@ -4,14 +4,16 @@ import { NOTHING, difference, scarceResource, sum } from '../node/amounts.ts';
 import type { Amounts } from '../node/amounts.ts';
 import type { HostNode } from '../node/host-node.ts';
 import type { Reservation } from '../node/reservations.ts';
-import type { Runtime, Sandbox } from '../runtimes/runtime.ts';
+import { NO_NETWORK } from '../runtimes/runtime.ts';
+import type { Runtime, Sandbox, SandboxSpec } from '../runtimes/runtime.ts';
+import type { TemplateRoots } from '../templates/template-roots.ts';
 import type { HostLoad } from './demand/host-load.ts';
 import { holderOf, SandboxCounts } from './demand/sandbox-counts.ts';
 import { adopt, lend, occupy } from './shelves/lend.ts';
 import { makeReady } from './shelves/make-ready.ts';
 import type { WarmPoolOptions } from './pool-options.ts';
 import { Refilling } from './demand/refilling.ts';
-import type { Shelf } from './shelves/shelf.ts';
+import type { ReadySandbox, Shelf } from './shelves/shelf.ts';
 import { Shelves } from './shelves/shelves.ts';
 import { sizeClassOf } from './shelves/size-class.ts';
 import { needsFreshKernel } from './shelves/startup-variables.ts';
@@ -24,7 +26,9 @@ const TICK_MS = 1_000;
 export interface WarmPoolParts {
   readonly runtime: Pick<Runtime, 'create' | 'isolation'>;
   /** What each sandbox has room on. */
-  readonly node: Pick<HostNode, 'reserve' | 'tryReserve' | 'promiseOf'>;
+  readonly node: Pick<HostNode, 'reserve' | 'tryReserve' | 'promiseOf' | 'isOnDisk'>;
+  /** The root of each template. */
+  readonly roots: Pick<TemplateRoots, 'digestOf'>;
   readonly templates: readonly Template[];
   readonly options: WarmPoolOptions;
   readonly readLoad: () => HostLoad;
@@ -78,7 +82,7 @@ export class WarmPool implements AsyncDisposable {
   /**
    * A sandbox for this request alone, which the caller disposes.
    * @param language its kernel is started where the sandbox has to be made; ready ones have that of their template
-   * @throws CaissonError `insufficient_capacity`, what the runtime throws, or the reason of `signal`
+   * @throws CaissonError `insufficient_capacity`, `template_not_found`, what the runtime throws, or the reason of `signal`
    */
   async take(request: SandboxRequest, language: Language, signal: AbortSignal): Promise<Sandbox> {
     using unlessTaken = new DisposableStack();
@@ -146,14 +150,15 @@ export class WarmPool implements AsyncDisposable {
     });
     this.#refill();
     if (ready !== undefined) return this.#adoptOrEnd(ready, request, signal);
+    const spec = this.#specOf(request);
     // Before a turn in the line: whoever has to wait for room must not hold up others.
     using unlessUsed = new DisposableStack();
     const room = unlessUsed.use(await this.#parts.node.reserve(request, 'sandbox', signal));
     const served = await this.#line.wait(shelf?.key, signal);
-    if (served.type === 'goods') return this.#adoptOrEnd(served.goods, request, signal);
+    if (served.type === 'goods') return await this.#adoptOrEnd(served.goods, request, signal);
     try {
       const plan = { language, cpuWeight: 'normal' } as const;
-      const sandbox = occupy(await makeReady(this.#parts.runtime, request, plan, signal), room);
+      const sandbox = occupy(await makeReady(this.#parts.runtime, spec, plan, signal), room);
       unlessUsed.move();
       return sandbox;
     } finally {
@@ -168,10 +173,21 @@ export class WarmPool implements AsyncDisposable {
     return this.#shelves.of(sizeClassOf(request), this.#parts.clock.nowMs());
   }
 
-  #adoptOrEnd(sandbox: Sandbox, request: SandboxRequest, signal: AbortSignal): Sandbox {
+  #specOf({
+    id,
+    templateId,
+    resources,
+    env,
+  }: Pick<SandboxRequest, 'id' | 'templateId' | 'resources' | 'env'>): SandboxSpec {
+    const { node, roots } = this.#parts;
+    const workspace = node.isOnDisk(resources) ? 'disk' : 'memory';
+    return { id, resources, env, root: roots.digestOf(templateId), workspace, network: NO_NETWORK };
+  }
+
+  async #adoptOrEnd(sandbox: Sandbox, request: SandboxRequest, signal: AbortSignal): Promise<Sandbox> {
     try {
       signal.throwIfAborted();
-      adopt(sandbox, request);
+      await adopt(sandbox, request, signal);
       return sandbox;
     } catch (error) {
       this.#end(sandbox);
@@ -212,9 +228,9 @@ export class WarmPool implements AsyncDisposable {
         shelf.failed(clock.nowMs());
         return;
       }
-      const sandbox = await this.#makeFor(shelf, room);
-      if (this.#closing.signal.aborted || this.#refilling.scarce) this.#end(sandbox);
-      else if (!this.#line.offer(shelf.key, sandbox)) shelf.put(sandbox, clock.nowMs());
+      const made = await this.#makeFor(shelf, room);
+      if (this.#closing.signal.aborted || this.#refilling.scarce) this.#end(made.sandbox);
+      else if (!this.#line.offer(shelf.key, made.sandbox)) shelf.put(made, clock.nowMs());
     } catch (error) {
       const isFirst = shelf.failed(clock.nowMs());
       if (isFirst && !this.#closing.signal.aborted) {
@@ -223,16 +239,18 @@ export class WarmPool implements AsyncDisposable {
     }
   }
 
-  async #makeFor(shelf: Shelf, room: Reservation): Promise<Sandbox> {
-    using unlessUsed = new DisposableStack();
-    unlessUsed.use(room);
+  async #makeFor(shelf: Shelf, room: Reservation): Promise<ReadySandbox> {
+    await using unlessMade = new AsyncDisposableStack();
+    unlessMade.use(room);
     const { runtime, newId } = this.#parts;
     const signal = AbortSignal.any([this.#closing.signal, AbortSignal.timeout(REFILL_TIMEOUT_MS)]);
-    const spec = { id: newId(), resources: shelf.class.resources, env: {} };
+    const { templateId, resources } = shelf.class;
+    const spec = this.#specOf({ id: newId(), templateId, resources, env: {} });
     const plan = { language: shelf.language, cpuWeight: 'low' } as const;
-    const sandbox = occupy(await makeReady(runtime, spec, plan, signal), room);
-    unlessUsed.move();
-    return sandbox;
+    const sandbox = unlessMade.use(occupy(await makeReady(runtime, spec, plan, signal), room));
+    const { memoryBytes } = await sandbox.usage(signal);
+    unlessMade.move();
+    return { sandbox, heldBytes: memoryBytes };
   }
 
   #end(sandbox: Sandbox): void {

@@ -6,28 +6,33 @@ import type { SandboxRequest, StepRequest, TenantId } from '@caisson/protocol';
 import { pino } from 'pino';
 import { NOTHING } from '../../node/amounts.ts';
 import { Reservations } from '../../node/reservations.ts';
+import type { RootDigest } from '../../templates/root-digest.ts';
 import { FakeForkServers } from '../fork-server/fork-server.testing.ts';
 import { Runners } from './runners.ts';
 
 const signal = new AbortController().signal;
 const MINUTE = 60_000;
+const rootOf = (name: string) => `sha256:${name}` as RootDigest;
 
 /** @param places how many runners the node has room for */
 function start(slots?: number, places = 1000) {
   const clock = { nowMs: 0 };
   const servers = new FakeForkServers(slots);
+  const roots = new Map<string, RootDigest>();
   const reservations = new Reservations({ ...NOTHING, pids: places }, () => undefined);
   const runners = new Runners({
     forkServers: servers,
+    roots: { digestOf: (templateId) => roots.get(templateId) ?? rootOf(templateId) },
     reserve: () => reservations.tryReserve({ ...NOTHING, pids: 1 }),
     logger: pino({ level: 'silent' }),
     nowMs: () => clock.nowMs,
   });
-  const lease = async (tenantId: TenantId, code = '1') =>
-    runners.lease(request(tenantId), step(code), signal);
+  const lease = async (tenantId: TenantId, code = '1', templateId?: string) =>
+    runners.lease(request(tenantId, templateId), step(code), signal);
   return {
     clock,
     servers,
+    roots,
     reservations,
     runners,
     lease,
@@ -35,11 +40,11 @@ function start(slots?: number, places = 1000) {
   };
 }
 
-function request(tenantId: TenantId): SandboxRequest {
+function request(tenantId: TenantId, templateId = 'python'): SandboxRequest {
   return {
     id: newSandboxId(),
     tenantId,
-    templateId: 'python',
+    templateId,
     isolation: 'container',
     isolationScope: 'auto',
     resources: { cpuMillicores: 1, memoryBytes: 1, diskBytes: 1, pids: 1 },
@@ -70,6 +75,33 @@ test('each tenant has a runner of its own, and another for what imports the larg
   assert.equal(servers.started.length, 3);
   const leased = await lease(tenant);
   assert.deepEqual(leased?.cell.spec.env, { A: '1' });
+});
+
+test('two templates of one tenant have runners of their own, each with the root of its template', async () => {
+  await using started = start();
+  const { servers, roots, lease } = started;
+  const tenant = newTenantId();
+  roots.set('python', rootOf('shared'));
+  roots.set('science', rootOf('shared'));
+  for (const template of ['python', 'science', 'python']) await lease(tenant, '1', template);
+  assert.deepEqual(
+    servers.specs.map(({ root }) => root),
+    [rootOf('shared'), rootOf('shared')],
+  );
+});
+
+test('a template with another root gets another runner', async () => {
+  await using started = start();
+  const { servers, roots, lease } = started;
+  const tenant = newTenantId();
+  for (const root of ['old', 'new', 'new']) {
+    roots.set('python', rootOf(root));
+    await lease(tenant);
+  }
+  assert.deepEqual(
+    servers.specs.map(({ root }) => root),
+    [rootOf('old'), rootOf('new')],
+  );
 });
 
 test('an old runner is replaced, and ends with its last job', async () => {

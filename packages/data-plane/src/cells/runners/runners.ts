@@ -1,9 +1,8 @@
-import type { SandboxRequest, StepRequest, TenantId } from '@caisson/protocol';
+import type { Language, SandboxRequest, StepRequest, TenantId } from '@caisson/protocol';
 import type { Logger } from 'pino';
 import type { Reservation } from '../../node/reservations.ts';
-import type { ForkServers } from '../fork-server/fork-server.ts';
-import { choosePreload } from './preloads.ts';
-import type { Preload } from './preloads.ts';
+import type { ForkServers, RunnerSpec } from '../fork-server/fork-server.ts';
+import type { TemplateRoots } from '../../templates/template-roots.ts';
 import { Runner } from './runner.ts';
 import type { LeasedCell } from './runner.ts';
 import { orAborted } from '../../abort/or-aborted.ts';
@@ -14,16 +13,17 @@ const MOST_RUNNERS = 16;
 /** After a runner that could not be started, jobs go elsewhere for this long. */
 const RETRY_AFTER_MS = 30_000;
 
-/** Whose runner it is: never is one used by two of these. */
-interface RunnerOwner {
+/** Whose runner it is, and what is in it: no runner serves two that differ in any of these. */
+interface RunnerOwner extends RunnerSpec {
   readonly tenantId: TenantId;
   readonly templateId: string;
-  readonly preload: Preload;
 }
 
 /** What runners are started with. */
 export interface RunnersParts {
   readonly forkServers: ForkServers;
+  /** The root of each template. */
+  readonly roots: Pick<TemplateRoots, 'digestOf'>;
   /** Takes the room of one runner, without its cells, of the node; `undefined` where there is none to spare. */
   readonly reserve: () => Reservation | undefined;
   readonly logger: Logger;
@@ -48,13 +48,23 @@ export class Runners implements AsyncDisposable {
     }, TICK_MS).unref();
   }
 
-  /** A cell for one job; `undefined` where none can be had, so that the job needs another place. */
+  /** Whether there are cells with a kernel of `language`. */
+  hasCellsFor(language: Language): boolean {
+    return this.#parts.forkServers.languages.includes(language);
+  }
+
+  /**
+   * A cell for one job; `undefined` where none can be had, so that the job needs a sandbox.
+   * @throws CaissonError `template_not_found`, or the reason of `signal`
+   */
   async lease(
     { tenantId, templateId, resources, env }: SandboxRequest,
-    { code }: StepRequest,
+    { code, language }: StepRequest,
     signal: AbortSignal,
   ): Promise<LeasedCell | undefined> {
-    const owner = { tenantId, templateId, preload: choosePreload(code) };
+    const { forkServers, roots } = this.#parts;
+    const preload = forkServers.choosePreload(code, language);
+    const owner: RunnerOwner = { tenantId, templateId, root: roots.digestOf(templateId), preload };
     const spec = { resources, env };
     const runner = await this.#runnerOf(owner, signal);
     if (runner?.has(spec) !== true) return undefined;
@@ -82,7 +92,7 @@ export class Runners implements AsyncDisposable {
   }
 
   async #runnerOf(owner: RunnerOwner, signal: AbortSignal): Promise<Runner | undefined> {
-    const key = JSON.stringify([owner.tenantId, owner.templateId, owner.preload.name]);
+    const key = JSON.stringify([owner.tenantId, owner.templateId, owner.root, owner.preload.name]);
     const runner = this.#current.get(key);
     const age = runner === undefined ? 'overdue' : ageOf(this.#parts.nowMs(), runner);
     if (age === 'due' && this.#canStart(key)) this.#start(key, owner).catch(() => undefined);
@@ -120,7 +130,10 @@ export class Runners implements AsyncDisposable {
     } catch (error) {
       if (!this.#closed.signal.aborted) {
         this.#failedMs = this.#parts.nowMs();
-        this.#parts.logger.error({ err: error }, 'no runner could be started; jobs get sandboxes of their own');
+        this.#parts.logger.error(
+          { err: error },
+          'no runner could be started; jobs get sandboxes of their own',
+        );
       }
       throw error;
     } finally {
@@ -128,13 +141,13 @@ export class Runners implements AsyncDisposable {
     }
   }
 
-  async #startRunner(key: string, { preload, tenantId }: RunnerOwner): Promise<Runner> {
+  async #startRunner(key: string, { tenantId, root, preload }: RunnerOwner): Promise<Runner> {
     using unlessStarted = new DisposableStack();
     const { forkServers, reserve, nowMs } = this.#parts;
     const room = reserve();
     if (room === undefined) throw new Error('the node has no room for a runner');
     unlessStarted.use(room);
-    const server = await forkServers.start(preload.modules, this.#closed.signal);
+    const server = await forkServers.start({ root, preload }, this.#closed.signal);
     unlessStarted.move();
     const runner = new Runner(server, room, nowMs);
     const predecessor = this.#current.get(key);

@@ -31,7 +31,9 @@ export function newArrivalHistory(nowMs: number): ArrivalHistory {
 export function recordArrival(nowMs: number, history: ArrivalHistory): ArrivalHistory {
   const { profile, slot, slotCount } = closeSlots(nowMs, history);
   return {
-    ...{ profile, slot, slotCount: slotCount + 1 },
+    profile,
+    slot,
+    slotCount: slotCount + 1,
     rate: recentRate(nowMs, history) + 1 / MEMORY_MS,
     atMs: nowMs,
   };

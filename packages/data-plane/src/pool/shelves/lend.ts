@@ -2,9 +2,13 @@ import type { SandboxId, SandboxRequest } from '@caisson/protocol';
 import type { Reservation } from '../../node/reservations.ts';
 import type { Sandbox } from '../../runtimes/runtime.ts';
 
-/** Makes a sandbox that was made for nobody that of `request`: with its environment, at full weight. */
-export function adopt(sandbox: Sandbox, request: Pick<SandboxRequest, 'env'>): void {
-  sandbox.setCpuWeight('normal');
+/** Gives a ready sandbox the environment of `request`, and the CPU weight of one that is used. */
+export async function adopt(
+  sandbox: Sandbox,
+  request: Pick<SandboxRequest, 'env'>,
+  signal: AbortSignal,
+): Promise<void> {
+  await sandbox.setCpuWeight?.('normal', signal);
   sandbox.agent.adoptEnvironment(request.env);
 }
 
@@ -28,17 +32,12 @@ function wrap(sandbox: Sandbox, id: SandboxId, end: () => Promise<void>): Sandbo
   return {
     id,
     agent: sandbox.agent,
-    isAlive: () => sandbox.isAlive(),
-    memoryBytes: () => sandbox.memoryBytes(),
-    heldBytes: () => sandbox.heldBytes(),
-    runOutOfMemory: () => {
-      sandbox.runOutOfMemory();
-    },
-    setCpuWeight: (weight) => {
-      sandbox.setCpuWeight(weight);
-    },
-    pause: async (signal) => sandbox.pause(signal),
-    resume: async (signal) => sandbox.resume(signal),
+    ended: sandbox.ended,
+    memory: sandbox.memory,
+    usage: async (signal) => sandbox.usage(signal),
+    setCpuWeight: sandbox.setCpuWeight,
+    pause: sandbox.pause,
+    resume: sandbox.resume,
     [Symbol.asyncDispose]: end,
   };
 }

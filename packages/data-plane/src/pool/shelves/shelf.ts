@@ -11,9 +11,15 @@ import type { SizeClass } from './size-class.ts';
 import { targetLevel } from '../demand/target-level.ts';
 import type { LevelBounds } from '../demand/target-level.ts';
 
-interface Ready {
+/** A sandbox that was made ahead, and the memory that it held then. */
+export interface ReadySandbox {
   readonly sandbox: Sandbox;
+  readonly heldBytes: number;
+}
+
+interface Ready extends ReadySandbox {
   readonly madeAtMs: number;
+  hasEnded: boolean;
 }
 
 /** The ready sandboxes of one class, the oldest first, and what is known of the demand for them. */
@@ -55,7 +61,7 @@ export class Shelf implements Stock {
   }
 
   get heldBytes(): number {
-    return this.#sandboxes.reduce((sum, { sandbox }) => sum + sandbox.memoryBytes(), 0);
+    return this.#sandboxes.reduce((sum, { heldBytes }) => sum + heldBytes, 0);
   }
 
   /** Whether it would be the same if it were made anew at the next request. */
@@ -73,9 +79,9 @@ export class Shelf implements Stock {
   }
 
   /**
-   * Takes the oldest that is alive and not too old, for one request and for ever.
+   * Takes the oldest that lives and is not too old, for one request and for good.
    * @param request is counted among what its tenant holds already
-   * @param unfit gets those that were found to be dead or too old
+   * @param unfit gets those that have ended or are too old
    */
   claim(request: SandboxRequest, nowMs: number, unfit: (sandbox: Sandbox) => void): Sandbox | undefined {
     this.#requesters.note(nowMs, request);
@@ -92,9 +98,14 @@ export class Shelf implements Stock {
     return undefined;
   }
 
-  put(sandbox: Sandbox, nowMs: number): void {
+  put({ sandbox, heldBytes }: ReadySandbox, nowMs: number): void {
     this.#failures = 0;
-    this.#sandboxes.push({ sandbox, madeAtMs: nowMs });
+    const ready: Ready = { sandbox, heldBytes, madeAtMs: nowMs, hasEnded: false };
+    sandbox.ended.then(
+      () => (ready.hasEnded = true),
+      () => undefined,
+    );
+    this.#sandboxes.push(ready);
   }
 
   /** Notes a refill that failed; says whether the one before had not. */
@@ -104,11 +115,11 @@ export class Shelf implements Stock {
     return this.#failures === 1;
   }
 
-  /** Takes out what is dead, too old, or one more than there should be. */
+  /** Takes out those that have ended or are too old, and one of those beyond the target. */
   sortOut(nowMs: number): Sandbox[] {
     const fit = this.#sandboxes.filter((ready) => this.#isFit(ready, nowMs));
     const unfit = this.#sandboxes.filter((ready) => !fit.includes(ready));
-    // One at a time: what the level falls to in a lull, it may soon rise from again.
+    // One at a time: the target may rise again soon after a lull.
     if (fit.length > this.target) unfit.push(...fit.splice(0, 1));
     this.#sandboxes = fit;
     return unfit.map(({ sandbox }) => sandbox);
@@ -128,7 +139,7 @@ export class Shelf implements Stock {
     return { ...this.class, ready, target, claimed: this.#claimed, missed: this.#missed };
   }
 
-  #isFit({ sandbox, madeAtMs }: Ready, nowMs: number): boolean {
-    return nowMs - madeAtMs < this.#maxAgeMs && sandbox.isAlive();
+  #isFit({ hasEnded, madeAtMs }: Ready, nowMs: number): boolean {
+    return nowMs - madeAtMs < this.#maxAgeMs && !hasEnded;
   }
 }

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import {
   closeSync,
   constants,
@@ -30,6 +31,25 @@ const scratch = () => {
     },
   };
 };
+
+test('the end of a process that the namespace did not start is told, and that of the namespace too', async () => {
+  using place = scratch();
+  const namespace = await MountNamespace.create(place.live, { unmount: [], bind: [] });
+  const [killed, outliving] = [spawnSleep(), spawnSleep()];
+  using both = new DisposableStack();
+  for (const child of [killed, outliving]) both.defer(() => child.kill('SIGKILL'));
+  const watched = await namespace.watch(killed.pid ?? 0);
+  const other = await namespace.watch(outliving.pid ?? 0);
+  killed.kill('SIGKILL');
+  await watched.ended;
+  await assert.rejects(namespace.watch(killed.pid ?? 0), /watch: failed: .*No such process/);
+  await namespace[Symbol.asyncDispose]();
+  await assert.rejects(other.ended, /the mount namespace has ended/);
+});
+
+function spawnSleep() {
+  return spawn('sleep', ['600'], { stdio: 'ignore' });
+}
 
 test('a mount is seen in the namespace and nowhere else, until it is taken away', async () => {
   using place = scratch();

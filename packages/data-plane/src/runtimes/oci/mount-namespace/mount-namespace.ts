@@ -27,6 +27,7 @@ type Question =
   | { readonly mount: string; readonly options: readonly string[] }
   | { readonly unmount: string }
   | { readonly fifos: readonly string[] }
+  | { readonly watch: number }
   | {
       readonly user_namespace: string;
       readonly owner: number;
@@ -150,6 +151,24 @@ export class MountNamespace implements AsyncDisposable {
         helper.send({ id, kill: true });
       },
     };
+  }
+
+  /**
+   * Watches the process `pid` of this host, whoever started it. Resolves when it is watched; `ended` then settles when the process
+   * has ended, and rejects if the namespace ends first.
+   * @throws Error if there is no such process
+   */
+  async watch(pid: number): Promise<{ readonly ended: Promise<void> }> {
+    const id = this.#helper.nextId();
+    const { ended, forget } = this.#helper.expectEnd(id);
+    try {
+      this.#helper.send({ id, watch: pid });
+      await this.#answer('watch', id);
+    } catch (error) {
+      forget();
+      throw error;
+    }
+    return { ended };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
