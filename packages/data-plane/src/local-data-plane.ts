@@ -279,7 +279,7 @@ export class LocalDataPlane implements DataPlane {
   }
 
   async #create(
-    { pool }: ServedIsolation,
+    { pool, runtime }: ServedIsolation,
     request: SandboxRequest,
     language: Language,
     signal: AbortSignal,
@@ -292,7 +292,7 @@ export class LocalDataPlane implements DataPlane {
       if (error instanceof CaissonError) throw error;
       if (this.#host.isWhole())
         this.#logger.error({ err: error, sandbox_id: request.id }, 'no sandbox could be made');
-      const problem = 'the container runtime could not make one';
+      const problem = `the runtime ${runtime.name} could not make one`;
       throw new CaissonError('sandbox_unavailable', { problem }, { cause: error });
     }
   }

@@ -6,12 +6,13 @@ import type { RuntimeChoice } from './runtime-family.ts';
 import type { RuntimeHost } from './runtime-host.ts';
 
 const signal = new AbortController().signal;
-const host = {} as RuntimeHost;
+const host = { warnings: ['give it CAP_SYS_RESOURCE'] as readonly string[] } as RuntimeHost;
 
 async function open(families: readonly FakeFamily[], choice = 'auto') {
   const opened = await openFamilies(families, host, choice as RuntimeChoice, signal);
   return {
     chosen: opened.health.filter(({ chosen }) => chosen).map(({ name }) => name as string),
+    weak: opened.health.filter(({ problems }) => problems.includes('give it CAP_SYS_RESOURCE')).length,
     tried: opened.health.map(({ name }) => name as string),
     working: [...opened.working].map(([isolation, { runtime }]) => [isolation, runtime.name]),
     [Symbol.asyncDispose]: async () => opened[Symbol.asyncDispose](),
@@ -32,6 +33,7 @@ test('each isolation is served by the first family that works', async () => {
   ]);
   assert.deepEqual(opened.tried, ['broken', 'first', 'spare', 'vm']);
   assert.deepEqual(opened.chosen, ['first', 'vm']);
+  assert.equal(opened.weak, 2, 'what weakens the host is told with what is used');
 });
 
 test('a family that is not needed is closed at once, the others with all', async () => {

@@ -33,11 +33,16 @@ export async function openFamilies(
       continue;
     }
     cleanup.use(opened);
-    health.push(...opened.health);
+    health.push(...opened.health.map((each) => withWarnings(each, host.warnings)));
     if (opened.working !== undefined) working.set(family.isolation, opened.working);
   }
   const release = cleanup.move();
   return { health, working, [Symbol.asyncDispose]: async () => release.disposeAsync() };
+}
+
+/** What weakens this host weakens every runtime that is used on it. */
+function withWarnings(health: RuntimeHealth, warnings: readonly string[]): RuntimeHealth {
+  return health.chosen ? { ...health, problems: [...warnings, ...health.problems] } : health;
 }
 
 /** Every runtime of `families` as one that cannot work, for `problems`. */

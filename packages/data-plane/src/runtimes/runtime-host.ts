@@ -35,7 +35,7 @@ export interface RuntimeHost {
   readonly workspaceDirectory: string;
   readonly stateDirectory: string;
   readonly loopShare: LoopShare;
-  /** What of this process could not be made as it should be, each as what to do about it. */
+  /** What weakens this server whatever its runtimes are, each as what to do about it. */
   readonly warnings: readonly string[];
   /** The instance itself, which no sandbox can live without. */
   readonly shared: Pick<SharedHost, 'problem' | 'ended'>;
@@ -71,6 +71,7 @@ export async function openRuntimeHost(options: {
   const { workspaceDirectory } = node;
   // Before anything is started, which inherits it.
   const { problem: warning } = cleanup.use(standBelowSandboxes());
+  if (warning !== undefined) logger.warn({ problem: warning }, 'this host is weaker than it should be');
   mkdirSync(stateDirectory, { recursive: true });
   // Root of a sandbox's user namespace, which is nobody here, has to pass through to what is mounted from below.
   chmodSync(stateDirectory, 0o711);

@@ -41,7 +41,7 @@ async function openOci(host: RuntimeHost, choice: RuntimeChoice, signal: AbortSi
     await cleanup.disposeAsync();
     return { health, working: undefined, [Symbol.asyncDispose]: async () => Promise.resolve() };
   }
-  const weaknesses = hostProblems(chosen.name, oci);
+  const weaknesses = hostProblems(chosen.name);
   for (const problem of weaknesses)
     host.logger.warn({ problem }, 'the walls of sandboxes are weaker on this host');
   const cells = await openForkServers(chosen.name, oci, root, host.logger, signal);

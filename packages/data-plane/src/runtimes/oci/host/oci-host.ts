@@ -47,8 +47,6 @@ export interface OciHost {
   readonly diskDirectory: string | undefined;
   readonly diskProblem: string | undefined;
   readonly shared: SharedHost;
-  /** What of this process could not be made as it should be, each as what to do about it. */
-  readonly warnings: readonly string[];
 }
 
 /** What this host lacks for OCI runtimes, each as what to do about it; empty where nothing is. */
@@ -71,7 +69,7 @@ export async function prepareOciHost(host: RuntimeHost): Promise<OciHost & Async
   const init = findProgram(INIT_PROGRAM);
   if (init === undefined) throw new Error(missingForOci().join('; '));
   await using cleanup = new AsyncDisposableStack();
-  const { instance, layout, idRanges, loopShare, warnings, workspaceDirectory, stateDirectory } = host;
+  const { instance, layout, idRanges, loopShare, workspaceDirectory, stateDirectory } = host;
   const files = [
     ...SANDBOX_FILES.map(({ hostPath, sandboxPath }) => ({ source: hostPath, destination: sandboxPath })),
     { source: init, destination: INIT_PATH },
@@ -123,7 +121,6 @@ export async function prepareOciHost(host: RuntimeHost): Promise<OciHost & Async
       // All containers lie in it, and nothing else.
       killAll: async (signal) => new Cgroup(layout, instance.cgroupPath).kill(signal),
     },
-    warnings,
     [Symbol.asyncDispose]: async () => release.disposeAsync(),
   };
 }
