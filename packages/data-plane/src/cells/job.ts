@@ -11,8 +11,8 @@ export interface CellJob {
 }
 
 /**
- * Runs one step in a cell by the same engine that runs sessions. The cell is spent then; the caller ends it.
- * @param id what the place is called in errors
+ * Runs one step in a cell, with the same engine that runs sessions. The cell cannot be used again; the caller ends it.
+ * @param id of the job's sandbox, for errors
  * @throws CaissonError `sandbox_lost` if the runner ended before the job did
  */
 export async function runInCell(
@@ -33,7 +33,7 @@ export async function runInCell(
   return outcome;
 }
 
-/** The one process of a cell runs already. */
+/** Hands out the one process of a cell, which runs already. */
 class CellSpawner implements Spawner {
   readonly #id: SandboxId;
   #cell: Cell | undefined;
@@ -51,7 +51,7 @@ class CellSpawner implements Spawner {
   }
 }
 
-/** Nobody asks for the files of a job: they go with it. */
+/** The files of a job are gone with it: there is no call for them. */
 function noFiles(id: SandboxId): Files {
   const refuse = async () => Promise.reject(new CaissonError('sandbox_lost', { id }));
   return { stat: refuse, list: refuse, read: refuse, write: refuse, delete: refuse };

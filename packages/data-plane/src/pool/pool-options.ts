@@ -1,9 +1,9 @@
 export interface WarmPoolOptions {
-  /** How many stand ready of a template's default size before anyone has asked, by template. */
+  /** How many of a template's default size stand ready before the first request, by template. */
   readonly warm: Readonly<Record<string, number>>;
-  /** Ready ones of one class, at most. */
+  /** The most ready sandboxes of one class. */
   readonly maximum: number;
-  /** After which a ready one is replaced, in milliseconds. */
+  /** The age at which a ready sandbox is replaced. */
   readonly maxAgeMs: number;
   /** Sandboxes made at the same time for callers who wait. */
   readonly creations: number;

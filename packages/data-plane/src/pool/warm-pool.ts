@@ -8,7 +8,7 @@ import { NO_NETWORK } from '../runtimes/runtime.ts';
 import type { Runtime, Sandbox, SandboxSpec } from '../runtimes/runtime.ts';
 import type { TemplateRoots } from '../templates/template-roots.ts';
 import type { HostLoad } from './demand/host-load.ts';
-import { holderOf, SandboxCounts } from './demand/sandbox-counts.ts';
+import { quotaKeyOf, SandboxCounts } from './demand/sandbox-counts.ts';
 import { adopt, lend, occupy } from './shelves/lend.ts';
 import { makeReady } from './shelves/make-ready.ts';
 import type { WarmPoolOptions } from './pool-options.ts';
@@ -25,7 +25,7 @@ const TICK_MS = 1_000;
 /** What a pool is made with. */
 export interface WarmPoolParts {
   readonly runtime: Pick<Runtime, 'create' | 'isolation'>;
-  /** What each sandbox has room on. */
+  /** Reserves the room for each sandbox. */
   readonly node: Pick<HostNode, 'reserve' | 'tryReserve' | 'promiseOf' | 'isOnDisk'>;
   /** The root of each template. */
   readonly roots: Pick<TemplateRoots, 'digestOf'>;
@@ -43,8 +43,8 @@ export interface PoolClock {
 }
 
 /**
- * Gives out sandboxes with a kernel that is ready: one that was made ahead, where there is one of the class, else one made
- * on the spot, in a fair line. A sandbox that was given out never comes back. Disposing ends those that nobody got.
+ * Lends sandboxes with a kernel that has started: one made ahead, if its class has one, or else one made on the spot, first
+ * come, first served. A sandbox that was lent never comes back. Disposing ends the ready ones.
  */
 export class WarmPool implements AsyncDisposable {
   readonly #parts: WarmPoolParts;
@@ -53,7 +53,7 @@ export class WarmPool implements AsyncDisposable {
   readonly #line: WaitingLine<Sandbox>;
   readonly #refilling: Refilling;
   readonly #closing = new AbortController();
-  /** Refills, and ends of sandboxes that nobody got; none rejects. */
+  /** Refills, and ends of sandboxes that were not lent; none rejects. */
   readonly #underWay = new Set<Promise<void>>();
   #ticking: NodeJS.Timeout | undefined;
   #resting: NodeJS.Timeout | undefined;
@@ -65,7 +65,7 @@ export class WarmPool implements AsyncDisposable {
     this.#refilling = new Refilling(parts.readLoad());
   }
 
-  /** Begins to make sandboxes ready, in the background; until then all are made on the spot. */
+  /** Starts making sandboxes ahead, in the background; until then each is made on the spot. */
   start(): void {
     if (this.#ticking !== undefined || this.#closing.signal.aborted) return;
     const { templates, options, runtime, clock } = this.#parts;
@@ -81,12 +81,12 @@ export class WarmPool implements AsyncDisposable {
 
   /**
    * A sandbox for this request alone, which the caller disposes.
-   * @param language its kernel is started where the sandbox has to be made; ready ones have that of their template
+   * @param language of the kernel that is started if the sandbox is made on the spot; ready ones have their template's first
    * @throws CaissonError `insufficient_capacity`, `template_not_found`, what the runtime throws, or the reason of `signal`
    */
   async take(request: SandboxRequest, language: Language, signal: AbortSignal): Promise<Sandbox> {
     using unlessTaken = new DisposableStack();
-    const held = unlessTaken.use(this.#counts.hold(holderOf(request)));
+    const held = unlessTaken.use(this.#counts.hold(quotaKeyOf(request)));
     const taken = lend(await this.#take(request, language, signal), request.id, held);
     unlessTaken.move();
     return taken;
@@ -97,7 +97,7 @@ export class WarmPool implements AsyncDisposable {
     return this.#ticking === undefined ? [] : this.#shelves.all.map((shelf) => shelf.health());
   }
 
-  /** Begins to end ready ones until no more is missing of any resource, as far as they can help; tells what they give back. */
+  /** Starts ending ready ones until nothing is missing any more, as far as they can help. Returns what they give back. */
   giveWay(missing: Amounts): Amounts {
     let given = NOTHING;
     for (const shelf of this.#shelves.all) {
@@ -112,19 +112,19 @@ export class WarmPool implements AsyncDisposable {
     return given;
   }
 
-  /** Begins to end all ready ones. */
+  /** Starts ending all ready ones. */
   empty(): void {
     for (const shelf of this.#shelves.all) for (const sandbox of shelf.empty()) this.#end(sandbox);
   }
 
-  /** Looks at the host and at what is ready; `start` has it called once a second. */
+  /** Looks at the host and at what is ready, and refills; `start` calls it once a second. */
   tick(): void {
     const { clock, readLoad, logger } = this.#parts;
     const wasScarce = this.#refilling.scarce;
     this.#refilling.observe(readLoad());
     const { scarce } = this.#refilling;
     if (scarce && !wasScarce) logger.warn('memory is scarce: the warm pools are emptied');
-    if (wasScarce && !scarce) logger.info('memory is there again: the warm pools are refilled');
+    if (wasScarce && !scarce) logger.info('memory is available again: the warm pools are refilled');
     for (const shelf of this.#shelves.all) {
       shelf.plan(clock.nowMs());
       for (const sandbox of scarce ? shelf.empty() : shelf.sortOut(clock.nowMs())) this.#end(sandbox);
@@ -151,7 +151,7 @@ export class WarmPool implements AsyncDisposable {
     this.#refill();
     if (ready !== undefined) return this.#adoptOrEnd(ready, request, signal);
     const spec = this.#specOf(request);
-    // Before a turn in the line: whoever has to wait for room must not hold up others.
+    // Before a turn in the line: a request that waits for room must not hold up others.
     using unlessUsed = new DisposableStack();
     const room = unlessUsed.use(await this.#parts.node.reserve(request, 'sandbox', signal));
     const served = await this.#line.wait(shelf?.key, signal);
@@ -167,18 +167,14 @@ export class WarmPool implements AsyncDisposable {
     }
   }
 
-  /** The shelf that can serve a request; `undefined` where its environment has to be there from the start. */
+  /** The shelf that can serve a request; `undefined` if its kernel must start with its environment. */
   #shelfFor(request: SandboxRequest): Shelf | undefined {
     if (this.#ticking === undefined || needsFreshKernel(request.env)) return undefined;
     return this.#shelves.of(sizeClassOf(request), this.#parts.clock.nowMs());
   }
 
-  #specOf({
-    id,
-    templateId,
-    resources,
-    env,
-  }: Pick<SandboxRequest, 'id' | 'templateId' | 'resources' | 'env'>): SandboxSpec {
+  #specOf(request: Pick<SandboxRequest, 'id' | 'templateId' | 'resources' | 'env'>): SandboxSpec {
+    const { id, templateId, resources, env } = request;
     const { node, roots } = this.#parts;
     const workspace = node.isOnDisk(resources) ? 'disk' : 'memory';
     return { id, resources, env, root: roots.digestOf(templateId), workspace, network: NO_NETWORK };
@@ -195,7 +191,7 @@ export class WarmPool implements AsyncDisposable {
     }
   }
 
-  /** Starts what refills are due. Callers who wait come first. */
+  /** Starts the refills that are due, unless callers wait: they come first. */
   #refill(): void {
     if (this.#ticking === undefined || this.#closing.signal.aborted) return;
     const { clock } = this.#parts;
@@ -219,7 +215,7 @@ export class WarmPool implements AsyncDisposable {
 
   async #tryToFill(shelf: Shelf): Promise<void> {
     const { clock, logger } = this.#parts;
-    // Until it is on the shelf, so that it is never counted as neither made nor being made.
+    // Until it is on the shelf, so that it always counts as made or as being made.
     using underWay = this.#refilling.begin(shelf, () => clock.nowMs());
     underWay satisfies Disposable;
     try {

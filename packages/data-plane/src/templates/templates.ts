@@ -4,7 +4,7 @@ const MIB = 2 ** 20;
 
 const RESOURCES: Resources = { cpuMillicores: 1000, memoryBytes: 512 * MIB, diskBytes: 256 * MIB, pids: 128 };
 
-/** How many sandboxes of a template's default size stand ready before anyone has asked. */
+/** How many sandboxes of a template's default size stand ready before the first request. */
 export const WARM_SANDBOXES: Readonly<Record<string, number>> = { python: 2, node: 2, shell: 1 };
 
 /** The templates that need no download: their root is the host's `/usr`. */

@@ -111,7 +111,7 @@ export class ForkServerClient implements ForkServer {
     });
     socket.write(`${JSON.stringify(paramsOf(slot, spec))}\n`);
     const hello = parseHello(await socket.firstLine(MAX_LINE_BYTES, FORK_TIMEOUT_MS));
-    // From here on only the cell's pipes are read.
+    // From now on only the cell's pipes are read.
     socket.pause();
     const meter = new CgroupUsageMeter(slot.counters, spec.resources.memoryBytes);
     const gone = this.#await(hello.cell).then((end) => {
@@ -181,7 +181,7 @@ export class ForkServerClient implements ForkServer {
   }
 }
 
-/** The line that a cell builds its walls by. */
+/** The line by which a cell builds its walls. */
 function paramsOf(slot: Slot, { resources, env }: CellSpec): object {
   return {
     slot: slot.index,

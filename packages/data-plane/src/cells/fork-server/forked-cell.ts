@@ -11,7 +11,7 @@ import type { CellHello, Gone, PipeEnd } from './frames.ts';
 export interface CellLink {
   /** Path, on this host, of the runner's root. */
   readonly runnerRoot: string;
-  /** Where its output is read to, see `readBuffer`. */
+  /** Its output is read into this, see `readBuffer`. */
   readonly buffer: Uint8Array;
   /** Settles when nothing of the cell is left; rejects if the runner was lost. */
   readonly gone: Promise<Gone>;
@@ -30,7 +30,7 @@ export class ForkedCell implements Cell {
   #alive = true;
   #lost = false;
 
-  /** @throws Error if the cell does not have open what it says */
+  /** @throws Error if the cell does not have the pipes open that it named */
   constructor(
     spec: CellSpec,
     meter: CgroupUsageMeter,
@@ -84,8 +84,8 @@ export class ForkedCell implements Cell {
   }
 
   async end(): Promise<void> {
-    // At once, for the end of each stream would wake us. Not the control: at its end the kernel would begin to exit, which costs
-    // more than all that the job did.
+    // Closed first, or the end of each stream would wake the event loop. Not the control channel: at its end the kernel would
+    // begin to exit, which costs more than the whole job.
     this.stdout.close();
     this.stderr.close();
     try {
@@ -96,7 +96,7 @@ export class ForkedCell implements Cell {
   }
 }
 
-/** The cell writes to a pipe, by which it can send nothing but bytes, and reads from the socket, which is open in one direction. */
+/** The cell writes to a pipe, which carries bytes and nothing else, and reads from the socket, which is open in one direction. */
 function channelOf(frames: DirectSocket, socket: DirectSocket): ByteChannel {
   return {
     read: (take, end) => {
@@ -118,13 +118,13 @@ function channelOf(frames: DirectSocket, socket: DirectSocket): ByteChannel {
   };
 }
 
-/** Opens the pipe again by the process that holds it, which runs no code of a tenant's yet. */
+/** Opens the pipe through the process that has it open, and that runs no tenant's code yet. */
 function openPipe(process: string, { fd, inode }: PipeEnd, buffer: Uint8Array): DirectSocket {
   const opened = openSync(`${process}/fd/${fd}`, constants.O_RDONLY | constants.O_NONBLOCK);
   const { ino, mode } = fstatSync(opened);
   if (ino !== inode || (mode & constants.S_IFMT) !== constants.S_IFIFO) {
     closeSync(opened);
-    throw new Error('a cell has something else open than it said');
+    throw new Error('a cell has something else open than it named');
   }
   return new DirectSocket(
     buffer,

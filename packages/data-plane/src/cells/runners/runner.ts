@@ -3,12 +3,12 @@ import type { RunnerState } from './runner-life.ts';
 import { ReadyCells } from './ready-cells.ts';
 import type { Reservation } from '../../node/reservations.ts';
 
-/** A cell that is one job's until it is disposed, which ends it. */
+/** One job's cell. Disposing ends it. */
 export interface LeasedCell extends AsyncDisposable {
   readonly cell: Cell;
 }
 
-/** One tenant's fork server with its ready cells, and the counts that its life is decided by. */
+/** One tenant's fork server with its ready cells, and the counts that decide how long it is used. */
 export class Runner implements RunnerState, AsyncDisposable {
   readonly startedMs: number;
   readonly lost: Promise<Error>;
@@ -44,7 +44,7 @@ export class Runner implements RunnerState, AsyncDisposable {
     this.running++;
     try {
       const cell = await this.#ready.claim(spec, signal);
-      // With none left, the next job would wait for the whole of a fork.
+      // With none left, the next job would wait for a whole fork.
       if (this.#ready.count === 0) setImmediate(this.refill);
       let ended: Promise<void> | undefined;
       return { cell, [Symbol.asyncDispose]: async () => (ended ??= this.#end(cell)) };
@@ -58,7 +58,7 @@ export class Runner implements RunnerState, AsyncDisposable {
     if (!this.#retired) this.#ready.refill();
   };
 
-  /** Takes no new jobs, and ends with its last one. */
+  /** Takes no new jobs, and ends after the last one. */
   async retire(): Promise<void> {
     this.#retired = true;
     this.#ready.close();

@@ -10,7 +10,7 @@ import { ageOf, leastRecentlyUsed } from './runner-life.ts';
 
 const TICK_MS = 1_000;
 const MOST_RUNNERS = 16;
-/** After a runner that could not be started, jobs go elsewhere for this long. */
+/** After a failed start, jobs that have no runner get sandboxes for this long. */
 const RETRY_AFTER_MS = 30_000;
 
 /** Whose runner it is, and what is in it: no runner serves two that differ in any of these. */
@@ -77,7 +77,7 @@ export class Runners implements AsyncDisposable {
     }
   }
 
-  /** Begins to end the runner that was not used for longest, if any has nothing to do; says whether one had. */
+  /** Starts ending the least recently used of the idle runners. Returns whether there was one. */
   giveWay(): boolean {
     return this.#endIdle();
   }
@@ -101,7 +101,7 @@ export class Runners implements AsyncDisposable {
     try {
       return starting === undefined ? undefined : await orAborted(starting, signal);
     } catch {
-      // Whoever started it has told why.
+      // Logged where it was started.
       signal.throwIfAborted();
       return undefined;
     }
@@ -153,7 +153,7 @@ export class Runners implements AsyncDisposable {
     const predecessor = this.#current.get(key);
     if (predecessor !== undefined) this.#end(key, predecessor, async () => predecessor.retire());
     this.#current.set(key, runner);
-    // However it comes to its end, what is left of it is removed, and the next job gets another one.
+    // However it ends, what is left of it is removed, and the next job gets another one.
     runner.lost.then(
       (reason) => {
         if (this.#current.get(key) === runner) {
@@ -180,7 +180,7 @@ export class Runners implements AsyncDisposable {
   #end(key: string, runner: Runner, how: () => Promise<void>): void {
     if (this.#current.get(key) === runner) this.#current.delete(key);
     const ended = how().catch((error: unknown) => {
-      // The next start of a data plane removes it.
+      // The next start of a data plane removes what is left.
       this.#parts.logger.error({ err: error }, 'a runner could not be removed');
     });
     this.#ending.add(ended);

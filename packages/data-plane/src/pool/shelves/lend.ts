@@ -12,7 +12,7 @@ export async function adopt(
   sandbox.agent.adoptEnvironment(request.env);
 }
 
-/** The sandbox under another id. @param held is disposed when its end begins */
+/** The sandbox under another id. @param held disposed when its end begins */
 export function lend(sandbox: Sandbox, id: SandboxId, held: Disposable): Sandbox {
   return wrap(sandbox, id, async () => {
     held[Symbol.dispose]();
@@ -20,7 +20,7 @@ export function lend(sandbox: Sandbox, id: SandboxId, held: Disposable): Sandbox
   });
 }
 
-/** The sandbox with the room that it takes. @param room is disposed when nothing is left of it */
+/** The sandbox with the room that it takes. @param room disposed when nothing is left of the sandbox */
 export function occupy(sandbox: Sandbox, room: Reservation): Sandbox {
   return wrap(sandbox, sandbox.id, async () => {
     await sandbox[Symbol.asyncDispose]();

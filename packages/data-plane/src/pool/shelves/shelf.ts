@@ -22,11 +22,11 @@ interface Ready extends ReadySandbox {
   hasEnded: boolean;
 }
 
-/** The ready sandboxes of one class, the oldest first, and what is known of the demand for them. */
+/** The ready sandboxes of one class, oldest first, and the demand for them. */
 export class Shelf implements Stock {
   readonly key: string;
   readonly class: SizeClass;
-  /** Of the kernel that is ready in each. */
+  /** Of the kernel that runs in each. */
   readonly language: Language;
   readonly #bounds: LevelBounds;
   readonly #maxAgeMs: number;
@@ -64,7 +64,7 @@ export class Shelf implements Stock {
     return this.#sandboxes.reduce((sum, { heldBytes }) => sum + heldBytes, 0);
   }
 
-  /** Whether it would be the same if it were made anew at the next request. */
+  /** Whether nothing is lost when it is dropped and made again at the next request. */
   get isIdle(): boolean {
     return this.target === 0 && this.ready === 0 && this.filling === 0;
   }
@@ -80,7 +80,7 @@ export class Shelf implements Stock {
 
   /**
    * Takes the oldest that lives and is not too old, for one request and for good.
-   * @param request is counted among what its tenant holds already
+   * @param request already counted among its tenant's sandboxes
    * @param unfit gets those that have ended or are too old
    */
   claim(request: SandboxRequest, nowMs: number, unfit: (sandbox: Sandbox) => void): Sandbox | undefined {
@@ -108,7 +108,7 @@ export class Shelf implements Stock {
     this.#sandboxes.push(ready);
   }
 
-  /** Notes a refill that failed; says whether the one before had not. */
+  /** Records a failed refill. Returns whether it is the first in a row. */
   failed(nowMs: number): boolean {
     this.#failures += 1;
     this.retryAtMs = nowMs + retryDelayMs(this.#failures);
@@ -125,7 +125,7 @@ export class Shelf implements Stock {
     return unfit.map(({ sandbox }) => sandbox);
   }
 
-  /** Takes out the oldest, for nobody; `undefined` where there is none. */
+  /** Takes out the oldest, to be ended; `undefined` where there is none. */
   giveUp(): Sandbox | undefined {
     return this.#sandboxes.shift()?.sandbox;
   }

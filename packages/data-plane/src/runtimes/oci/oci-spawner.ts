@@ -25,7 +25,7 @@ import { processConfig } from './config/process-config.ts';
 const OOM_SCORE_ADJ = 500;
 const KILL_TIMEOUT_MS = 5_000;
 
-/** What a spawner needs to know of its sandbox. */
+/** The sandbox that a spawner starts processes in. */
 export interface SpawnTarget {
   /** Directory of the sandbox's own in the mount namespace, for the files that the runtime reads and writes. */
   readonly directory: string;
@@ -39,7 +39,7 @@ export interface SpawnTarget {
   execCommand(processFile: string, pidFile: string): readonly string[];
 }
 
-/** Starts processes with the runtime's `exec`, each with a full process specification: without one, it runs as root. */
+/** Starts processes with the runtime's `exec`, each by a full process specification: without one, it would run as root. */
 export class OciSpawner implements Spawner {
   readonly #target: SpawnTarget;
   readonly #host: Pick<OciHost, 'mountNamespace' | 'pipes'>;
@@ -102,7 +102,7 @@ export class OciSpawner implements Spawner {
     return process;
   }
 
-  /** One kill after the other: each freezes the sandbox and thaws it again, which would undo another's freeze. */
+  /** One kill at a time: each freezes the sandbox and thaws it again, which would undo another's freeze. */
   async #kill(killed: OciProcess): Promise<void> {
     const turn = this.#lastKill.then(async () => {
       const others = [...this.#live].filter((process) => process !== killed);
@@ -161,7 +161,7 @@ class OciProcess implements SpawnedProcess {
 
   async kill(): Promise<void> {
     await this.#killTree();
-    // It is not in the sandbox, and would wait for ever if the process was never started.
+    // It is outside the sandbox, and would wait for ever if the process was never started.
     this.#program.kill();
     await this.exited;
   }
@@ -171,7 +171,7 @@ class OciProcess implements SpawnedProcess {
       const code = await this.#program.exited;
       return code < 0 ? { exitCode: null, signal: signalName(-code) ?? 'SIGKILL' } : fromStatus(code);
     } catch {
-      // Nobody is left who could tell.
+      // The namespace helper has ended, and with it every process of the sandbox.
       return { exitCode: null, signal: 'SIGKILL' };
     } finally {
       this.#ended = true;
@@ -183,7 +183,7 @@ function destroy(socket: Socket): void {
   socket.destroy();
 }
 
-/** The runtime ends as its process did, with 128 and the number of the signal where it was a signal. */
+/** The runtime exits with the code of its process, or with 128 plus the number of the signal that ended it. */
 function fromStatus(status: number): ProcessExit {
   const signal = signalName(status - 128);
   return signal === undefined ? { exitCode: status, signal: null } : { exitCode: null, signal };

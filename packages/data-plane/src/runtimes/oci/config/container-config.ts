@@ -8,7 +8,7 @@ import type { ProcessConfig } from './process-config.ts';
 import type { SeccompConfig } from '../seccomp/seccomp.ts';
 import type { SandboxNetwork } from '../../runtime.ts';
 
-/** The runtimes' defaults, and what else tells of the host's devices, of its load or of what other tenants do. */
+/** The runtimes' defaults, and what else shows the host's devices, its load or what other tenants do. */
 export const MASKED_PATHS = [
   '/proc/acpi',
   '/proc/asound',
@@ -50,13 +50,13 @@ export const MASKED_PATHS = [
 ];
 export const READ_ONLY_PATHS = ['/proc/sys'];
 
-/** Terminals are counted for the whole host: these are all that one sandbox, or one cell, gets. */
+/** Of one sandbox or cell: the kernel counts terminals for the whole host. */
 export const TERMINALS = 16;
 export const DEVPTS_OPTIONS = ['newinstance', 'ptmxmode=0666', 'mode=0620', `max=${TERMINALS}`];
 
 /**
- * Settings of a network namespace, by their paths below `/proc/sys`. What a connection holds before it is accepted, and what is left
- * of it when it is closed, no cgroup counts.
+ * Settings of a network namespace, by their paths below `/proc/sys`. No cgroup counts what a connection holds before it is
+ * accepted, nor what is left of it after it was closed.
  */
 export const NETWORK_SETTINGS: readonly (readonly [path: string, value: string])[] = [
   // Least, initial and largest buffer for what is received, in bytes.
@@ -206,7 +206,7 @@ function tmpfs(destination: string, options: readonly string[]): object {
 
 /**
  * A directory of the host as a file system of the container's own. A bind mount would share its inodes: inotify(7) on them would
- * tell of every file that another sandbox, or the host, opens there.
+ * show every file that another sandbox, or the host, opens there.
  */
 function readOnlyCopy({ source, destination }: ReadOnlyMount, emptyDirectory: string): object {
   return {

@@ -22,7 +22,7 @@ export interface InheritedFd {
   readonly flags: number;
 }
 
-/** The first name is what is asked for. */
+/** The first name says what is asked for. */
 type Question =
   | { readonly mount: string; readonly options: readonly string[] }
   | { readonly unmount: string }
@@ -96,9 +96,9 @@ export class MountNamespace implements AsyncDisposable {
     await this.#ask({ mount: path, options });
   }
 
-  /** Takes a mount away: at once for whoever looks for it, wholly when its last open file is closed. @throws as `mountTmpfs` */
+  /** Unmounts: the path is free at once, the file system goes when its last open file is closed. @throws as `mountTmpfs` */
   async unmount(path: string): Promise<void> {
-    // Its mounts have ended with it.
+    // Its mounts are gone with it.
     if (this.failure !== undefined) return;
     await this.#ask({ unmount: path });
   }
@@ -140,7 +140,7 @@ export class MountNamespace implements AsyncDisposable {
       helper.send({ id, start: { argv, files: files.map(pathOf) } });
       await this.#answer('start', id);
     } catch (error) {
-      // Where it was only late, it must not run on without anybody who knows of it.
+      // If it is only late, it must not run without an owner.
       helper.send({ id, kill: true });
       forget();
       throw error;
