@@ -76,7 +76,7 @@ export async function createDataPlane(
     const isolation = serveIsolation(family, {
       node,
       roots,
-      // Only the preferred isolation is warm before anybody has asked: few callers ask for another one.
+      // Only the preferred isolation is warm before the first request: few callers ask for another one.
       options: served.size === 0 ? poolOptions : { ...poolOptions, warm: {} },
       readLoad,
       logger,

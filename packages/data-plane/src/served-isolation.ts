@@ -12,7 +12,7 @@ import type { WorkingFamily } from './runtimes/runtime-family.ts';
 import type { TemplateRoots } from './templates/template-roots.ts';
 import { BUILT_IN_TEMPLATES } from './templates/templates.ts';
 
-/** What serves the requests for one isolation. Its owner disposes the pool and the runners, before the family that they use. */
+/** Serves the requests for one isolation. Its owner disposes the pool and the runners before the family that they use. */
 export interface ServedIsolation {
   readonly runtime: Pick<Runtime, 'name' | 'isolation'>;
   readonly pool: WarmPool;
@@ -20,7 +20,7 @@ export interface ServedIsolation {
   readonly runners: Runners | undefined;
 }
 
-/** Puts a pool and runners before a family. What nobody uses of them gives way when the node is short of something. */
+/** Gives a family a pool and runners. Ready sandboxes and idle runners give way when the node is short of something. */
 export function serveIsolation(
   { runtime, forkServers }: WorkingFamily,
   parts: {

@@ -45,7 +45,7 @@ function withWarnings(health: RuntimeHealth, warnings: readonly string[]): Runti
   return health.chosen ? { ...health, problems: [...warnings, ...health.problems] } : health;
 }
 
-/** Every runtime of `families` as one that cannot work, for `problems`. */
+/** The health of `families` on a host where none can work because of `problems`. */
 export function allUnavailable(
   families: readonly RuntimeFamily[],
   problems: readonly string[],
@@ -53,7 +53,7 @@ export function allUnavailable(
   return families.flatMap((family) => unavailable(family, problems));
 }
 
-/** All, but for those that the chosen runtime takes the isolation of. */
+/** All but the other families of the chosen runtime's isolation. */
 function considered(families: readonly RuntimeFamily[], choice: RuntimeChoice): readonly RuntimeFamily[] {
   if (choice === 'auto') return families;
   const chosen = families.find(({ names }) => names.includes(choice));

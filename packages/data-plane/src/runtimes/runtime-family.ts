@@ -38,7 +38,7 @@ export interface WorkingFamily {
   readonly diskDirectory: string | undefined;
 }
 
-/** The family's health on a host where none of its runtimes can work, for `problems`. */
+/** The health of a family on a host where none of its runtimes can work because of `problems`. */
 export function unavailable(
   { isolation, names }: Pick<RuntimeFamily, 'isolation' | 'names'>,
   problems: readonly string[],

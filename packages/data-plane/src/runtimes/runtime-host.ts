@@ -73,7 +73,7 @@ export async function openRuntimeHost(options: {
   const { problem: warning } = cleanup.use(standBelowSandboxes());
   if (warning !== undefined) logger.warn({ problem: warning }, 'this host is weaker than it should be');
   mkdirSync(stateDirectory, { recursive: true });
-  // Root of a sandbox's user namespace, which is nobody here, has to pass through to what is mounted from below.
+  // Root of a sandbox's user namespace, an unprivileged user here, must pass through to what is mounted from below.
   chmodSync(stateDirectory, 0o711);
   const instance = cleanup.use(beginInstance(stateDirectory));
   const idDirectory = join(stateDirectory, 'ids');
@@ -89,7 +89,7 @@ export async function openRuntimeHost(options: {
     await cgroup.kill(limit);
     await cgroup.remove(limit);
   });
-  // Before a runtime tries: where it cannot, it leaves cgroups behind that nothing can be done with.
+  // Before a runtime tries to: one that fails leaves cgroups behind that cannot be used.
   delegateControllers(layout, cgroup.path);
   setCpuWeight(layout, instance.cgroupPath);
   // Memory and processes, which workspaces on disk do not change.
@@ -111,7 +111,7 @@ export async function openRuntimeHost(options: {
     warnings: warning === undefined ? [] : [warning],
     shared: {
       problem: () => removedProblem(missingPath()),
-      // Nothing of it tells of its end by itself.
+      // Only `problem` finds out.
       ended: new Promise(() => undefined),
     },
     logger,

@@ -91,7 +91,7 @@ export async function startContainer(
   const layout: ContainerLayout = { directory, root, mounts, userNamespace, idRange, cgroup };
   const { config, stdio, descriptors = [] } = await plan(layout);
   cleanup.defer(async () => {
-    // The container's state goes by hand, not by the runtime's `delete`, which a wedged container can make wait.
+    // The state is removed by hand: the runtime's `delete` can be held up by a wedged container.
     const limit = AbortSignal.timeout(DESTROY_TIMEOUT_MS);
     await cgroup.kill(limit);
     await cgroup.remove(limit);
