@@ -11,6 +11,8 @@ import {
   statfsSync,
   writeFileSync,
 } from 'node:fs';
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -50,6 +52,23 @@ test('the end of a process that the namespace did not start is told, and that of
 function spawnSleep() {
   return spawn('sleep', ['600'], { stdio: 'ignore' });
 }
+
+test('a runtime that is slow to hand over to the netlink gate keeps its connection, and holds up no other', async () => {
+  using temporary = scratch();
+  await using namespace = await MountNamespace.create(temporary.live, { unmount: [], bind: [] });
+  const path = namespace.resolve(namespace.gatePath);
+  using both = new DisposableStack();
+  const [slow, quick] = [connect(path), connect(path)];
+  let isClosed = false;
+  slow.resume().once('end', () => (isClosed = true));
+  for (const socket of [slow, quick]) both.defer(() => socket.destroy());
+  await once(slow, 'connect');
+  quick.resume().write('{}');
+  await once(quick, 'end');
+  assert.equal(isClosed, false);
+  slow.write('{}');
+  await once(slow, 'end');
+});
 
 test('a mount is seen in the namespace and nowhere else, until it is taken away', async () => {
   using temporary = scratch();
