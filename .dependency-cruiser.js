@@ -58,6 +58,16 @@ export default {
       to: { path: '^packages/control-plane/src/store/sqlite/' },
     },
     {
+      name: 'runtimes-by-their-line',
+      comment: 'What a runtime has of its own is known to its folder, and to its line in runtime-families.ts',
+      severity: 'error',
+      from: {
+        path: '^packages/data-plane/src/',
+        pathNot: '^packages/data-plane/src/runtimes/([^/]+/|runtime-families\\.ts$)',
+      },
+      to: { path: '^packages/data-plane/src/runtimes/[^/]+/' },
+    },
+    {
       name: 'no-cycles',
       comment: 'Types alone may refer to each other: nothing of them is left when the code runs',
       severity: 'error',

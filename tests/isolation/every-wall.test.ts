@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { readlinkSync } from 'node:fs';
 import { after, before, suite, test } from 'node:test';
 import { newTenantId } from '@caisson/protocol';
-import type { DataPlane } from '@caisson/protocol';
+import type { SandboxPlane } from '@caisson/data-plane';
 import { countsApart, hostCgroupsOf, hostLimitsOf, hostPidsOf } from '../support/host-cgroup.ts';
 import { holdJob } from '../support/held-job.ts';
 import { runJob, sandboxRequest, startDataPlane } from '../support/sandbox.ts';
@@ -44,7 +44,7 @@ for (const runtime of ['crun', 'runc'] as const) {
       const cleanup = new AsyncDisposableStack();
       const tenantId = newTenantId();
       const request = { tenantId, isolationScope: scope, resources: RESOURCES };
-      let dataPlane: DataPlane;
+      let dataPlane: SandboxPlane;
       let stateDirectory: string;
       let facts: WallFacts;
 

@@ -3,7 +3,7 @@ import { text } from 'node:stream/consumers';
 import { after, before, suite, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { workspacePath } from '@caisson/protocol';
-import type { DataPlane, LentSandbox } from '@caisson/protocol';
+import type { SandboxPlane, LentSandbox } from '@caisson/data-plane';
 import { outputOf, sandboxRequest, startDataPlane } from '../support/sandbox.ts';
 
 const PAUSES = 60;
@@ -35,7 +35,7 @@ while True:
 for (const runtime of ['crun', 'runc'] as const) {
   suite(`a paused ${runtime} sandbox`, () => {
     const cleanup = new AsyncDisposableStack();
-    let dataPlane: DataPlane;
+    let dataPlane: SandboxPlane;
 
     before(async () => {
       ({ dataPlane } = cleanup.use(await startDataPlane(runtime)));

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { after, before, suite, test } from 'node:test';
-import type { ByteSource, LentSandbox, Process, ProcessRequest } from '@caisson/protocol';
+import type { LentSandbox } from '@caisson/data-plane';
+import type { ByteSource, Process, ProcessRequest } from '@caisson/protocol';
 import { outputOf, runStep, sandboxRequest, startDataPlane } from '../support/sandbox.ts';
 
 const MIB = 2 ** 20;

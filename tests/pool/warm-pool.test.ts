@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import type { SandboxPlane } from '@caisson/data-plane';
 import type { Resources } from '@caisson/protocol';
@@ -19,6 +19,14 @@ async function untilReady(dataPlane: SandboxPlane, templateId: string): Promise<
     `a ready sandbox of ${templateId}`,
     async () => (await poolOf(dataPlane, templateId)).ready > 0,
   );
+}
+
+/** The directory, in the hierarchy that counts processes, of the cgroup that the process `pid` is in. */
+function cgroupOf(pid: number): string {
+  const lines = readFileSync(`/proc/${pid}/cgroup`, 'utf8').split('\n');
+  const line = lines.find((each) => each.includes(':pids:')) ?? lines.find((each) => each.startsWith('0::'));
+  const hierarchy = line?.startsWith('0::') === true ? '/sys/fs/cgroup' : '/sys/fs/cgroup/pids';
+  return `${hierarchy}${line?.split(':').at(-1)}`;
 }
 
 /** Of the template's default size, so that it is kept warm from the start. */
@@ -93,8 +101,9 @@ test('a ready sandbox that is killed is replaced', async () => {
   assert.ok(firstProcesses.length > 0);
   for (const line of firstProcesses) {
     const pid = Number(line.split(' ')[1]);
+    const cgroup = cgroupOf(pid);
     process.kill(pid, 'SIGKILL');
-    await until('it is gone', async () => Promise.resolve(!existsSync(`/proc/${pid}`)));
+    await until('nothing is left of it', async () => Promise.resolve(!existsSync(cgroup)));
   }
   const request = defaultRequest(dataPlane, 'shell');
   const sandbox = await dataPlane.createSandbox(request, AbortSignal.timeout(30_000));

@@ -30,7 +30,7 @@ import { startTicking } from './time/ticking.ts';
 import { startRetention } from './retention/start-retention.ts';
 import { pooledIds } from './pooled-ids.ts';
 import { openStore } from './store/sqlite/database.ts';
-import type { Store } from './store/sqlite/database.ts';
+import type { Store } from './store/store.ts';
 import { OutputLedger } from './store/output/output-ledger.ts';
 import { executionRepository } from './store/executions.ts';
 import { auditRepository } from './store/audit.ts';

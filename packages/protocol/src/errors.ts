@@ -29,6 +29,7 @@ export interface ErrorContexts {
   template_not_found: { id: string; known: readonly string[] };
   language_not_in_template: { language: string; template: string; known: readonly string[] };
   isolation_unavailable: { isolation: string; available: readonly string[] };
+  pause_unavailable: { isolation: string };
   session_not_running: { id: string; status: string };
   session_state_conflict: { id: string; status: string; action: string };
   pause_failed: { retryAfterSeconds: number };
@@ -222,6 +223,12 @@ export const ERROR_KINDS: { readonly [Code in ErrorCode]: ErrorKind<ErrorContext
     detail: ({ isolation, available }) =>
       `isolation: "${isolation}" is not available; there is ${available.join(', ')}`,
     suggestion: () => '"caisson doctor" says what each runtime lacks on this host.',
+  },
+  pause_unavailable: {
+    status: 422,
+    title: 'This isolation cannot pause sessions',
+    detail: ({ isolation }) => `session_id: sessions with the isolation "${isolation}" cannot be paused`,
+    suggestion: () => 'Let the session run, or create one with another isolation.',
   },
   session_not_running: {
     status: 409,

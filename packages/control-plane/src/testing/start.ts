@@ -8,7 +8,7 @@ import { controlPlaneConfig } from '../config.ts';
 import type { ControlPlaneConfigInput } from '../config.ts';
 import { createControlPlane } from '../control-plane.ts';
 import type { ControlPlane } from '../control-plane.ts';
-import type { Store } from '../store/sqlite/database.ts';
+import type { Store } from '../store/store.ts';
 import { FakeDataPlane } from './fake-data-plane.ts';
 
 export interface Started extends AsyncDisposable {

@@ -11,8 +11,8 @@ export interface CellJob {
 }
 
 /**
- * Runs one step in a cell by the same engine that runs sessions. The cell is spent then; the caller ends it.
- * @param id what the place is called in errors
+ * Runs one step in a cell, with the same engine that runs sessions. The cell cannot be used again; the caller ends it.
+ * @param id of the job's sandbox, for errors
  * @throws CaissonError `sandbox_lost` if the runner ended before the job did
  */
 export async function runInCell(
@@ -32,7 +32,7 @@ export async function runInCell(
   return outcome;
 }
 
-/** The one process of a cell runs already. */
+/** Hands out the one process of a cell, which runs already. */
 class CellSpawner implements KernelSpawner {
   readonly #id: SandboxId;
   #cell: Cell | undefined;

@@ -1,6 +1,7 @@
 import { jsonTextOf, newExecutionId, newSandboxId, newTenantId, NOT_RUN } from '@caisson/protocol';
 import type {
   Isolation,
+  Resources,
   SandboxId,
   SandboxRequest,
   StepOutcome,
@@ -13,7 +14,8 @@ import type { Amounts } from '../node/amounts.ts';
 import type { HostNode } from '../node/host-node.ts';
 import { Reservations } from '../node/reservations.ts';
 import type { Reservation } from '../node/reservations.ts';
-import type { CpuWeight, Runtime, Sandbox, SandboxSpec } from '../runtimes/runtime.ts';
+import type { CpuWeight, Runtime, Sandbox, SandboxEnd, SandboxSpec } from '../runtimes/runtime.ts';
+import type { RootDigest } from '../templates/root-digest.ts';
 import type { HostLoad } from './demand/host-load.ts';
 import { DEFAULT_WARM_POOL } from './pool-options.ts';
 import type { WarmPoolOptions } from './pool-options.ts';
@@ -34,8 +36,8 @@ const SUCCEEDED: StepOutcome = {
 };
 export const START_MS = Date.UTC(2026, 0, 5, 9);
 
-/** A sandbox in memory, which notes what is done to it. */
-class FakeSandbox implements Sandbox {
+/** A sandbox without a process, which notes what is done to it. */
+export class FakeSandbox implements Sandbox {
   readonly id: SandboxId;
   readonly spec: SandboxSpec;
   readonly weights: CpuWeight[] = [];
@@ -44,8 +46,16 @@ class FakeSandbox implements Sandbox {
   warmed: string | undefined;
   alive = true;
   readonly agent: Sandbox['agent'];
+  readonly ended: Promise<SandboxEnd>;
+  readonly memory = { heldBytes: () => 12 * MIB, runOutOfMemory: () => undefined };
+  readonly pause: Sandbox['pause'] = undefined;
+  readonly resume: Sandbox['resume'] = undefined;
+  readonly #end: (end: SandboxEnd) => void;
 
   constructor(spec: SandboxSpec) {
+    const { promise, resolve } = Promise.withResolvers<SandboxEnd>();
+    this.ended = promise;
+    this.#end = resolve;
     this.id = spec.id;
     this.spec = spec;
     this.agent = {
@@ -68,42 +78,31 @@ class FakeSandbox implements Sandbox {
     };
   }
 
-  isAlive(): boolean {
-    return this.alive;
-  }
-
-  memoryBytes(): number {
-    return 12 * MIB;
-  }
-
-  heldBytes(): number {
-    return 12 * MIB;
-  }
-
-  runOutOfMemory(): void {
-    this.alive = false;
-  }
-
-  setCpuWeight(weight: CpuWeight): void {
+  readonly setCpuWeight = async (weight: CpuWeight): Promise<void> => {
     this.weights.push(weight);
+    return Promise.resolve();
+  };
+
+  async usage(): Promise<{ memoryBytes: number }> {
+    return Promise.resolve({ memoryBytes: 12 * MIB });
   }
 
-  async pause(): Promise<void> {
-    return Promise.resolve();
-  }
-
-  async resume(): Promise<void> {
-    return Promise.resolve();
+  /** It ends by itself. */
+  die(): void {
+    this.alive = false;
+    this.#end({ reason: 'died', detail: 'a test ended it' });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.alive = false;
+    this.#end({ reason: 'disposed' });
     return Promise.resolve();
   }
 }
 
-/** A runtime in memory. While `held`, creations wait until they are let go one by one. */
-class FakeRuntime implements Pick<Runtime, 'create' | 'isolation'> {
+/** A runtime without containers. While `held`, creations wait until they are let go one by one. */
+export class FakeRuntime implements Runtime {
+  readonly name = 'crun';
   readonly isolation: Isolation = 'container';
   readonly made: FakeSandbox[] = [];
   held = false;
@@ -157,13 +156,11 @@ class FakeRuntime implements Pick<Runtime, 'create' | 'isolation'> {
 
 const WAIT_MS = 1_000;
 const PLENTY: Amounts = {
-  ...{
-    memoryBytes: 2 ** 50,
-    diskBytes: 2 ** 50,
-    cpuMillicores: 2 ** 50,
-    pids: 2 ** 50,
-    descriptors: 2 ** 50,
-  },
+  memoryBytes: 2 ** 50,
+  diskBytes: 2 ** 50,
+  cpuMillicores: 2 ** 50,
+  pids: 2 ** 50,
+  descriptors: 2 ** 50,
 };
 
 const IDLE: HostLoad = {
@@ -175,12 +172,16 @@ const IDLE: HostLoad = {
 };
 
 /** A machine on which so many sandboxes fit, whatever their size. */
-class FakeNode implements Pick<HostNode, 'reserve' | 'tryReserve' | 'promiseOf'> {
+class FakeNode implements Pick<HostNode, 'reserve' | 'tryReserve' | 'promiseOf' | 'isOnDisk'> {
   readonly reservations: Reservations;
 
   constructor(places: number) {
     const pids = places;
     this.reservations = new Reservations({ ...PLENTY, pids }, () => undefined);
+  }
+
+  isOnDisk({ diskBytes }: Resources): boolean {
+    return diskBytes > RESOURCES.diskBytes;
   }
 
   promiseOf(): Amounts {
@@ -210,6 +211,7 @@ export class TestPool implements AsyncDisposable {
     this.pool = new WarmPool({
       runtime: this.runtime,
       node: this.node,
+      roots: { digestOf: (templateId) => `sha256:${templateId}` as RootDigest },
       templates: TEMPLATES,
       options: { ...DEFAULT_WARM_POOL, warm: { python: 2 }, ...options },
       readLoad: () => this.load,

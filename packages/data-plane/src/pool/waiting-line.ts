@@ -1,4 +1,4 @@
-/** What a place in the line comes to: a turn to make something, until it is released, or the thing itself. */
+/** What a caller gets: a turn to make something, until it is released, or something that another made. */
 export type Served<Goods> =
   { readonly type: 'turn'; readonly release: () => void } | { readonly type: 'goods'; readonly goods: Goods };
 
@@ -8,14 +8,14 @@ interface Waiter<Goods> {
   fail(error: Error): void;
 }
 
-/** Serves callers in the order in which they came, so many of them at a time. */
+/** Serves callers first come, first served, a limited number at a time. */
 export class WaitingLine<Goods> {
   readonly #limit: number;
   readonly #waiters = new Set<Waiter<Goods>>();
   #turns = 0;
   #closedBy: Error | undefined;
 
-  /** @param limit how many turns there are at the same time */
+  /** @param limit turns at the same time */
   constructor(limit: number) {
     this.#limit = limit;
   }
@@ -57,7 +57,7 @@ export class WaitingLine<Goods> {
     });
   }
 
-  /** Hands something over to the first who waits for its kind; says whether there was one. */
+  /** Hands something to the first caller who waits for its kind. Returns whether there was one. */
   offer(kind: string, goods: Goods): boolean {
     for (const waiter of this.#waiters) {
       if (waiter.kind !== kind) continue;
@@ -67,7 +67,7 @@ export class WaitingLine<Goods> {
     return false;
   }
 
-  /** Sends everyone away, also those that come later. Turns that were given go on. */
+  /** Rejects all who wait, and all who come later, with `error`. Turns that were given go on. */
   close(error: Error): void {
     this.#closedBy = error;
     for (const waiter of [...this.#waiters]) waiter.fail(error);

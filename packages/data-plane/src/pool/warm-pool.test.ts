@@ -140,7 +140,8 @@ test('a dead one is not lent, but cleared away and replaced', async () => {
   await settled();
   const [dead] = test.runtime.made;
   assert.ok(dead);
-  dead.alive = false;
+  dead.die();
+  await settled();
   const sandbox = await test.take();
   assert.notEqual(sandbox.agent, dead.agent);
   assert.equal(test.numbers.missed, 1);
@@ -154,7 +155,8 @@ test('a dead one that nobody asks for is replaced', async () => {
   await settled();
   const [dead] = test.runtime.made;
   assert.ok(dead);
-  dead.alive = false;
+  dead.die();
+  await settled();
   await test.pass(1000);
   assert.equal(test.numbers.ready, 1);
   assert.equal(test.runtime.made.length, 2);
@@ -343,4 +345,20 @@ test('room is free again where a sandbox could not be made, or its caller was go
   caller.abort(new Error('gone'));
   await assert.rejects(gone, /gone/);
   assert.equal(test.node.reservations.promised.pids, 0);
+});
+
+test('what is made has the root of its template, and its workspace where the node puts it', async () => {
+  await using test = new TestPool({ warm: { node: 1 } });
+  test.pool.start();
+  await settled();
+  await test.take({ templateId: 'python', resources: { ...RESOURCES, diskBytes: 2 ** 40 } });
+  assert.deepEqual(
+    test.runtime.made
+      .map(({ spec: { root, workspace, network } }) => [root, workspace, network.mode])
+      .toSorted(),
+    [
+      ['sha256:node', 'memory', 'none'],
+      ['sha256:python', 'disk', 'none'],
+    ],
+  );
 });

@@ -4,14 +4,16 @@ import { NOTHING, difference, scarceResource, sum } from '../node/amounts.ts';
 import type { Amounts } from '../node/amounts.ts';
 import type { HostNode } from '../node/host-node.ts';
 import type { Reservation } from '../node/reservations.ts';
-import type { Runtime, Sandbox } from '../runtimes/runtime.ts';
+import { NO_NETWORK } from '../runtimes/runtime.ts';
+import type { Runtime, Sandbox, SandboxSpec } from '../runtimes/runtime.ts';
+import type { TemplateRoots } from '../templates/template-roots.ts';
 import type { HostLoad } from './demand/host-load.ts';
-import { holderOf, SandboxCounts } from './demand/sandbox-counts.ts';
+import { quotaKeyOf, SandboxCounts } from './demand/sandbox-counts.ts';
 import { adopt, lend, occupy } from './shelves/lend.ts';
 import { makeReady } from './shelves/make-ready.ts';
 import type { WarmPoolOptions } from './pool-options.ts';
 import { Refilling } from './demand/refilling.ts';
-import type { Shelf } from './shelves/shelf.ts';
+import type { ReadySandbox, Shelf } from './shelves/shelf.ts';
 import { Shelves } from './shelves/shelves.ts';
 import { sizeClassOf } from './shelves/size-class.ts';
 import { needsFreshKernel } from './shelves/startup-variables.ts';
@@ -23,8 +25,10 @@ const TICK_MS = 1_000;
 /** What a pool is made with. */
 export interface WarmPoolParts {
   readonly runtime: Pick<Runtime, 'create' | 'isolation'>;
-  /** What each sandbox has room on. */
-  readonly node: Pick<HostNode, 'reserve' | 'tryReserve' | 'promiseOf'>;
+  /** Reserves the room for each sandbox. */
+  readonly node: Pick<HostNode, 'reserve' | 'tryReserve' | 'promiseOf' | 'isOnDisk'>;
+  /** The root of each template. */
+  readonly roots: Pick<TemplateRoots, 'digestOf'>;
   readonly templates: readonly Template[];
   readonly options: WarmPoolOptions;
   readonly readLoad: () => HostLoad;
@@ -39,8 +43,8 @@ export interface PoolClock {
 }
 
 /**
- * Gives out sandboxes with a kernel that is ready: one that was made ahead, where there is one of the class, else one made
- * on the spot, in a fair line. A sandbox that was given out never comes back. Disposing ends those that nobody got.
+ * Lends sandboxes with a kernel that has started: one made ahead, if its class has one, or else one made on the spot, first
+ * come, first served. A sandbox that was lent never comes back. Disposing ends the ready ones.
  */
 export class WarmPool implements AsyncDisposable {
   readonly #parts: WarmPoolParts;
@@ -49,7 +53,7 @@ export class WarmPool implements AsyncDisposable {
   readonly #line: WaitingLine<Sandbox>;
   readonly #refilling: Refilling;
   readonly #closing = new AbortController();
-  /** Refills, and ends of sandboxes that nobody got; none rejects. */
+  /** Refills, and ends of sandboxes that were not lent; none rejects. */
   readonly #underWay = new Set<Promise<void>>();
   #ticking: NodeJS.Timeout | undefined;
   #resting: NodeJS.Timeout | undefined;
@@ -61,7 +65,7 @@ export class WarmPool implements AsyncDisposable {
     this.#refilling = new Refilling(parts.readLoad());
   }
 
-  /** Begins to make sandboxes ready, in the background; until then all are made on the spot. */
+  /** Starts making sandboxes ahead, in the background; until then each is made on the spot. */
   start(): void {
     if (this.#ticking !== undefined || this.#closing.signal.aborted) return;
     const { templates, options, runtime, clock } = this.#parts;
@@ -77,12 +81,12 @@ export class WarmPool implements AsyncDisposable {
 
   /**
    * A sandbox for this request alone, which the caller disposes.
-   * @param language its kernel is started where the sandbox has to be made; ready ones have that of their template
-   * @throws CaissonError `insufficient_capacity`, what the runtime throws, or the reason of `signal`
+   * @param language of the kernel that is started if the sandbox is made on the spot; ready ones have their template's first
+   * @throws CaissonError `insufficient_capacity`, `template_not_found`, what the runtime throws, or the reason of `signal`
    */
   async take(request: SandboxRequest, language: Language, signal: AbortSignal): Promise<Sandbox> {
     using unlessTaken = new DisposableStack();
-    const held = unlessTaken.use(this.#counts.hold(holderOf(request)));
+    const held = unlessTaken.use(this.#counts.hold(quotaKeyOf(request)));
     const taken = lend(await this.#take(request, language, signal), request.id, held);
     unlessTaken.move();
     return taken;
@@ -93,7 +97,7 @@ export class WarmPool implements AsyncDisposable {
     return this.#ticking === undefined ? [] : this.#shelves.all.map((shelf) => shelf.health());
   }
 
-  /** Begins to end ready ones until no more is missing of any resource, as far as they can help; tells what they give back. */
+  /** Starts ending ready ones until nothing is missing any more, as far as they can help. Returns what they give back. */
   giveWay(missing: Amounts): Amounts {
     let given = NOTHING;
     for (const shelf of this.#shelves.all) {
@@ -108,19 +112,19 @@ export class WarmPool implements AsyncDisposable {
     return given;
   }
 
-  /** Begins to end all ready ones. */
+  /** Starts ending all ready ones. */
   empty(): void {
     for (const shelf of this.#shelves.all) for (const sandbox of shelf.empty()) this.#end(sandbox);
   }
 
-  /** Looks at the host and at what is ready; `start` has it called once a second. */
+  /** Looks at the host and at what is ready, and refills; `start` calls it once a second. */
   tick(): void {
     const { clock, readLoad, logger } = this.#parts;
     const wasScarce = this.#refilling.scarce;
     this.#refilling.observe(readLoad());
     const { scarce } = this.#refilling;
     if (scarce && !wasScarce) logger.warn('memory is scarce: the warm pools are emptied');
-    if (wasScarce && !scarce) logger.info('memory is there again: the warm pools are refilled');
+    if (wasScarce && !scarce) logger.info('memory is available again: the warm pools are refilled');
     for (const shelf of this.#shelves.all) {
       shelf.plan(clock.nowMs());
       for (const sandbox of scarce ? shelf.empty() : shelf.sortOut(clock.nowMs())) this.#end(sandbox);
@@ -146,14 +150,15 @@ export class WarmPool implements AsyncDisposable {
     });
     this.#refill();
     if (ready !== undefined) return await this.#adoptOrEnd(ready, request, signal);
-    // Before a turn in the line: whoever has to wait for room must not hold up others.
+    const spec = this.#specOf(request);
+    // Before a turn in the line: a request that waits for room must not hold up others.
     using unlessUsed = new DisposableStack();
     const room = unlessUsed.use(await this.#parts.node.reserve(request, 'sandbox', signal));
     const served = await this.#line.wait(shelf?.key, signal);
     if (served.type === 'goods') return await this.#adoptOrEnd(served.goods, request, signal);
     try {
       const plan = { language, cpuWeight: 'normal' } as const;
-      const sandbox = occupy(await makeReady(this.#parts.runtime, request, plan, signal), room);
+      const sandbox = occupy(await makeReady(this.#parts.runtime, spec, plan, signal), room);
       unlessUsed.move();
       return sandbox;
     } finally {
@@ -162,10 +167,17 @@ export class WarmPool implements AsyncDisposable {
     }
   }
 
-  /** The shelf that can serve a request; `undefined` where its environment has to be there from the start. */
+  /** The shelf that can serve a request; `undefined` if its kernel must start with its environment. */
   #shelfFor(request: SandboxRequest): Shelf | undefined {
     if (this.#ticking === undefined || needsFreshKernel(request.env)) return undefined;
     return this.#shelves.of(sizeClassOf(request), this.#parts.clock.nowMs());
+  }
+
+  #specOf(request: Pick<SandboxRequest, 'id' | 'templateId' | 'resources' | 'env'>): SandboxSpec {
+    const { id, templateId, resources, env } = request;
+    const { node, roots } = this.#parts;
+    const workspace = node.isOnDisk(resources) ? 'disk' : 'memory';
+    return { id, resources, env, root: roots.digestOf(templateId), workspace, network: NO_NETWORK };
   }
 
   async #adoptOrEnd(sandbox: Sandbox, request: SandboxRequest, signal: AbortSignal): Promise<Sandbox> {
@@ -180,7 +192,7 @@ export class WarmPool implements AsyncDisposable {
     }
   }
 
-  /** Starts what refills are due. Callers who wait come first. */
+  /** Starts the refills that are due, unless callers wait: they come first. */
   #refill(): void {
     if (this.#ticking === undefined || this.#closing.signal.aborted) return;
     const { clock } = this.#parts;
@@ -204,7 +216,7 @@ export class WarmPool implements AsyncDisposable {
 
   async #tryToFill(shelf: Shelf): Promise<void> {
     const { clock, logger } = this.#parts;
-    // Until it is on the shelf, so that it is never counted as neither made nor being made.
+    // Until it is on the shelf, so that it always counts as made or as being made.
     using underWay = this.#refilling.begin(shelf, () => clock.nowMs());
     underWay satisfies Disposable;
     try {
@@ -213,9 +225,9 @@ export class WarmPool implements AsyncDisposable {
         shelf.failed(clock.nowMs());
         return;
       }
-      const sandbox = await this.#makeFor(shelf, room);
-      if (this.#closing.signal.aborted || this.#refilling.scarce) this.#end(sandbox);
-      else if (!this.#line.offer(shelf.key, sandbox)) shelf.put(sandbox, clock.nowMs());
+      const made = await this.#makeFor(shelf, room);
+      if (this.#closing.signal.aborted || this.#refilling.scarce) this.#end(made.sandbox);
+      else if (!this.#line.offer(shelf.key, made.sandbox)) shelf.put(made, clock.nowMs());
     } catch (error) {
       const isFirst = shelf.failed(clock.nowMs());
       if (isFirst && !this.#closing.signal.aborted) {
@@ -224,16 +236,18 @@ export class WarmPool implements AsyncDisposable {
     }
   }
 
-  async #makeFor(shelf: Shelf, room: Reservation): Promise<Sandbox> {
-    using unlessUsed = new DisposableStack();
-    unlessUsed.use(room);
+  async #makeFor(shelf: Shelf, room: Reservation): Promise<ReadySandbox> {
+    await using unlessMade = new AsyncDisposableStack();
+    unlessMade.use(room);
     const { runtime, newId } = this.#parts;
     const signal = AbortSignal.any([this.#closing.signal, AbortSignal.timeout(REFILL_TIMEOUT_MS)]);
-    const spec = { id: newId(), resources: shelf.class.resources, env: {} };
+    const { templateId, resources } = shelf.class;
+    const spec = this.#specOf({ id: newId(), templateId, resources, env: {} });
     const plan = { language: shelf.language, cpuWeight: 'low' } as const;
-    const sandbox = occupy(await makeReady(runtime, spec, plan, signal), room);
-    unlessUsed.move();
-    return sandbox;
+    const sandbox = unlessMade.use(occupy(await makeReady(runtime, spec, plan, signal), room));
+    const { memoryBytes } = await sandbox.usage(signal);
+    unlessMade.move();
+    return { sandbox, heldBytes: memoryBytes };
   }
 
   #end(sandbox: Sandbox): void {

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type {
   DataPlaneHealth,
   EventSink,
+  Isolation,
   IsolationScope,
   Language,
   Placement,
@@ -17,18 +18,16 @@ import { Cancellation, CaissonError } from '@caisson/protocol';
 import type { LoopShare } from '@caisson/session-agent';
 import type { Logger } from 'pino';
 import { runInCell } from '../cells/job.ts';
-import type { Runners } from '../cells/runners/runners.ts';
-import type { MemoryHolder } from '../node/memory-holder.ts';
 import { eitherAborted } from '../abort/either-aborted.ts';
 import type { HostNode } from '../node/host-node.ts';
-import type { WarmPool } from '../pool/warm-pool.ts';
+import type { MemoryHolder } from '../node/memory-holder.ts';
 import type { Runtime, Sandbox } from '../runtimes/runtime.ts';
 import { HostWatch } from './host-watch.ts';
 import type { SharedHost } from './host-watch.ts';
 import type { JobOutcome, LentSandbox, SandboxPlane } from './sandbox-plane.ts';
+import type { ServedIsolation } from '../served-isolation.ts';
 import { BUILT_IN_TEMPLATES } from '../templates/templates.ts';
 
-const WATCH_INTERVAL_MS = 2_000;
 /** How long the steps of sandboxes that were killed all at once may take to end. */
 const LOSS_TIMEOUT_MS = 5_000;
 /** Sandboxes whose end nobody waits for; beyond, a job ends only when its sandbox has. */
@@ -39,11 +38,9 @@ type Job = Parameters<SandboxPlane['runJob']>;
 /** The sandboxes of this machine, made and watched by this process. */
 export class LocalSandboxPlane implements SandboxPlane {
   readonly templates: readonly Template[] = BUILT_IN_TEMPLATES;
-  readonly #runtime: Pick<Runtime, 'name' | 'isolation'>;
-  readonly #pool: WarmPool;
+  readonly #served: ReadonlyMap<Isolation, ServedIsolation>;
   readonly #node: HostNode;
   readonly #runtimes: readonly RuntimeHealth[];
-  readonly #runners: Runners | undefined;
   readonly #loopShare: LoopShare;
   readonly #logger: Logger;
   readonly #release: () => Promise<void>;
@@ -55,35 +52,27 @@ export class LocalSandboxPlane implements SandboxPlane {
   readonly #steps = new Set<Promise<unknown>>();
   readonly #closing = new AbortController();
   readonly #listeners = new Set<(id: SandboxId) => void>();
-  readonly #watch: NodeJS.Timeout;
   readonly #host: HostWatch;
 
   /**
-   * `host` is what all sandboxes share; `release` frees it, and is called when the last of them is gone. `runners` are there
-   * where cells work; they are ended with the data plane.
+   * `host` is what all sandboxes share; `release` frees it, and the pools, and is called when the last sandbox is gone. The
+   * runners of what is `served` are ended with the data plane.
    */
   constructor(parts: {
-    runtime: Pick<Runtime, 'name' | 'isolation'>;
-    pool: WarmPool;
+    served: ReadonlyMap<Isolation, ServedIsolation>;
     host: SharedHost;
     node: HostNode;
-    runners: Runners | undefined;
     runtimes: readonly RuntimeHealth[];
     loopShare: LoopShare;
     logger: Logger;
     release: () => Promise<void>;
   }) {
-    this.#runtime = parts.runtime;
-    this.#pool = parts.pool;
+    this.#served = parts.served;
     this.#node = parts.node;
     this.#runtimes = parts.runtimes;
-    this.#runners = parts.runners;
     this.#loopShare = parts.loopShare;
     this.#logger = parts.logger;
     this.#release = parts.release;
-    this.#watch = setInterval(() => {
-      this.#findLost();
-    }, WATCH_INTERVAL_MS).unref();
     this.#host = new HostWatch(parts.host, parts.logger, async () => this.#loseAll());
   }
 
@@ -103,7 +92,7 @@ export class LocalSandboxPlane implements SandboxPlane {
     return Promise.resolve({
       runtimes: this.#runtimes,
       sandboxes: this.#lent.size,
-      pools: this.#pool.health(),
+      pools: [...this.#served.values()].flatMap(({ pool }) => pool.health()),
       reads: { ...this.#loopShare.counters },
       problems: this.#host.problems,
       capacity: this.#node.health(),
@@ -112,24 +101,20 @@ export class LocalSandboxPlane implements SandboxPlane {
 
   /** Begins to make sandboxes ready ahead, in the background. Without it, each is made when it is asked for. */
   warmUp(): void {
-    this.#pool.start();
+    for (const { pool } of this.#served.values()) pool.start();
   }
 
   async createSandbox(request: SandboxRequest, signal: AbortSignal): Promise<LentSandbox> {
+    const served = this.#servedFor(request);
     const sandbox = await this.#untilDone(async () =>
-      this.#create(request, this.#firstLanguage(request), signal),
+      this.#create(served, request, this.#firstLanguage(request), signal),
     );
-    const guarded = this.#node.guard({
-      id: sandbox.id,
-      heldBytes: () => sandbox.heldBytes(),
-      end: () => {
-        sandbox.runOutOfMemory();
-        this.#lose(sandbox, lent);
-      },
+    const guarded = this.#guard(sandbox.id, sandbox.memory, () => {
+      this.#lose(sandbox, lent);
     });
     const lent: LentSandbox = {
       id: sandbox.id,
-      placement: this.#placement('sandbox'),
+      placement: placementOf(served.runtime, 'sandbox'),
       agent: {
         ...sandbox.agent,
         steps: {
@@ -139,14 +124,20 @@ export class LocalSandboxPlane implements SandboxPlane {
           adoptEnvironment: async (...env) => sandbox.agent.steps.adoptEnvironment(...env),
         },
       },
-      pause: async (pauseSignal) => sandbox.pause(pauseSignal),
-      resume: async (resumeSignal) => sandbox.resume(resumeSignal),
+      pause: async (pauseSignal) => canPause(sandbox.pause, served)(pauseSignal),
+      resume: async (resumeSignal) => canPause(sandbox.resume, served)(resumeSignal),
       destroy: async () => {
         this.#lent.delete(sandbox.id);
         await this.#end(sandbox.id, sandbox, [guarded]);
       },
     };
     this.#lent.set(sandbox.id, { sandbox, lent });
+    sandbox.ended.then(
+      (end) => {
+        if (end.reason === 'died') this.#noteDeath(sandbox, lent, end.detail);
+      },
+      () => undefined,
+    );
     return lent;
   }
 
@@ -156,13 +147,13 @@ export class LocalSandboxPlane implements SandboxPlane {
     events: EventSink,
     signal: AbortSignal,
   ): Promise<JobOutcome> {
-    this.#checkIsolation(request);
+    const served = this.#servedFor(request);
     this.#checkHost();
     return this.#untilDone(async () => {
       using ended = eitherAborted(signal, this.#closing.signal);
       return (
-        (await this.#runInCell(request, step, events, ended.signal)) ??
-        (await this.#runInSandbox(request, step, events, ended.signal))
+        (await this.#runInCell(served, request, step, events, ended.signal)) ??
+        (await this.#runInSandbox(served, request, step, events, ended.signal))
       );
     });
   }
@@ -173,59 +164,64 @@ export class LocalSandboxPlane implements SandboxPlane {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    clearInterval(this.#watch);
     this.#host[Symbol.dispose]();
     this.#closing.abort(new Cancellation('shutdown'));
     // Whatever is under way, if only to clear up after itself, holds what is released here.
     while (this.#underWay.size > 0) await Promise.allSettled(this.#underWay);
     await Promise.all([...this.#lent.values()].map(async ({ lent }) => lent.destroy()));
     while (this.#ending.size > 0) await Promise.all(this.#ending);
-    await this.#runners?.[Symbol.asyncDispose]();
+    await Promise.all(
+      [...this.#served.values()].map(async ({ runners }) => runners?.[Symbol.asyncDispose]()),
+    );
     await this.#release();
   }
 
   /** `undefined` where the job is to have a sandbox of its own. */
-  async #runInCell(...job: Job): Promise<JobOutcome | undefined> {
+  async #runInCell({ runners, runtime }: ServedIsolation, ...job: Job): Promise<JobOutcome | undefined> {
     const [request, step, events, signal] = job;
-    if (request.isolationScope === 'sandbox' || step.language !== 'python') return undefined;
+    if (request.isolationScope === 'sandbox' || runners?.hasCellsFor(step.language) !== true)
+      return undefined;
     // A cell mounts its workspace itself, and can do so in memory only.
-    if (this.#runners === undefined || this.#node.isOnDisk(request.resources)) return undefined;
+    if (this.#node.isOnDisk(request.resources)) return undefined;
     using unlessLeased = new DisposableStack();
     const room = unlessLeased.use(await this.#node.reserve(request, 'cell', signal));
-    const leased = await this.#runners.lease(request, step, signal);
+    const leased = await runners.lease(request, step, signal);
     if (leased === undefined) return undefined;
     unlessLeased.move();
     const { meter } = leased.cell;
-    const guarded = this.#guardJob(request.id, meter);
+    const guarded = this.#guard(request.id, meter);
     try {
       const outcome = await this.#unlessLost(
         request,
         runInCell(request.id, leased.cell, { step, events, loopShare: this.#loopShare }, signal),
       );
-      return { outcome, placement: this.#placement('cell') };
+      return { outcome, placement: placementOf(runtime, 'cell') };
     } finally {
       await this.#endJob(request.id, leased, [guarded, room]);
     }
   }
 
-  async #runInSandbox(...job: Job): Promise<JobOutcome> {
+  async #runInSandbox(served: ServedIsolation, ...job: Job): Promise<JobOutcome> {
     const [request, step, events, signal] = job;
-    const sandbox = await this.#create(request, step.language, signal);
-    const guarded = this.#guardJob(request.id, sandbox);
+    const sandbox = await this.#create(served, request, step.language, signal);
+    const guarded = this.#guard(request.id, sandbox.memory);
     try {
       const outcome = await this.#unlessLost(request, sandbox.agent.steps.run(step, events, signal));
-      return { outcome, placement: this.#placement('sandbox') };
+      return { outcome, placement: placementOf(served.runtime, 'sandbox') };
     } finally {
       await this.#endJob(request.id, sandbox, [guarded]);
     }
   }
 
-  #guardJob(id: SandboxId, holder: MemoryHolder): Disposable {
+  /** Has its code ended, and then `afterEnd` called, if the node needs its memory. One that holds none of the node's is not watched. */
+  #guard(id: SandboxId, memory: MemoryHolder | undefined, afterEnd?: () => void): Disposable {
+    if (memory === undefined) return { [Symbol.dispose]: () => undefined };
     return this.#node.guard({
       id,
-      heldBytes: () => holder.heldBytes(),
+      heldBytes: () => memory.heldBytes(),
       end: () => {
-        holder.runOutOfMemory();
+        memory.runOutOfMemory();
+        afterEnd?.();
       },
     });
   }
@@ -268,11 +264,11 @@ export class LocalSandboxPlane implements SandboxPlane {
     for (const id of this.#lent.keys()) for (const listener of this.#listeners) listener(id);
   }
 
-  #checkIsolation(request: SandboxRequest): void {
-    const available: readonly string[] = [this.#runtime.isolation];
-    if (!available.includes(request.isolation)) {
-      throw new CaissonError('isolation_unavailable', { isolation: request.isolation, available });
-    }
+  #servedFor({ isolation }: SandboxRequest): ServedIsolation {
+    const served = this.#served.get(isolation);
+    if (served === undefined)
+      throw new CaissonError('isolation_unavailable', { isolation, available: [...this.#served.keys()] });
+    return served;
   }
 
   #checkHost(): void {
@@ -280,17 +276,21 @@ export class LocalSandboxPlane implements SandboxPlane {
     throw new CaissonError('sandbox_unavailable', { problem: 'the server has failed and is about to end' });
   }
 
-  async #create(request: SandboxRequest, language: Language, signal: AbortSignal): Promise<Sandbox> {
-    this.#checkIsolation(request);
+  async #create(
+    { pool, runtime }: ServedIsolation,
+    request: SandboxRequest,
+    language: Language,
+    signal: AbortSignal,
+  ): Promise<Sandbox> {
     this.#checkHost();
     try {
-      return await this.#pool.take(request, language, signal);
+      return await pool.take(request, language, signal);
     } catch (error) {
       signal.throwIfAborted();
       if (error instanceof CaissonError) throw error;
       if (this.#host.isWhole())
         this.#logger.error({ err: error, sandbox_id: request.id }, 'no sandbox could be made');
-      const problem = 'the container runtime could not make one';
+      const problem = `the runtime ${runtime.name} could not make one`;
       throw new CaissonError('sandbox_unavailable', { problem }, { cause: error });
     }
   }
@@ -298,10 +298,6 @@ export class LocalSandboxPlane implements SandboxPlane {
   /** The language that a session most likely begins with. */
   #firstLanguage({ templateId }: SandboxRequest): Language {
     return this.templates.find(({ id }) => id === templateId)?.languages[0] ?? 'shell';
-  }
-
-  #placement(scope: IsolationScope): Placement {
-    return { runtime: this.#runtime.name, isolation: this.#runtime.isolation, scope };
   }
 
   /** Ends a sandbox or a cell; never rejects, for there is nobody to try again: what is left, the next start removes. */
@@ -319,14 +315,11 @@ export class LocalSandboxPlane implements SandboxPlane {
     this.#ending.delete(ended);
   }
 
-  #findLost(): void {
-    // All of them are then, and it is told in its turn.
-    if (this.#host.problems.length > 0) return;
-    for (const { sandbox, lent } of this.#lent.values()) {
-      if (sandbox.isAlive()) continue;
-      this.#logger.warn({ sandbox_id: sandbox.id }, 'a sandbox was lost');
-      this.#lose(sandbox, lent);
-    }
+  #noteDeath(sandbox: Sandbox, lent: LentSandbox, detail: string): void {
+    // Where all of them died at once, that is told once for all.
+    if (!this.#lent.has(sandbox.id) || !this.#host.isWhole()) return;
+    this.#logger.warn({ sandbox_id: sandbox.id, detail }, 'a sandbox was lost');
+    this.#lose(sandbox, lent);
   }
 
   #lose({ id }: Sandbox, lent: LentSandbox): void {
@@ -335,4 +328,17 @@ export class LocalSandboxPlane implements SandboxPlane {
     });
     for (const listener of this.#listeners) listener(id);
   }
+}
+
+function placementOf(
+  { name, isolation }: Pick<Runtime, 'name' | 'isolation'>,
+  scope: IsolationScope,
+): Placement {
+  return { runtime: name, isolation, scope };
+}
+
+/** @throws CaissonError `pause_unavailable` where the runtime cannot */
+function canPause(change: Sandbox['pause'], { runtime }: ServedIsolation): NonNullable<Sandbox['pause']> {
+  if (change === undefined) throw new CaissonError('pause_unavailable', { isolation: runtime.isolation });
+  return change;
 }

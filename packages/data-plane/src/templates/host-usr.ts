@@ -2,7 +2,7 @@ import { cpSync, existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RootFileSystem } from './root-file-system.ts';
 
-/** Mount points and empty directories that programs expect, the outer ones first. */
+/** Mount points, and empty directories that programs expect; outer ones first. */
 const DIRECTORIES = [
   'usr',
   'etc',
@@ -37,7 +37,7 @@ const ETC_FILES: Readonly<Record<string, string>> = {
   'os-release': 'NAME="Caisson sandbox"\nID=caisson\n',
 };
 
-/** What programs of /usr need from the host's /etc; nothing of it configures the host. */
+/** What programs of /usr need of the host's /etc; none of it configures the host. */
 const ETC_COPIES = [
   'alternatives',
   'ld.so.cache',
@@ -56,7 +56,7 @@ const ETC_COPIES = [
 const PYTHON_DIRECTORY = /^python3(\.\d+)?$/;
 
 /**
- * A root made of the host's `/usr` and an `/etc` made for the purpose.
+ * A root of the host's `/usr` and an `/etc` of its own.
  * @param etcDirectory an empty directory that `/etc` is written to
  */
 export function makeHostUsrRoot(etcDirectory: string): RootFileSystem {

@@ -3,11 +3,11 @@ import { join } from 'node:path';
 
 /** What a sandbox sees as `/`, below the mounts that every sandbox gets (`/proc`, `/dev`, `/tmp`, `/workspace`). */
 export interface RootFileSystem {
-  /** Empty directories, and places for mounts, relative to the root; the outer ones first. */
+  /** Empty directories and mount points, relative to the root; outer ones first. */
   readonly directories: readonly string[];
   /** Symbolic links, relative to the root. */
   readonly links: readonly { readonly path: string; readonly target: string }[];
-  /** Directories of the host, or made for the purpose, that every sandbox sees read-only. */
+  /** Directories of the host that every sandbox sees read-only. */
   readonly mounts: readonly ReadOnlyMount[];
 }
 

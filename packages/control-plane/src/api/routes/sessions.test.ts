@@ -118,7 +118,7 @@ test('a session can be paused and resumed, and runs nothing meanwhile', async ()
 test('a session whose sandbox cannot be paused goes on running', async () => {
   await using server = await start();
   const id = await create(server);
-  const [sandbox] = server.plane.sandboxes.values();
+  const [sandbox] = server.plane.plane.sandboxes.values();
   assert.ok(sandbox !== undefined);
   const pause = sandbox.pause.bind(sandbox);
   sandbox.pause = () => Promise.reject(new CaissonError('pause_failed', { retryAfterSeconds: 1 }));

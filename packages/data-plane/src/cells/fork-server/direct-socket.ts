@@ -1,22 +1,22 @@
 import type { OnReadOpts, Socket } from 'node:net';
 import type { ByteChannel, ChannelWriter } from '@caisson/session-agent';
 
-/** What one read takes at most. */
+/** The most that one read takes. */
 const BUFFER_BYTES = 64 * 1024;
 
-/** Where sockets read to, one after another: what one has read is given to its reader before the next one reads. */
+/** A buffer that several sockets read into, one after another: each gives its bytes to its reader before the next one reads. */
 export function readBuffer(): Uint8Array {
   return Buffer.allocUnsafeSlow(BUFFER_BYTES);
 }
 
 /**
- * A socket or pipe whose bytes are handed on as they come. A stream would queue them, and count, and tell each of its states
- * to listeners; for the few bytes of most cells, that costs several times what reading them does.
+ * A socket or pipe whose bytes are handed on as they arrive. A stream would queue and count them and emit events; for the few
+ * bytes of most cells, that costs several times what reading them does.
  */
 export class DirectSocket implements ByteChannel, ChannelWriter {
   readonly #socket: Socket;
   #take: ((bytes: Buffer) => void) | undefined;
-  /** What came while nobody read; no more is read then. */
+  /** What arrived while nobody read; reading stops then. */
   #held: Buffer | undefined;
 
   /** @param open makes the socket, with these options for how it reads */
@@ -25,7 +25,7 @@ export class DirectSocket implements ByteChannel, ChannelWriter {
       buffer,
       callback: (length, bytes) => this.#pass(Buffer.from(bytes.buffer, bytes.byteOffset, length)),
     });
-    // Its end is told all the same; without a listener an error would be nobody's.
+    // `close` follows each error; without a listener the error would end this process.
     this.#socket.on('error', () => undefined);
   }
 
@@ -41,9 +41,8 @@ export class DirectSocket implements ByteChannel, ChannelWriter {
   }
 
   /**
-   * The first line that comes. Nothing may come behind it before something is written; from then on it is as if nobody had
-   * read yet.
-   * @throws Error if the other end closes before, more comes than the line, or it does not come within `timeoutMs`
+   * The first line that arrives. Nothing may follow it before something is written; after that, reading starts afresh.
+   * @throws Error if the other end closes first, more than the line arrives, or it does not arrive within `timeoutMs`
    */
   async firstLine(maxBytes: number, timeoutMs: number): Promise<string> {
     let text = '';

@@ -1,6 +1,6 @@
 import type { ProcessExit } from '@caisson/protocol';
 import type { ByteChannel } from '@caisson/session-agent';
-import type { Cell, CellSpec, ForkServer, ForkServers } from './fork-server.ts';
+import type { Cell, CellSpec, ForkServer, ForkServers, Preload, RunnerSpec } from './fork-server.ts';
 
 const nothing = () => undefined;
 const silent: ByteChannel = {
@@ -88,7 +88,12 @@ export class FakeForkServer implements ForkServer {
   }
 }
 
+/** Starts fake fork servers at once; code that imports pandas has a preload of its own. */
 export class FakeForkServers implements ForkServers {
+  readonly languages = ['python'] as const;
+  readonly limits = { memoryBytes: 1, pids: 1 };
+  /** What each was started for, in the order of `started`. */
+  readonly specs: RunnerSpec[] = [];
   readonly started: FakeForkServer[] = [];
   failure: Error | undefined;
   readonly #slots: number;
@@ -97,8 +102,13 @@ export class FakeForkServers implements ForkServers {
     this.#slots = slots;
   }
 
-  async start(): Promise<ForkServer> {
+  choosePreload(code: string): Preload {
+    return { name: code.includes('pandas') ? 'data' : 'core', modules: [] };
+  }
+
+  async start(spec: RunnerSpec): Promise<ForkServer> {
     if (this.failure !== undefined) throw this.failure;
+    this.specs.push(spec);
     const server = new FakeForkServer(this.#slots);
     this.started.push(server);
     return Promise.resolve(server);

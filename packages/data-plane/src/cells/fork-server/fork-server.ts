@@ -1,14 +1,39 @@
-import type { Resources } from '@caisson/protocol';
+import type { Language, Resources } from '@caisson/protocol';
 import type { SpawnedKernel, UsageMeter } from '@caisson/session-agent';
 import type { MemoryHolder } from '../../node/memory-holder.ts';
+import type { RootDigest } from '../../templates/root-digest.ts';
 
-/** Makes runners on this host; a sandbox of any runtime can hold one. */
+/** Makes runners on this node; a sandbox of any runtime can hold one. */
 export interface ForkServers {
+  /** Of the kernels that cells have. */
+  readonly languages: readonly Language[];
+  /** The most that a runner takes for itself, apart from its cells. */
+  readonly limits: RunnerLimits;
+  /** The preload with which `code` is likely to start soonest. Quick: it is asked for each job. */
+  choosePreload(code: string, language: Language): Preload;
   /**
-   * Starts a runner, whose interpreter has imported the modules of `preload`, and resolves when it can fork.
+   * Starts a runner, whose interpreter has imported the modules of its preload, and resolves when it can fork.
    * If it fails, or `signal` is aborted, nothing is left of it. The caller disposes it.
    */
-  start(preload: readonly string[], signal: AbortSignal): Promise<ForkServer>;
+  start(runner: RunnerSpec, signal: AbortSignal): Promise<ForkServer>;
+}
+
+export interface RunnerSpec {
+  /** The file system that its cells have as their root: that of their template. */
+  readonly root: RootDigest;
+  readonly preload: Preload;
+}
+
+export interface RunnerLimits {
+  readonly memoryBytes: number;
+  readonly pids: number;
+}
+
+/** Modules that a fork server imports before it forks, all of them the template's own. */
+export interface Preload {
+  /** Unique among the preloads of all languages. */
+  readonly name: string;
+  readonly modules: readonly string[];
 }
 
 /** The fork server of one runner. Disposing ends it and every cell in it, and leaves nothing; it can be done twice. */
@@ -18,8 +43,8 @@ export interface ForkServer extends AsyncDisposable {
   /** How many more cells there is room for. */
   readonly freeSlots: number;
   /**
-   * Makes a cell whose limits are set and whose walls stand. It cannot be cancelled: where a half-made cell has got to is
-   * not known, so its runner, with the jobs of others in it, would have to end.
+   * Makes a cell whose limits are set and whose walls stand. It cannot be cancelled: the state of a half-made cell is not known,
+   * so its runner, with the jobs of others in it, would have to end.
    * @throws Error if there is no free slot or the server fails, which `lost` tells too
    */
   fork(spec: CellSpec): Promise<Cell>;
@@ -31,7 +56,7 @@ export interface CellSpec {
   readonly env: Readonly<Record<string, string>>;
 }
 
-/** A fresh place with a kernel in it that waits for its one job. */
+/** A forked kernel in walls of its own, which waits for its one job. */
 export interface Cell extends SpawnedKernel {
   readonly spec: CellSpec;
   readonly meter: UsageMeter & MemoryHolder;

@@ -2,7 +2,7 @@ import { closeSync, constants, fstatSync, openSync } from 'node:fs';
 import { Socket } from 'node:net';
 import type { ByteSource, ProcessExit } from '@caisson/protocol';
 import { byteChannel } from '@caisson/session-agent';
-import type { ByteChannel, CgroupUsageMeter } from '@caisson/session-agent';
+import type { ByteChannel } from '@caisson/session-agent';
 import { signalName } from '../../signal-name.ts';
 import { DirectSocket } from './direct-socket.ts';
 import type { Cell, CellSpec } from './fork-server.ts';
@@ -12,7 +12,7 @@ import type { CellHello, Gone, PipeEnd } from './frames.ts';
 export interface CellLink {
   /** Path, on this host, of the runner's root. */
   readonly runnerRoot: string;
-  /** Where its output is read to, see `readBuffer`. */
+  /** Its output is read into this, see `readBuffer`. */
   readonly buffer: Uint8Array;
   /** Settles when nothing of the cell is left; rejects if the runner was lost. */
   readonly gone: Promise<Gone>;
@@ -31,7 +31,7 @@ export class ForkedCell implements Cell {
   #alive = true;
   #lost = false;
 
-  /** @throws Error if the cell does not have open what it says */
+  /** @throws Error if the cell does not have the pipes open that it named */
   constructor(
     spec: CellSpec,
     meter: Cell['meter'],
@@ -86,8 +86,8 @@ export class ForkedCell implements Cell {
   }
 
   async end(): Promise<void> {
-    // At once, for the end of each stream would wake us. Not the control: at its end the kernel would begin to exit, which costs
-    // more than all that the job did.
+    // Closed first, or the end of each stream would wake the event loop. Not the control channel: at its end the kernel would
+    // begin to exit, which costs more than the whole job.
     this.stdout.close();
     this.stderr.close();
     try {
@@ -98,13 +98,13 @@ export class ForkedCell implements Cell {
   }
 }
 
-/** Opens the pipe again by the process that holds it, which runs no code of a tenant's yet. */
+/** Opens the pipe through the process that has it open, and that runs no tenant's code yet. */
 function openPipe(process: string, { fd, inode }: PipeEnd, buffer: Uint8Array): DirectSocket {
   const opened = openSync(`${process}/fd/${fd}`, constants.O_RDONLY | constants.O_NONBLOCK);
   const { ino, mode } = fstatSync(opened);
   if (ino !== inode || (mode & constants.S_IFMT) !== constants.S_IFIFO) {
     closeSync(opened);
-    throw new Error('a cell has something else open than it said');
+    throw new Error('a cell has something else open than it named');
   }
   return new DirectSocket(
     buffer,

@@ -1,11 +1,11 @@
-/** What a cell says when its walls stand, and before anything of a tenant's is in it. */
+/** What a cell sends when its walls stand, before anything of a tenant's is in it. */
 export interface CellHello {
   readonly cell: number;
   /** Its number in the `/proc` of the runner. */
   readonly pid: number;
   readonly stdout: PipeEnd;
   readonly stderr: PipeEnd;
-  /** What its kernel says. */
+  /** What its kernel sends. */
   readonly frames: PipeEnd;
 }
 
@@ -15,7 +15,7 @@ export interface PipeEnd {
   readonly inode: number;
 }
 
-/** What the fork server says when nothing of a cell is left; `status` as wait(2) has it. */
+/** What the fork server sends when nothing of a cell is left; `status` as wait(2) has it. */
 export interface Gone {
   readonly cell: number;
   readonly status: number;
@@ -56,5 +56,5 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 }
 
 function unexpected(): Error {
-  return new Error('the fork server said what it should not');
+  return new Error('the fork server sent an unexpected message');
 }

@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream';
 const NEWLINE = 0x0a;
 export const MAX_LINE_BYTES = 4096;
 
-/** Calls `onLine` with each line that comes, and `onEnd` once when no more will, or when one is too long. */
+/** Calls `onLine` with each line that arrives, and `onEnd` once: at the end of the stream, or when a line is too long. */
 export function readLines(stream: Duplex, onLine: (line: string) => void, onEnd: () => void): void {
   let partial: Buffer = Buffer.alloc(0);
   let ended = false;
@@ -26,8 +26,8 @@ export function readLines(stream: Duplex, onLine: (line: string) => void, onEnd:
 }
 
 /**
- * The first line that comes; nothing behind it is taken from the stream, whose writer waits for an answer.
- * @throws Error if the stream ends before, more comes than the line, or `signal` is aborted
+ * The first line that arrives. Nothing may follow it: its writer waits for an answer.
+ * @throws Error if the stream ends first, more than the line arrives, or `signal` is aborted
  */
 export async function readFirstLine(stream: Duplex, signal: AbortSignal): Promise<string> {
   let text = '';

@@ -6,11 +6,11 @@ import type { Cgroup, CgroupLimits, Cgroups } from '../../cgroups/cgroup.ts';
 import { cpuQuotaUs } from '../../cgroups/cpu-quota.ts';
 import { cgroupMemoryBytes } from '../../limits/memory-file-systems.ts';
 
-/** A cgroup for one cell after another. */
+/** A cgroup that one cell after another uses. */
 export interface Slot {
   readonly index: number;
   readonly cgroup: Cgroup;
-  /** What is asked for with each job. */
+  /** Its files, which each job reads. */
   readonly counters: CgroupCounters;
 }
 
@@ -21,7 +21,7 @@ export interface Slot {
 export class Slots implements Disposable {
   readonly #all: readonly Slot[];
   readonly #free: Slot[];
-  /** What each was last limited to, so that it need not be written again. */
+  /** The last limits of each, which need not be written again. */
   readonly #limits = new Map<Slot, Resources>();
   readonly #descriptors: readonly (readonly number[])[];
 
@@ -63,7 +63,7 @@ export class Slots implements Disposable {
     return slot;
   }
 
-  /** Gives a slot back. @throws Error if a process is left in it, or in a cgroup below it */
+  /** Returns a slot. @throws Error if a process is left in it, or in a cgroup below it */
   giveBack(slot: Slot): void {
     const left = slot.counters.pids();
     if (left > 0) throw new Error(`${left} tasks are left in a cell that is gone`);

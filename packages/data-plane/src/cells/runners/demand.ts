@@ -1,17 +1,17 @@
 /** How far back arrivals count, in milliseconds. */
 const WINDOW_MS = 1_000;
-/** How long a fork is taken to last before the first was measured; the figure of two cores that other jobs use as well. */
+/** The assumed duration of a fork until one was measured: that of two cores which other jobs use as well. */
 const FIRST_FORK_MS = 30;
-/** How much of the estimate each further fork is. */
+/** Weight of the newest fork in the estimate. */
 const NEWEST_SHARE = 0.2;
 export const MOST_READY = 8;
-/** Ready cells of a runner to which nothing has come for this long are given up. */
+/** A runner without jobs for this long keeps no cells ready. */
 const QUIET_MS = 60_000;
 
 /**
- * How many cells should stand ready for what will arrive while one more is made.
- * @param arrivalsMs when jobs arrived, in order; older ones than the window may be left out
- * @param forkMs how long a fork lasts
+ * How many cells should stand ready for the jobs that arrive while one more is forked.
+ * @param arrivalsMs when jobs arrived, in order; those before the window may be left out
+ * @param forkMs duration of a fork
  */
 export function readyTarget(nowMs: number, arrivalsMs: readonly number[], forkMs: number): number {
   const last = arrivalsMs.at(-1);
@@ -20,7 +20,7 @@ export function readyTarget(nowMs: number, arrivalsMs: readonly number[], forkMs
   return Math.min(MOST_READY, 1 + Math.ceil((recent / WINDOW_MS) * forkMs));
 }
 
-/** What the forks of a runner lasted lately, as an exponential moving average: where others keep the processors busy, ten times as long. */
+/** Recent duration of a runner's forks, as an exponential moving average. On a busy host it is ten times that of an idle one. */
 export class ForkTime {
   #ms: number | undefined;
 
@@ -28,7 +28,7 @@ export class ForkTime {
     return this.#ms ?? FIRST_FORK_MS;
   }
 
-  /** @param ms from the wish for a cell to its being there */
+  /** @param ms from the request for a cell until it is there */
   add(ms: number): void {
     this.#ms = this.ms + NEWEST_SHARE * (ms - this.ms);
   }
@@ -39,7 +39,7 @@ export function recentArrivals(nowMs: number, arrivalsMs: readonly number[]): nu
   return arrivalsMs.slice(Math.min(countOver(nowMs, arrivalsMs), arrivalsMs.length - 1));
 }
 
-/** How many came before the window; they stand first. */
+/** How many arrivals lie before the window; they come first. */
 function countOver(nowMs: number, arrivalsMs: readonly number[]): number {
   const first = arrivalsMs.findIndex((at) => nowMs - at <= WINDOW_MS);
   return first === -1 ? arrivalsMs.length : first;

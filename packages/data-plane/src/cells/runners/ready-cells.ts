@@ -3,19 +3,19 @@ import { orAborted } from '../../abort/or-aborted.ts';
 import { ForkTime, MOST_READY, readyTarget, recentArrivals } from './demand.ts';
 import type { Cell, CellSpec, ForkServer } from '../fork-server/fork-server.ts';
 
-/** Forks that go on ahead of need at the same time. */
+/** Forks ahead of need at the same time. */
 const PARALLEL_REFILLS = 1;
-/** A second job of another size in a row makes that size the one that cells are kept ready in. */
+/** After this many jobs of another size in a row, cells of that size are kept ready instead. */
 const JOBS_TO_CHANGE_SIZE = 2;
 
-/** A job for which none was ready. */
+/** A job that found no ready cell. */
 interface Claim extends PromiseWithResolvers<Cell> {
   readonly spec: CellSpec;
 }
 
 /**
- * Cells of one runner that wait, built and limited, for the jobs to come, all of one size: that of the last jobs. A job that finds
- * none ready starts a fork, and gets the first cell of its size that is made, whoever began it.
+ * The ready cells of one runner, all of the size of its last jobs. A job that finds none ready starts a fork, and gets the first
+ * cell of its size that is made, whichever job began it.
  */
 export class ReadyCells {
   readonly #server: ForkServer;
@@ -27,8 +27,9 @@ export class ReadyCells {
   #size: CellSpec | undefined;
   #other: { readonly spec: CellSpec; readonly count: number } | undefined;
   #arrivalsMs: number[] = [];
-  /** All that go on, for jobs that wait and ahead of need. */
+  /** Under way, for jobs that wait and ahead of need. */
   #forks = 0;
+  #forked = 0;
   #refills = 0;
 
   /** @param nowMs a clock that never goes back */
@@ -41,19 +42,24 @@ export class ReadyCells {
     return this.#ready.length;
   }
 
-  /** Whether a cell can be had: one that is ready, or a slot for a new one. */
+  /** Forks started so far. */
+  get forked(): number {
+    return this.#forked;
+  }
+
+  /** Whether a job can have a cell: one that is ready, or a slot for a new one. */
   has(spec: CellSpec): boolean {
     return this.#server.freeSlots > 0 || (this.#ready.length > 0 && isDeepStrictEqual(this.#size, spec));
   }
 
-  /** A cell that nobody else will get. @throws what `ForkServer.fork` throws, and the reason of `signal` */
+  /** A cell for one job. @throws what `ForkServer.fork` throws, and the reason of `signal` */
   async claim(spec: CellSpec, signal: AbortSignal): Promise<Cell> {
     this.#arrivalsMs.push(this.#nowMs());
     const cell = this.#followSize(spec) ? this.#takeReady() : undefined;
     return cell ?? (await this.#forkFor(spec, signal));
   }
 
-  /** Makes as many cells ready as demand asks for, one after the other; drops those that nobody asks for any more. */
+  /** Forks cells until as many stand ready as the demand needs, one after the other; drops all when there is no demand. */
   refill(): void {
     const now = this.#nowMs();
     this.#arrivalsMs = recentArrivals(now, this.#arrivalsMs);
@@ -61,7 +67,7 @@ export class ReadyCells {
     if (target === 0) this.#drop();
     const wanted = this.#ready.length + this.#forks - this.#claims.length < target;
     if (!wanted || this.#refills >= PARALLEL_REFILLS || this.#size === undefined) return;
-    // The last slots are for jobs that are there already.
+    // The last slots are for jobs that have arrived.
     if (this.#server.freeSlots <= target || this.#closed) return;
     this.#refills++;
     const again = () => {
@@ -69,12 +75,12 @@ export class ReadyCells {
       this.refill();
     };
     this.#makeReady(this.#size).then(again, () => {
-      // The runner tells its owner why, and that one replaces it.
+      // The runner is lost, tells its owner why, and is replaced.
       this.#refills--;
     });
   }
 
-  /** Ends all that are ready, and makes no more. */
+  /** Ends the ready cells, and makes no more. */
   close(): void {
     this.#closed = true;
     this.#drop();
@@ -92,7 +98,7 @@ export class ReadyCells {
     try {
       return await orAborted(claim.promise, signal);
     } catch (error) {
-      // Where it was given one at the same moment.
+      // It may have been given a cell at the same moment.
       claim.promise.then(discard, () => undefined);
       throw error;
     } finally {
@@ -107,6 +113,7 @@ export class ReadyCells {
   async #fork(spec: CellSpec): Promise<Cell> {
     const begunMs = this.#nowMs();
     this.#forks++;
+    this.#forked++;
     try {
       return await this.#server.fork(spec);
     } finally {
@@ -115,7 +122,7 @@ export class ReadyCells {
     }
   }
 
-  /** To the job that has waited longest for one like it; where there is none, it stands ready. */
+  /** Gives the cell to the job that has waited longest for one of its size; if none waits, it stands ready. */
   #give(cell: Cell, spec: CellSpec): void {
     const claim = this.#nextClaim(spec);
     if (claim !== undefined) {
@@ -127,7 +134,7 @@ export class ReadyCells {
     else discard(cell);
   }
 
-  /** That of whoever has waited longest for a cell like this, and waits no more. There are never more of them than forks for them. */
+  /** Takes out the oldest claim for a cell of this size. There are never more claims than forks for them. */
   #nextClaim(spec: CellSpec): Claim | undefined {
     const claim = this.#claims.find((waiting) => isDeepStrictEqual(waiting.spec, spec));
     if (claim !== undefined) this.#forget(claim);
@@ -147,7 +154,7 @@ export class ReadyCells {
     return undefined;
   }
 
-  /** Whether those that stand ready are of this size. */
+  /** Takes the size of one more job into account. Returns whether the ready cells are of this size. */
   #followSize(spec: CellSpec): boolean {
     if (isDeepStrictEqual(this.#size, spec)) {
       this.#other = undefined;
@@ -167,7 +174,7 @@ export class ReadyCells {
   }
 }
 
-/** One that does not end makes its fork server be lost, which tells why. */
+/** If the cell does not end, its fork server is lost, which tells why. */
 function discard(cell: Cell): void {
   cell.end().catch(() => undefined);
 }

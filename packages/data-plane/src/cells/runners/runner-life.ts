@@ -1,19 +1,19 @@
-/** What decides how long a runner is used. */
+/** What decides how long a runner is used. Times are of a clock that never goes back. */
 export interface RunnerState {
   readonly startedMs: number;
-  /** When the last job came or ended. */
+  /** When a job last began or ended. */
   readonly lastUsedMs: number;
   readonly running: number;
-  /** All cells made so far. */
+  /** Cells forked so far. */
   readonly cells: number;
 }
 
-/** Cells of one runner share their hash seed and the layout of their addresses: what one learns must not serve for long. */
+/** Cells of one runner share their hash seed and address layout: what code learns of them must not stay useful for long. */
 const MOST_AGE_MS = 15 * 60_000;
-/** Far below the number of ids that a runner has. */
+/** Far below the number of user ids that a runner has. */
 const MOST_CELLS = 5_000;
 const IDLE_MS = 5 * 60_000;
-/** Beyond both by this factor it takes no more jobs, even if its successor is not there yet. */
+/** At this multiple of either it takes no more jobs, even if its successor has not started. */
 const OVERDUE = 2;
 
 /** `idle`: to be ended. `due`: good for now, to be replaced. `overdue`: takes no more jobs. */
@@ -26,7 +26,7 @@ export function ageOf(nowMs: number, runner: RunnerState): RunnerAge {
   return ageMs >= MOST_AGE_MS || runner.cells >= MOST_CELLS ? 'due' : 'good';
 }
 
-/** The one of the runners without jobs that was not used for longest. */
+/** The least recently used of the runners without jobs; `undefined` where all have some. */
 export function leastRecentlyUsed<Runner extends RunnerState>(runners: Iterable<Runner>): Runner | undefined {
   let oldest: Runner | undefined;
   for (const runner of runners) {

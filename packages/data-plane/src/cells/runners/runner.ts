@@ -1,31 +1,38 @@
 import type { Cell, CellSpec, ForkServer } from '../fork-server/fork-server.ts';
 import type { RunnerState } from './runner-life.ts';
 import { ReadyCells } from './ready-cells.ts';
+import type { Reservation } from '../../node/reservations.ts';
 
-/** A cell that is one job's until it is disposed, which ends it. */
+/** One job's cell. Disposing ends it. */
 export interface LeasedCell extends AsyncDisposable {
   readonly cell: Cell;
 }
 
-/** One tenant's fork server with its ready cells, and the counts that its life is decided by. */
+/** One tenant's fork server with its ready cells, and the counts that decide how long it is used. */
 export class Runner implements RunnerState, AsyncDisposable {
   readonly startedMs: number;
   readonly lost: Promise<Error>;
   lastUsedMs: number;
   running = 0;
-  cells = 0;
   readonly #server: ForkServer;
+  readonly #room: Reservation;
   readonly #ready: ReadyCells;
   readonly #nowMs: () => number;
   #retired = false;
 
-  constructor(server: ForkServer, nowMs: () => number) {
+  /** @param room what the runner takes of the node; given back when nothing is left of the runner */
+  constructor(server: ForkServer, room: Reservation, nowMs: () => number) {
     this.startedMs = nowMs();
     this.lastUsedMs = this.startedMs;
     this.lost = server.lost;
     this.#server = server;
-    this.#ready = new ReadyCells(counting(server, this), nowMs);
+    this.#room = room;
+    this.#ready = new ReadyCells(server, nowMs);
     this.#nowMs = nowMs;
+  }
+
+  get cells(): number {
+    return this.#ready.forked;
   }
 
   has(spec: CellSpec): boolean {
@@ -37,7 +44,7 @@ export class Runner implements RunnerState, AsyncDisposable {
     this.running++;
     try {
       const cell = await this.#ready.claim(spec, signal);
-      // With none left, the next job would wait for the whole of a fork.
+      // With none left, the next job would wait for a whole fork.
       if (this.#ready.count === 0) setImmediate(this.refill);
       let ended: Promise<void> | undefined;
       return { cell, [Symbol.asyncDispose]: async () => (ended ??= this.#end(cell)) };
@@ -51,7 +58,7 @@ export class Runner implements RunnerState, AsyncDisposable {
     if (!this.#retired) this.#ready.refill();
   };
 
-  /** Takes no new jobs, and ends with its last one. */
+  /** Takes no new jobs, and ends after the last one. */
   async retire(): Promise<void> {
     this.#retired = true;
     this.#ready.close();
@@ -62,6 +69,7 @@ export class Runner implements RunnerState, AsyncDisposable {
     this.#retired = true;
     this.#ready.close();
     await this.#server[Symbol.asyncDispose]();
+    this.#room[Symbol.dispose]();
   }
 
   async #end(cell: Cell): Promise<void> {
@@ -78,18 +86,4 @@ export class Runner implements RunnerState, AsyncDisposable {
     this.refill();
     if (this.#retired && this.running === 0) await this[Symbol.asyncDispose]();
   }
-}
-
-function counting(server: ForkServer, runner: { cells: number }): ForkServer {
-  return {
-    lost: server.lost,
-    get freeSlots() {
-      return server.freeSlots;
-    },
-    fork: async (spec) => {
-      runner.cells++;
-      return server.fork(spec);
-    },
-    [Symbol.asyncDispose]: async () => server[Symbol.asyncDispose](),
-  };
 }

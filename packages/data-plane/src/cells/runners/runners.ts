@@ -1,8 +1,8 @@
-import type { SandboxRequest, StepRequest, TenantId } from '@caisson/protocol';
+import type { Language, SandboxRequest, StepRequest, TenantId } from '@caisson/protocol';
 import type { Logger } from 'pino';
-import type { ForkServers } from '../fork-server/fork-server.ts';
-import { choosePreload } from './preloads.ts';
-import type { Preload } from './preloads.ts';
+import type { Reservation } from '../../node/reservations.ts';
+import type { ForkServers, RunnerSpec } from '../fork-server/fork-server.ts';
+import type { TemplateRoots } from '../../templates/template-roots.ts';
 import { Runner } from './runner.ts';
 import type { LeasedCell } from './runner.ts';
 import { orAborted } from '../../abort/or-aborted.ts';
@@ -10,21 +10,30 @@ import { ageOf, leastRecentlyUsed } from './runner-life.ts';
 
 const TICK_MS = 1_000;
 const MOST_RUNNERS = 16;
-/** After a runner that could not be started, jobs go elsewhere for this long. */
+/** After a failed start, jobs that have no runner get sandboxes for this long. */
 const RETRY_AFTER_MS = 30_000;
 
-/** Whose runner it is: never is one used by two of these. */
-interface RunnerOwner {
+/** Whose runner it is, and what is in it: no runner serves two that differ in any of these. */
+interface RunnerOwner extends RunnerSpec {
   readonly tenantId: TenantId;
   readonly templateId: string;
-  readonly preload: Preload;
 }
 
-/** The runners of this data plane: started when they are needed, replaced when they are old, ended when they are idle. */
+/** What runners are started with. */
+export interface RunnersParts {
+  readonly forkServers: ForkServers;
+  /** The root of each template. */
+  readonly roots: Pick<TemplateRoots, 'digestOf'>;
+  /** Takes the room of one runner, without its cells, of the node; `undefined` where there is none to spare. */
+  readonly reserve: () => Reservation | undefined;
+  readonly logger: Logger;
+  /** A clock that never goes back. */
+  readonly nowMs: () => number;
+}
+
+/** The runners of one runtime: started on demand, replaced when old, ended when idle. */
 export class Runners implements AsyncDisposable {
-  readonly #servers: ForkServers;
-  readonly #logger: Logger;
-  readonly #nowMs: () => number;
+  readonly #parts: RunnersParts;
   readonly #current = new Map<string, Runner>();
   readonly #starting = new Map<string, Promise<Runner>>();
   readonly #ending = new Set<Promise<void>>();
@@ -32,23 +41,30 @@ export class Runners implements AsyncDisposable {
   readonly #tick: NodeJS.Timeout;
   #failedMs = -Infinity;
 
-  /** @param nowMs a clock that never goes back */
-  constructor(servers: ForkServers, logger: Logger, nowMs: () => number) {
-    this.#servers = servers;
-    this.#logger = logger;
-    this.#nowMs = nowMs;
+  constructor(parts: RunnersParts) {
+    this.#parts = parts;
     this.#tick = setInterval(() => {
       this.#keepUp();
     }, TICK_MS).unref();
   }
 
-  /** A cell for one job; `undefined` where none can be had, so that the job needs another place. */
+  /** Whether there are cells with a kernel of `language`. */
+  hasCellsFor(language: Language): boolean {
+    return this.#parts.forkServers.languages.includes(language);
+  }
+
+  /**
+   * A cell for one job; `undefined` where none can be had, so that the job needs a sandbox.
+   * @throws CaissonError `template_not_found`, or the reason of `signal`
+   */
   async lease(
     { tenantId, templateId, resources, env }: SandboxRequest,
-    { code }: StepRequest,
+    { code, language }: StepRequest,
     signal: AbortSignal,
   ): Promise<LeasedCell | undefined> {
-    const owner = { tenantId, templateId, preload: choosePreload(code) };
+    const { forkServers, roots } = this.#parts;
+    const preload = forkServers.choosePreload(code, language);
+    const owner: RunnerOwner = { tenantId, templateId, root: roots.digestOf(templateId), preload };
     const spec = { resources, env };
     const runner = await this.#runnerOf(owner, signal);
     if (runner?.has(spec) !== true) return undefined;
@@ -56,12 +72,12 @@ export class Runners implements AsyncDisposable {
       return await runner.lease(spec, signal);
     } catch (error) {
       signal.throwIfAborted();
-      this.#logger.warn({ err: error, tenant_id: owner.tenantId }, 'no cell could be made');
+      this.#parts.logger.warn({ err: error, tenant_id: owner.tenantId }, 'no cell could be made');
       return undefined;
     }
   }
 
-  /** Begins to end the runner that was not used for longest, if any has nothing to do; says whether one had. */
+  /** Starts ending the least recently used of the idle runners. Returns whether there was one. */
   giveWay(): boolean {
     return this.#endIdle();
   }
@@ -76,16 +92,16 @@ export class Runners implements AsyncDisposable {
   }
 
   async #runnerOf(owner: RunnerOwner, signal: AbortSignal): Promise<Runner | undefined> {
-    const key = JSON.stringify([owner.tenantId, owner.templateId, owner.preload.name]);
+    const key = JSON.stringify([owner.tenantId, owner.templateId, owner.root, owner.preload.name]);
     const runner = this.#current.get(key);
-    const age = runner === undefined ? 'overdue' : ageOf(this.#nowMs(), runner);
+    const age = runner === undefined ? 'overdue' : ageOf(this.#parts.nowMs(), runner);
     if (age === 'due' && this.#canStart(key)) this.#start(key, owner).catch(() => undefined);
     if (age !== 'overdue') return runner;
     const starting = this.#starting.get(key) ?? (this.#canStart(key) ? this.#start(key, owner) : undefined);
     try {
       return starting === undefined ? undefined : await orAborted(starting, signal);
     } catch {
-      // Whoever started it has told why.
+      // Logged where it was started.
       signal.throwIfAborted();
       return undefined;
     }
@@ -93,7 +109,7 @@ export class Runners implements AsyncDisposable {
 
   #canStart(key: string): boolean {
     if (this.#starting.has(key) || this.#closed.signal.aborted) return false;
-    if (this.#nowMs() - this.#failedMs < RETRY_AFTER_MS) return false;
+    if (this.#parts.nowMs() - this.#failedMs < RETRY_AFTER_MS) return false;
     if (this.#current.has(key) || this.#current.size + this.#starting.size < MOST_RUNNERS) return true;
     return this.#endIdle();
   }
@@ -113,8 +129,11 @@ export class Runners implements AsyncDisposable {
       return await started;
     } catch (error) {
       if (!this.#closed.signal.aborted) {
-        this.#failedMs = this.#nowMs();
-        this.#logger.error({ err: error }, 'no runner could be started; jobs get sandboxes of their own');
+        this.#failedMs = this.#parts.nowMs();
+        this.#parts.logger.error(
+          { err: error },
+          'no runner could be started; jobs get sandboxes of their own',
+        );
       }
       throw error;
     } finally {
@@ -122,17 +141,23 @@ export class Runners implements AsyncDisposable {
     }
   }
 
-  async #startRunner(key: string, { preload, tenantId }: RunnerOwner): Promise<Runner> {
-    const server = await this.#servers.start(preload.modules, this.#closed.signal);
-    const runner = new Runner(server, this.#nowMs);
+  async #startRunner(key: string, { tenantId, root, preload }: RunnerOwner): Promise<Runner> {
+    using unlessStarted = new DisposableStack();
+    const { forkServers, reserve, nowMs } = this.#parts;
+    const room = reserve();
+    if (room === undefined) throw new Error('the node has no room for a runner');
+    unlessStarted.use(room);
+    const server = await forkServers.start({ root, preload }, this.#closed.signal);
+    unlessStarted.move();
+    const runner = new Runner(server, room, nowMs);
     const predecessor = this.#current.get(key);
     if (predecessor !== undefined) this.#end(key, predecessor, async () => predecessor.retire());
     this.#current.set(key, runner);
-    // However it comes to its end, what is left of it is removed, and the next job gets another one.
+    // However it ends, what is left of it is removed, and the next job gets another one.
     runner.lost.then(
       (reason) => {
         if (this.#current.get(key) === runner) {
-          this.#logger.warn({ err: reason, tenant_id: tenantId }, 'a runner is replaced');
+          this.#parts.logger.warn({ err: reason, tenant_id: tenantId }, 'a runner is replaced');
         }
         this.#end(key, runner, async () => runner[Symbol.asyncDispose]());
       },
@@ -142,7 +167,7 @@ export class Runners implements AsyncDisposable {
   }
 
   #keepUp(): void {
-    const now = this.#nowMs();
+    const now = this.#parts.nowMs();
     for (const [key, runner] of this.#current) {
       runner.refill();
       const age = ageOf(now, runner);
@@ -155,8 +180,8 @@ export class Runners implements AsyncDisposable {
   #end(key: string, runner: Runner, how: () => Promise<void>): void {
     if (this.#current.get(key) === runner) this.#current.delete(key);
     const ended = how().catch((error: unknown) => {
-      // The next start of a data plane removes it.
-      this.#logger.error({ err: error }, 'a runner could not be removed');
+      // The next start of a data plane removes what is left.
+      this.#parts.logger.error({ err: error }, 'a runner could not be removed');
     });
     this.#ending.add(ended);
     ended.then(

@@ -1,23 +1,23 @@
-/** Requests of this long ago count a third of those of now, in milliseconds. */
+/** Time constant of the recent rate: a request this old counts about a third of a new one. */
 const MEMORY_MS = 120_000;
-/** What is longer ago makes less than a hundredth of the recent rate. */
+/** Older requests make less than a hundredth of the recent rate. */
 export const RECENT_MS = 5 * MEMORY_MS;
 export const SLOT_MS = 15 * 60_000;
 const SLOTS_PER_DAY = (24 * 3600_000) / SLOT_MS;
 /** Weight of the newest day in the mean of days. */
 const NEWEST_DAY = 0.5;
 const FORGOTTEN_DAYS = 14;
-/** What is longer ago does not count in the usual rate. */
+/** Older requests do not count in the usual rate. */
 export const USUAL_MS = FORGOTTEN_DAYS * SLOTS_PER_DAY * SLOT_MS;
 
-/** When requests of one class arrived, in as much detail as a forecast needs. Times are milliseconds since 1970, UTC. */
+/** When requests of one class arrived, in the detail that a forecast needs. Times are milliseconds since 1970, UTC. */
 export interface ArrivalHistory {
-  /** Recent arrivals per millisecond, as of `atMs`; it fades from there on. */
+  /** Recent arrivals per millisecond, as of `atMs`; it decays from then on. */
   readonly rate: number;
   readonly atMs: number;
-  /** For each quarter of an hour of the day, how many arrive on a day, as a mean that favours late days. */
+  /** For each quarter of an hour of the day, the mean number of arrivals per day; later days weigh more. */
   readonly profile: readonly (number | undefined)[];
-  /** Number of the running slot since 1970, and what arrived in it so far. */
+  /** The current slot, counted since 1970, and the arrivals in it so far. */
   readonly slot: number;
   readonly slotCount: number;
 }
@@ -31,7 +31,9 @@ export function newArrivalHistory(nowMs: number): ArrivalHistory {
 export function recordArrival(nowMs: number, history: ArrivalHistory): ArrivalHistory {
   const { profile, slot, slotCount } = closeSlots(nowMs, history);
   return {
-    ...{ profile, slot, slotCount: slotCount + 1 },
+    profile,
+    slot,
+    slotCount: slotCount + 1,
     rate: recentRate(nowMs, history) + 1 / MEMORY_MS,
     atMs: nowMs,
   };
@@ -42,13 +44,13 @@ export function recentRate(nowMs: number, { rate, atMs }: ArrivalHistory): numbe
   return rate * Math.exp(-Math.max(0, nowMs - atMs) / MEMORY_MS);
 }
 
-/** Arrivals per millisecond that earlier days had at this time of day; 0 where none is known. */
+/** Arrivals per millisecond at this time on earlier days; 0 where none are known. */
 export function usualRate(nowMs: number, history: ArrivalHistory): number {
   const { profile } = closeSlots(nowMs, history);
   return (profile[slotAt(nowMs) % SLOTS_PER_DAY] ?? 0) / SLOT_MS;
 }
 
-/** Puts the slots that have ended into the profile: the one that was running, and the empty ones after it. */
+/** Adds the slots that have ended to the profile: the last one, and the empty ones after it. */
 function closeSlots(
   nowMs: number,
   history: ArrivalHistory,
@@ -56,7 +58,7 @@ function closeSlots(
   const slot = slotAt(nowMs);
   if (slot <= history.slot) return history;
   const profile = [...history.profile];
-  // After so many days without any, nothing is left of what was known.
+  // After so many days without arrivals, nothing of the profile is left.
   const last = Math.min(slot, history.slot + FORGOTTEN_DAYS * SLOTS_PER_DAY);
   for (let ended = history.slot; ended < last; ended++) {
     const count = ended === history.slot ? history.slotCount : 0;

@@ -1,13 +1,13 @@
-/** What is ready of a class, what is being made, and what there should be. */
+/** How many sandboxes of a class are ready, are being made, and should be ready. */
 export interface Stock {
   readonly target: number;
   readonly ready: number;
   readonly filling: number;
-  /** Not to be tried before this time, after a failure. */
+  /** After a failure: when to try again. */
   readonly retryAtMs: number;
 }
 
-/** The class that lacks most of what it should have; `undefined` where none lacks anything that can be made now. */
+/** The class that is furthest below its target; `undefined` where none can be refilled now. */
 export function chooseRefill<Class extends Stock>(nowMs: number, stocks: Iterable<Class>): Class | undefined {
   let chosen: Class | undefined;
   for (const stock of stocks) {
@@ -17,7 +17,7 @@ export function chooseRefill<Class extends Stock>(nowMs: number, stocks: Iterabl
   return chosen;
 }
 
-/** Part of the target that is missing: so a small class that is empty comes before a large one that is half full. */
+/** The missing part of the target: a small class that is empty comes before a large one that is half full. */
 function shortage({ target, ready, filling }: Stock): number {
   return target === 0 ? 0 : (target - ready - filling) / target;
 }

@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs';
 
-/** How much of the host is in use. */
+/** The load of the host. */
 export interface HostLoad {
-  /** Memory that programs could still get, and all there is, in bytes. */
+  /** Memory that programs can still get, and the total. */
   readonly availableBytes: number;
   readonly totalBytes: number;
-  /** Part of the last ten seconds in which a process waited for memory, in percent; `undefined` where the kernel does not tell. */
+  /** Percent of the last ten seconds in which a process waited for memory; `undefined` where the kernel does not measure it. */
   readonly memoryStallPercent: number | undefined;
-  /** Time of all processors since the start, in ticks, and the part of it in which they had nothing to do. */
+  /** Time of all processors since boot, in ticks, and how much of it they were idle. */
   readonly cpuTicks: number;
   readonly idleTicks: number;
 }
@@ -42,7 +42,7 @@ export function parseStall(text: string | undefined): number | undefined {
   return value === undefined ? undefined : Number(value);
 }
 
-/** Kernels without pressure stall information lack the file; those that have it switched off refuse to read it. */
+/** Kernels without pressure stall information lack the file; kernels with it switched off refuse to read it. */
 function readIfThere(path: string): string | undefined {
   try {
     return readFileSync(path, 'utf8');

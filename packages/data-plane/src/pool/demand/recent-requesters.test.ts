@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { newTenantId } from '@caisson/protocol';
 import type { SandboxRequest } from '@caisson/protocol';
 import { RecentRequesters } from './recent-requesters.ts';
-import { holderOf, SandboxCounts } from './sandbox-counts.ts';
+import { quotaKeyOf, SandboxCounts } from './sandbox-counts.ts';
 
 type Asking = Pick<SandboxRequest, 'tenantId' | 'quota'>;
 
@@ -17,7 +17,7 @@ test('what could still be taken is the quota of all who asked, less what they ho
   const [one, other] = [asking(3), asking(10)];
   for (const each of [one, other, one]) requesters.note(0, each);
   assert.equal(requesters.room(0), 13);
-  const held = [0, 1, 2].map(() => counts.hold(holderOf(one)));
+  const held = [0, 1, 2].map(() => counts.hold(quotaKeyOf(one)));
   assert.equal(requesters.room(0), 10);
   held[0]?.[Symbol.dispose]();
   assert.equal(requesters.room(0), 11);
@@ -27,7 +27,7 @@ test('who holds more than its quota, as after the quota was lowered, takes nothi
   const counts = new SandboxCounts();
   const requesters = new RecentRequesters(counts);
   const lowered = asking(5);
-  for (let count = 0; count < 5; count++) counts.hold(holderOf(lowered));
+  for (let count = 0; count < 5; count++) counts.hold(quotaKeyOf(lowered));
   requesters.note(0, { ...lowered, quota: { kind: 'session', limit: 2 } });
   requesters.note(0, asking(4));
   assert.equal(requesters.room(0), 4);
@@ -40,7 +40,7 @@ test('sessions and jobs of one tenant have quotas of their own', () => {
   const job = asking(7, 'job', session.tenantId);
   requesters.note(0, session);
   requesters.note(0, job);
-  counts.hold(holderOf(session));
+  counts.hold(quotaKeyOf(session));
   assert.equal(requesters.room(0), 1 + 7);
 });
 

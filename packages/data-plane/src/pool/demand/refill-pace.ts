@@ -2,9 +2,9 @@ import type { HostLoad } from './host-load.ts';
 
 const FIRST_RETRY_MS = 1_000;
 const LAST_RETRY_MS = 60_000;
-/** Part of the time in which processors are idle, below which the host counts as busy. */
+/** A host whose processors are idle for less than this part of the time is busy. */
 const BUSY_BELOW = 0.3;
-/** On a busy host refilling rests so many times as long as it worked: then it takes a fifth of one processor at most. */
+/** On a busy host, refilling rests for this many times as long as it worked: it takes a fifth of one processor at most. */
 const REST = 4;
 const AT_ONCE = 2;
 
@@ -14,17 +14,17 @@ export function isBusy(before: HostLoad, now: HostLoad): boolean {
   return ticks > 0 && (now.idleTicks - before.idleTicks) / ticks < BUSY_BELOW;
 }
 
-/** How many sandboxes may be made ready at the same time. */
+/** How many sandboxes are made ready at the same time. */
 export function refillsAtOnce(busy: boolean): number {
   return busy ? 1 : AT_ONCE;
 }
 
-/** How long to rest after a refill that took `tookMs`, in milliseconds. */
+/** Milliseconds to rest after a refill that took `tookMs`. */
 export function restMs(busy: boolean, tookMs: number): number {
   return busy ? REST * tookMs : 0;
 }
 
-/** How long to wait after so many failures in a row, in milliseconds. */
+/** Milliseconds to wait after this many failures in a row. */
 export function retryDelayMs(failures: number): number {
   return Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** (failures - 1));
 }

@@ -4,7 +4,7 @@ import { hasRoomForOneMore, isMemoryScarce } from '../shelves/memory-bounds.ts';
 import { isBusy, refillsAtOnce, restMs } from './refill-pace.ts';
 import type { Shelf } from '../shelves/shelf.ts';
 
-/** Decides when and what to refill, by what the host has left over. */
+/** Decides when to refill and which shelf, by the load of the host. */
 export class Refilling {
   #load: HostLoad;
   #busy = false;
@@ -17,7 +17,7 @@ export class Refilling {
     this.#scarce = isMemoryScarce(false, load);
   }
 
-  /** Whether memory is scarce, so that nothing may be held ready. */
+  /** Whether memory is scarce; then nothing is held ready. */
   get scarce(): boolean {
     return this.#scarce;
   }
@@ -29,7 +29,7 @@ export class Refilling {
     this.#load = load;
   }
 
-  /** What to make one more of now; `undefined` if nothing, and then `restMs` tells when to ask again. */
+  /** The shelf that gets one more now; `undefined` if none does, until `restMs` has passed. */
   next(nowMs: number, shelves: readonly Shelf[]): Shelf | undefined {
     if (this.#scarce || this.#filling >= refillsAtOnce(this.#busy) || nowMs < this.#restUntilMs)
       return undefined;
@@ -39,12 +39,12 @@ export class Refilling {
     return hasRoomForOneMore(this.#load, { heldBytes, filling: this.#filling }) ? shelf : undefined;
   }
 
-  /** How long to rest before the next one, in milliseconds. */
+  /** Milliseconds to wait before the next refill. */
   restMs(nowMs: number): number {
     return Math.max(0, this.#restUntilMs - nowMs);
   }
 
-  /** Notes that one is being made; to be disposed at its end. */
+  /** Counts one that is being made, until the result is disposed. */
   begin(shelf: Shelf, now: () => number): Disposable {
     const startedMs = now();
     this.#filling += 1;

@@ -1,11 +1,11 @@
 import { recentRate, usualRate } from './arrival-history.ts';
 import type { ArrivalHistory } from './arrival-history.ts';
 
-/** How long the ready ones have to last, until refilling at its slowest has caught up, in milliseconds. */
+/** How long the ready sandboxes must last: until the slowest refilling has caught up. */
 const COVER_MS = 5_000;
-/** The level is to be there before the quarter of an hour begins that needs it. */
+/** The level is reached this long before the quarter of an hour that needs it. */
 const AHEAD_MS = 60_000;
-/** Of a random stream; so that in 97 of 100 such spans there are enough. */
+/** Added to the mean of a random stream: then 97 of 100 such spans have enough. */
 const STANDARD_DEVIATIONS = 2;
 
 export interface LevelBounds {
@@ -13,17 +13,17 @@ export interface LevelBounds {
   readonly maximum: number;
 }
 
-/** How many more sandboxes the tenants whom a forecast knows of could take by their quotas. */
+/** How many more sandboxes the quotas of recent requesters allow. */
 export interface Room {
-  /** Those of the last minutes. */
+  /** Requesters of the last minutes. */
   readonly recent: number;
-  /** Those of the last days too. */
+  /** Requesters of the last days. */
   readonly usual: number;
 }
 
 /**
- * How many sandboxes of a class should stand ready: what is expected to arrive while refilling catches up, by the last
- * minutes or by this time on earlier days, whichever is more, but no more than the same tenants could take.
+ * How many sandboxes of a class should stand ready: as many as are expected to be requested while refilling catches up, by the
+ * last minutes or by this time on earlier days, whichever is more, but no more than the requesters' quotas allow.
  */
 export function targetLevel(nowMs: number, history: ArrivalHistory, room: Room, bounds: LevelBounds): number {
   const recent = recentRate(nowMs, history);
@@ -32,7 +32,7 @@ export function targetLevel(nowMs: number, history: ArrivalHistory, room: Room, 
   return Math.min(bounds.maximum, Math.max(bounds.minimum, level));
 }
 
-/** What arrives at a rate while refilling catches up, and a margin, since arrivals come in clusters. */
+/** The arrivals at a rate while refilling catches up, plus a margin, since arrivals come in clusters. */
 function levelAt(ratePerMs: number): number {
   const expected = ratePerMs * COVER_MS;
   // The standard deviation of a Poisson distribution is the root of its mean.

@@ -2,17 +2,17 @@ import type { SandboxId, SandboxRequest } from '@caisson/protocol';
 import type { Reservation } from '../../node/reservations.ts';
 import type { Sandbox } from '../../runtimes/runtime.ts';
 
-/** Makes a sandbox that was made for nobody that of `request`: with its environment, at full weight. */
+/** Gives a ready sandbox the environment of `request`, and the CPU weight of one that is used. */
 export async function adopt(
   sandbox: Sandbox,
   request: Pick<SandboxRequest, 'env'>,
   signal: AbortSignal,
 ): Promise<void> {
-  sandbox.setCpuWeight('normal');
+  await sandbox.setCpuWeight?.('normal', signal);
   await sandbox.agent.steps.adoptEnvironment(request.env, signal);
 }
 
-/** The sandbox under another id. @param held is disposed when its end begins */
+/** The sandbox under another id. @param held disposed when its end begins */
 export function lend(sandbox: Sandbox, id: SandboxId, held: Disposable): Sandbox {
   return wrap(sandbox, id, async () => {
     held[Symbol.dispose]();
@@ -20,7 +20,7 @@ export function lend(sandbox: Sandbox, id: SandboxId, held: Disposable): Sandbox
   });
 }
 
-/** The sandbox with the room that it takes. @param room is disposed when nothing is left of it */
+/** The sandbox with the room that it takes. @param room disposed when nothing is left of the sandbox */
 export function occupy(sandbox: Sandbox, room: Reservation): Sandbox {
   return wrap(sandbox, sandbox.id, async () => {
     await sandbox[Symbol.asyncDispose]();
@@ -32,17 +32,12 @@ function wrap(sandbox: Sandbox, id: SandboxId, end: () => Promise<void>): Sandbo
   return {
     id,
     agent: sandbox.agent,
-    isAlive: () => sandbox.isAlive(),
-    memoryBytes: () => sandbox.memoryBytes(),
-    heldBytes: () => sandbox.heldBytes(),
-    runOutOfMemory: () => {
-      sandbox.runOutOfMemory();
-    },
-    setCpuWeight: (weight) => {
-      sandbox.setCpuWeight(weight);
-    },
-    pause: async (signal) => sandbox.pause(signal),
-    resume: async (signal) => sandbox.resume(signal),
+    ended: sandbox.ended,
+    memory: sandbox.memory,
+    usage: async (signal) => sandbox.usage(signal),
+    setCpuWeight: sandbox.setCpuWeight,
+    pause: sandbox.pause,
+    resume: sandbox.resume,
     [Symbol.asyncDispose]: end,
   };
 }

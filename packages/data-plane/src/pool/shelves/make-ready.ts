@@ -10,7 +10,7 @@ export async function makeReady(
 ): Promise<Sandbox> {
   await using cleanup = new AsyncDisposableStack();
   const sandbox = cleanup.use(await runtime.create(spec, signal));
-  if (cpuWeight !== 'normal') sandbox.setCpuWeight(cpuWeight);
+  if (cpuWeight !== 'normal') await sandbox.setCpuWeight?.(cpuWeight, signal);
   await sandbox.agent.steps.prewarm(language, signal);
   signal.throwIfAborted();
   cleanup.move();

@@ -11,16 +11,22 @@ import type { SizeClass } from './size-class.ts';
 import { targetLevel } from '../demand/target-level.ts';
 import type { LevelBounds } from '../demand/target-level.ts';
 
-interface Ready {
+/** A sandbox that was made ahead, and the memory that it held then. */
+export interface ReadySandbox {
   readonly sandbox: Sandbox;
-  readonly madeAtMs: number;
+  readonly heldBytes: number;
 }
 
-/** The ready sandboxes of one class, the oldest first, and what is known of the demand for them. */
+interface Ready extends ReadySandbox {
+  readonly madeAtMs: number;
+  hasEnded: boolean;
+}
+
+/** The ready sandboxes of one class, oldest first, and the demand for them. */
 export class Shelf implements Stock {
   readonly key: string;
   readonly class: SizeClass;
-  /** Of the kernel that is ready in each. */
+  /** Of the kernel that runs in each. */
   readonly language: Language;
   readonly #bounds: LevelBounds;
   readonly #maxAgeMs: number;
@@ -55,10 +61,10 @@ export class Shelf implements Stock {
   }
 
   get heldBytes(): number {
-    return this.#sandboxes.reduce((sum, { sandbox }) => sum + sandbox.memoryBytes(), 0);
+    return this.#sandboxes.reduce((sum, { heldBytes }) => sum + heldBytes, 0);
   }
 
-  /** Whether it would be the same if it were made anew at the next request. */
+  /** Whether nothing is lost when it is dropped and made again at the next request. */
   get isIdle(): boolean {
     return this.target === 0 && this.ready === 0 && this.filling === 0;
   }
@@ -73,9 +79,9 @@ export class Shelf implements Stock {
   }
 
   /**
-   * Takes the oldest that is alive and not too old, for one request and for ever.
-   * @param request is counted among what its tenant holds already
-   * @param unfit gets those that were found to be dead or too old
+   * Takes the oldest that lives and is not too old, for one request and for good.
+   * @param request already counted among its tenant's sandboxes
+   * @param unfit gets those that have ended or are too old
    */
   claim(request: SandboxRequest, nowMs: number, unfit: (sandbox: Sandbox) => void): Sandbox | undefined {
     this.#requesters.note(nowMs, request);
@@ -92,29 +98,34 @@ export class Shelf implements Stock {
     return undefined;
   }
 
-  put(sandbox: Sandbox, nowMs: number): void {
+  put({ sandbox, heldBytes }: ReadySandbox, nowMs: number): void {
     this.#failures = 0;
-    this.#sandboxes.push({ sandbox, madeAtMs: nowMs });
+    const ready: Ready = { sandbox, heldBytes, madeAtMs: nowMs, hasEnded: false };
+    sandbox.ended.then(
+      () => (ready.hasEnded = true),
+      () => undefined,
+    );
+    this.#sandboxes.push(ready);
   }
 
-  /** Notes a refill that failed; says whether the one before had not. */
+  /** Records a failed refill. Returns whether it is the first in a row. */
   failed(nowMs: number): boolean {
     this.#failures += 1;
     this.retryAtMs = nowMs + retryDelayMs(this.#failures);
     return this.#failures === 1;
   }
 
-  /** Takes out what is dead, too old, or one more than there should be. */
+  /** Takes out those that have ended or are too old, and one of those beyond the target. */
   sortOut(nowMs: number): Sandbox[] {
     const fit = this.#sandboxes.filter((ready) => this.#isFit(ready, nowMs));
     const unfit = this.#sandboxes.filter((ready) => !fit.includes(ready));
-    // One at a time: what the level falls to in a lull, it may soon rise from again.
+    // One at a time: the target may rise again soon after a lull.
     if (fit.length > this.target) unfit.push(...fit.splice(0, 1));
     this.#sandboxes = fit;
     return unfit.map(({ sandbox }) => sandbox);
   }
 
-  /** Takes out the oldest, for nobody; `undefined` where there is none. */
+  /** Takes out the oldest, to be ended; `undefined` where there is none. */
   giveUp(): Sandbox | undefined {
     return this.#sandboxes.shift()?.sandbox;
   }
@@ -128,7 +139,7 @@ export class Shelf implements Stock {
     return { ...this.class, ready, target, claimed: this.#claimed, missed: this.#missed };
   }
 
-  #isFit({ sandbox, madeAtMs }: Ready, nowMs: number): boolean {
-    return nowMs - madeAtMs < this.#maxAgeMs && sandbox.isAlive();
+  #isFit({ hasEnded, madeAtMs }: Ready, nowMs: number): boolean {
+    return nowMs - madeAtMs < this.#maxAgeMs && !hasEnded;
   }
 }

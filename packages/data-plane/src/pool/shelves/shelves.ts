@@ -5,17 +5,17 @@ import { Shelf } from './shelf.ts';
 import { classKey } from './size-class.ts';
 import type { SizeClass } from './size-class.ts';
 
-/** Callers choose sizes, so they could else make as many as they like. */
+/** Callers choose the sizes, and could otherwise make any number of shelves. */
 const MAX_SHELVES = 64;
-/** Ready ones of a template's default size, from its first use on. */
+/** How many of a template's default size stand ready from its first use on. */
 const AFTER_FIRST_USE = 1;
 
-/** A shelf for each class that was asked for of late. */
+/** A shelf for each size class that was requested recently. */
 export class Shelves {
   readonly #options: WarmPoolOptions;
   readonly #templates: readonly Template[];
   readonly #counts: SandboxCounts;
-  /** The one longest unused first. */
+  /** Least recently used first. */
   readonly #shelves = new Map<string, Shelf>();
 
   constructor(options: WarmPoolOptions, templates: readonly Template[], counts: SandboxCounts) {
@@ -28,7 +28,7 @@ export class Shelves {
     return [...this.#shelves.values()];
   }
 
-  /** The shelf of a class, which is made if there is none; `undefined` where there is no such template. */
+  /** The shelf of a class, made if there is none; `undefined` for an unknown template. */
   of(sizeClass: SizeClass, nowMs: number): Shelf | undefined {
     const key = classKey(sizeClass);
     const shelf = this.#shelves.get(key) ?? this.#make(sizeClass, nowMs);
@@ -38,7 +38,7 @@ export class Shelves {
     return shelf;
   }
 
-  /** Forgets classes beyond the limit that hold nothing. */
+  /** Drops empty shelves beyond the limit. */
   forgetIdle(): void {
     for (const [key, shelf] of this.#shelves) {
       if (this.#shelves.size <= MAX_SHELVES) return;

@@ -1,6 +1,6 @@
 import type { Isolation, Resources, SandboxRequest } from '@caisson/protocol';
 
-/** What makes two fresh sandboxes the same to whoever gets one. */
+/** Two fresh sandboxes of one class are interchangeable. */
 export interface SizeClass {
   readonly templateId: string;
   readonly isolation: Isolation;
@@ -11,7 +11,7 @@ export function sizeClassOf({ templateId, isolation, resources }: SandboxRequest
   return { templateId, isolation, resources };
 }
 
-/** The same text for the same class, and for no other. */
+/** A text that identifies the class. */
 export function classKey({ templateId, isolation, resources }: SizeClass): string {
   const { cpuMillicores, memoryBytes, diskBytes, pids } = resources;
   return JSON.stringify([templateId, isolation, cpuMillicores, memoryBytes, diskBytes, pids]);

@@ -1,27 +1,33 @@
-import type { ExecutionId, Isolation } from '@caisson/protocol';
+import type { ExecutionId, Isolation, RuntimeHealth } from '@caisson/protocol';
 import { jsonTextOf, newExecutionId, newSandboxId } from '@caisson/protocol';
-import type { Runtime, RuntimeProbe, Sandbox, SandboxSpec } from '../runtime.ts';
+import type { RootDigest } from '../../templates/root-digest.ts';
+import { NO_NETWORK } from '../runtime.ts';
+import type { Runtime, Sandbox, SandboxSpec } from '../runtime.ts';
 import { runCommand } from './host/command.ts';
 import { findProgram } from './host/find-program.ts';
-import { createOciSandbox } from './oci-sandbox.ts';
 import type { OciHost } from './host/oci-host.ts';
+import type { OciRuntimeName } from './oci-runtime-name.ts';
+import { createOciSandbox } from './oci-sandbox.ts';
 
 const MIB = 2 ** 20;
 const VERSION_TIMEOUT_MS = 5_000;
 const PROBE_TIMEOUT_MS = 15_000;
 
-/** One adapter for both OCI runtimes: their command lines are the same as far as they are used here. */
+export type RuntimeProbe = Pick<RuntimeHealth, 'version' | 'available' | 'problems'>;
+
+/** One adapter for all OCI runtimes: their command lines are the same as far as they are used here. */
 export class OciRuntime implements Runtime {
-  readonly name: 'crun' | 'runc';
+  readonly name: OciRuntimeName;
   readonly isolation: Isolation = 'container';
   readonly #host: OciHost;
 
-  constructor(name: 'crun' | 'runc', host: OciHost) {
+  constructor(name: OciRuntimeName, host: OciHost) {
     this.name = name;
     this.#host = host;
   }
 
-  async probe(signal: AbortSignal): Promise<RuntimeProbe> {
+  /** Makes a sandbox, runs a process in it and says what this host lacks, in words a person can act on. Never throws. */
+  async probe(root: RootDigest, signal: AbortSignal): Promise<RuntimeProbe> {
     if (findProgram(this.name) === undefined) {
       return { version: null, available: false, problems: [`install the package ${this.name}`] };
     }
@@ -29,7 +35,7 @@ export class OciRuntime implements Runtime {
     let version: string | null = null;
     try {
       version = await this.#version(deadline);
-      await this.#runOnce(deadline);
+      await this.#runOnce(root, deadline);
       return { version, available: true, problems: [] };
     } catch (error) {
       return { version, available: false, problems: [describe(error)] };
@@ -45,9 +51,18 @@ export class OciRuntime implements Runtime {
     return /version (\S+)/.exec(text)?.[1] ?? null;
   }
 
-  async #runOnce(signal: AbortSignal): Promise<void> {
-    const resources = { cpuMillicores: 1000, memoryBytes: 64 * MIB, diskBytes: 8 * MIB, pids: 16 };
-    await using sandbox = await this.create({ id: newSandboxId(), resources, env: {} }, signal);
+  async #runOnce(root: RootDigest, signal: AbortSignal): Promise<void> {
+    await using sandbox = await this.create(
+      {
+        id: newSandboxId(),
+        resources: { cpuMillicores: 1000, memoryBytes: 64 * MIB, diskBytes: 8 * MIB, pids: 16 },
+        env: {},
+        root,
+        workspace: 'memory',
+        network: NO_NETWORK,
+      },
+      signal,
+    );
     let output = '';
     const { status, reason } = await sandbox.agent.steps.run(
       probeStep(newExecutionId()),
@@ -79,7 +94,8 @@ function probeStep(executionId: ExecutionId) {
   } as const;
 }
 
-function describe(error: unknown): string {
+/** An error in one line that a person can read. */
+export function describe(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
   return message.replaceAll(/\s+/g, ' ').slice(0, 500);
 }

@@ -1,25 +1,29 @@
 import { statfsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { RuntimeName } from '@caisson/protocol';
+import { setTimeout as delay } from 'node:timers/promises';
 import { CgroupUsageMeter, createWorkspaceFiles, SessionEngine } from '@caisson/session-agent';
 import { SandboxPause } from '../../pausing/sandbox-pause.ts';
 import { mountWorkspace } from '../../workspaces/workspace.ts';
-import type { CpuWeight, Sandbox, SandboxSpec } from '../runtime.ts';
-import { closing, startContainer } from './container/container.ts';
+import type { CpuWeight, Sandbox, SandboxEnd, SandboxSpec } from '../runtime.ts';
 import { sandboxConfig, sandboxOwner } from './config/container-config.ts';
 import { SANDBOX_NAMESPACE_LIMITS } from './config/namespace-limits.ts';
+import { processConfig } from './config/process-config.ts';
+import { closing, startContainer } from './container/container.ts';
+import type { Container } from './container/container.ts';
+import { readingEnd } from './container/process-pipes.ts';
 import { INIT_PATH } from './host/oci-host.ts';
 import type { OciHost } from './host/oci-host.ts';
+import type { MountNamespace } from './mount-namespace/mount-namespace.ts';
+import type { OciRuntimeName } from './oci-runtime-name.ts';
 import { OciSpawner } from './oci-spawner.ts';
-import { readingEnd } from './container/process-pipes.ts';
-import { processConfig } from './config/process-config.ts';
 
 /** In busy processes of the host: how much a sandbox counts beside the others of the same instance. */
 const CPU_WEIGHTS: Readonly<Record<CpuWeight, number>> = { normal: 1, low: 1 / 16 };
+const WATCH_RETRY_MS = 500;
 
-/** Makes a container of an OCI runtime (`crun` or `runc`) that runs an init and nothing else. */
+/** Makes a container of an OCI runtime that runs an init and nothing else. */
 export async function createOciSandbox(
-  runtime: RuntimeName,
+  runtime: OciRuntimeName,
   host: OciHost,
   spec: SandboxSpec,
   signal: AbortSignal,
@@ -27,32 +31,39 @@ export async function createOciSandbox(
   await using cleanup = new AsyncDisposableStack();
   // Given back last: at the end of its input, a process would do more than end.
   const descriptors = cleanup.use(new DisposableStack());
-  const { resources, env } = spec;
-  const isOnDisk = resources.diskBytes > host.capacity.diskWorkspaceBeyondBytes;
-  if (isOnDisk && host.diskDirectory === undefined)
-    throw new Error('no workspace of this size can be made here');
+  const { id, resources, env, network } = spec;
+  const isOnDisk = spec.workspace === 'disk';
+  const diskDirectory = isOnDisk ? host.diskDirectory : undefined;
+  if (isOnDisk && diskDirectory === undefined) throw new Error('no workspace of this size can be made here');
   // What lies on disk counts nowhere as memory.
   const limited = isOnDisk ? { ...resources, diskBytes: 0 } : resources;
   using stdio = closing(await host.pipes.takeEmpty());
   const container = await startContainer(
-    { runtime, host, id: spec.id, namespaceLimits: SANDBOX_NAMESPACE_LIMITS },
+    { runtime, host, id, root: spec.root, namespaceLimits: SANDBOX_NAMESPACE_LIMITS },
     cleanup,
-    async (place) => {
-      const workspace = join(place.directory, 'workspace');
-      const owner = sandboxOwner(place.idRange);
-      const { diskBytes } = resources;
+    async ({ directory, root, mounts, idRange, userNamespace, cgroup }) => {
+      const workspace = join(directory, 'workspace');
+      const owner = sandboxOwner(idRange);
       cleanup.use(
         await mountWorkspace(host.mountNamespace, {
-          ...{ path: workspace, sizeBytes: diskBytes, owner },
-          diskDirectory: isOnDisk ? host.diskDirectory : undefined,
+          path: workspace,
+          sizeBytes: resources.diskBytes,
+          owner,
+          diskDirectory,
         }),
       );
-      const init = processConfig({ argv: [INIT_PATH, '-P'], env, cwd: '/', resources, oomScoreAdj: 0 });
-      const { idRange, cgroup, root, userNamespace } = place;
       const config = sandboxConfig({
-        ...host,
-        ...{ process: init, root, workspace, idRange, userNamespace, cgroupPath: cgroup.path },
+        process: processConfig({ argv: [INIT_PATH, '-P'], env, cwd: '/', resources, oomScoreAdj: 0 }),
+        root,
+        mounts,
+        emptyDirectory: host.emptyDirectory,
+        idRange,
+        userNamespace,
+        cgroupPath: cgroup.path,
+        seccomp: host.seccomp,
+        workspace,
         resources: limited,
+        network,
       });
       const none = readingEnd(stdio.fd);
       return { config, stdio: [none, none, none] };
@@ -73,7 +84,7 @@ export async function createOciSandbox(
       pause,
       execCommand: (processFile, processPidFile, more) => [
         ...[...command, 'exec', '--process', processFile, '--pid-file', processPidFile],
-        ...['--preserve-fds', String(more), spec.id],
+        ...['--preserve-fds', String(more), id],
       ],
     },
     host,
@@ -93,26 +104,52 @@ export async function createOciSandbox(
   const files = createWorkspaceFiles({ root: workspace, owner });
   const release = cleanup.move();
   let disposed: Promise<void> | undefined;
+  const died = untilDead(host.mountNamespace, container);
   return {
-    id: spec.id,
+    id,
     agent: { steps, files, processes: spawner },
-    isAlive: () => cgroup.processes().includes(firstPid),
-    memoryBytes: () => counters.memoryBytes(),
-    heldBytes: () => {
-      // What callers upload counts as this server's, for it writes it.
-      const uploaded = isOnDisk ? 0 : usedBytes(workspace);
-      return Math.max(meter.heldBytes(), counters.processMemoryBytes() + uploaded);
+    ended: died.then((detail): SandboxEnd =>
+      disposed === undefined ? { reason: 'died', detail } : { reason: 'disposed' },
+    ),
+    memory: {
+      heldBytes: () => {
+        // What callers upload counts as this server's, for it writes it.
+        const uploaded = isOnDisk ? 0 : usedBytes(workspace);
+        return Math.max(meter.heldBytes(), counters.processMemoryBytes() + uploaded);
+      },
+      runOutOfMemory: () => {
+        meter.runOutOfMemory();
+      },
     },
-    runOutOfMemory: () => {
-      meter.runOutOfMemory();
-    },
-    setCpuWeight: (weight) => {
+    usage: async () => Promise.resolve({ memoryBytes: counters.memoryBytes() }),
+    setCpuWeight: async (weight) => {
       cgroup.setCpuWeight(CPU_WEIGHTS[weight]);
+      return Promise.resolve();
     },
     pause: async (pauseSignal) => pause.pause(pauseSignal),
     resume: async (resumeSignal) => pause.resume(resumeSignal),
     [Symbol.asyncDispose]: async () => (disposed ??= release.disposeAsync()),
   };
+}
+
+/** Resolves with what happened when the first process of a container has ended, and with it all others in its pid namespace. */
+async function untilDead(
+  mountNamespace: MountNamespace,
+  { cgroup, firstPid }: Pick<Container, 'cgroup' | 'firstPid'>,
+): Promise<string> {
+  for (;;) {
+    const watched = await mountNamespace.watch(firstPid).catch(() => undefined);
+    if (mountNamespace.failure !== undefined) return mountNamespace.failure.message;
+    // It may have ended before it was watched, and another process of the host may have its pid by now.
+    if (!cgroup.processes().includes(firstPid)) return 'its first process has ended';
+    if (watched !== undefined) {
+      return watched.ended.then(
+        () => 'its first process has ended',
+        (error: unknown) => String(error),
+      );
+    }
+    await delay(WATCH_RETRY_MS, undefined, { ref: false });
+  }
 }
 
 /** What is used of the file system of `directory`, in bytes. */

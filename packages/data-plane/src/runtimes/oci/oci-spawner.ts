@@ -20,7 +20,7 @@ const START_TIMEOUT_MS = 10_000;
 /** crun 1.8 fails now and then to enter a container that has only just started (`setns: Operation not permitted`). */
 const START_ATTEMPTS = 3;
 
-/** What a spawner needs to know of its sandbox. */
+/** The sandbox that a spawner starts processes in. */
 export interface SpawnTarget {
   /** Directory of the sandbox's own in the mount namespace, for the files that the runtime reads and writes. */
   readonly directory: string;
@@ -47,7 +47,7 @@ interface Inherited {
 }
 
 /**
- * Starts processes with the runtime's `exec`, each with a full process specification: without one, it runs as root.
+ * Starts processes with the runtime's `exec`, each by a full process specification: without one, it would run as root.
  * Disposing, when the sandbox has ended, gives back the descriptors of processes that nobody disposed of.
  */
 export class OciSpawner implements KernelSpawner, Processes, Disposable {

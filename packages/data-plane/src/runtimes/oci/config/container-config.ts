@@ -6,8 +6,9 @@ import type { ReadOnlyMount } from '../../../templates/root-file-system.ts';
 import { SANDBOX_HOSTNAME, SANDBOX_USER } from '../../../templates/host-usr.ts';
 import type { ProcessConfig } from './process-config.ts';
 import type { SeccompConfig } from '../seccomp/seccomp.ts';
+import type { SandboxNetwork } from '../../runtime.ts';
 
-/** The runtimes' defaults, and what else tells of the host's devices, of its load or of what other tenants do. */
+/** The runtimes' defaults, and what else shows the host's devices, its load or what other tenants do. */
 export const MASKED_PATHS = [
   '/proc/acpi',
   '/proc/asound',
@@ -49,13 +50,13 @@ export const MASKED_PATHS = [
 ];
 export const READ_ONLY_PATHS = ['/proc/sys'];
 
-/** Terminals are counted for the whole host: these are all that one sandbox, or one cell, gets. */
+/** Of one sandbox or cell: the kernel counts terminals for the whole host. */
 export const TERMINALS = 16;
 export const DEVPTS_OPTIONS = ['newinstance', 'ptmxmode=0666', 'mode=0620', `max=${TERMINALS}`];
 
 /**
- * Settings of a network namespace, by their paths below `/proc/sys`. What a connection holds before it is accepted, and what is left
- * of it when it is closed, no cgroup counts.
+ * Settings of a network namespace, by their paths below `/proc/sys`. No cgroup counts what a connection holds before it is
+ * accepted, nor what is left of it after it was closed.
  */
 export const NETWORK_SETTINGS: readonly (readonly [path: string, value: string])[] = [
   // Least, initial and largest buffer for what is received, in bytes.
@@ -63,7 +64,13 @@ export const NETWORK_SETTINGS: readonly (readonly [path: string, value: string])
   ['net/ipv4/tcp_max_tw_buckets', '1024'],
 ];
 
-const NEW_NAMESPACES = ['pid', 'network', 'ipc', 'uts', 'mount', 'cgroup'];
+const NEW_NAMESPACES = ['pid', 'ipc', 'uts', 'mount', 'cgroup'];
+
+/** The network namespace that gives a sandbox what it may reach. */
+const NETWORK_NAMESPACES: Readonly<Record<SandboxNetwork['mode'], object>> = {
+  // A new one has a loopback and nothing else.
+  none: { type: 'network' },
+};
 
 /** What every container of this data plane has in common. */
 interface Shared {
@@ -86,10 +93,12 @@ export function sandboxConfig(
     /** Host path of a file system of the sandbox's own. */
     readonly workspace: string;
     readonly resources: Resources;
+    readonly network: SandboxNetwork;
   },
 ): object {
-  const { resources } = sandbox;
+  const { resources, network } = sandbox;
   return containerConfig(sandbox, {
+    networkNamespace: NETWORK_NAMESPACES[network.mode],
     mounts: [
       tmpfs('/dev/shm', ['nosuid', 'noexec', 'nodev', 'mode=1777', ...tmpfsLimits(SHM_BYTES)]),
       tmpfs('/tmp', ['nosuid', 'nodev', 'mode=1777', ...tmpfsLimits(TMP_BYTES)]),
@@ -122,6 +131,8 @@ export function runnerConfig(
 ): object {
   const { memoryBytes, pids } = runner.limits;
   return containerConfig(runner, {
+    // Its cells make namespaces of their own.
+    networkNamespace: NETWORK_NAMESPACES.none,
     mounts: [
       tmpfs('/dev/shm', ['nosuid', 'noexec', 'nodev', 'mode=1777', 'size=65536']),
       tmpfs('/run', ['nosuid', 'noexec', 'nodev', 'mode=0700', 'size=16m']),
@@ -135,6 +146,7 @@ export function runnerConfig(
 function containerConfig(
   shared: Shared,
   own: {
+    readonly networkNamespace: object;
     readonly mounts: readonly object[];
     readonly resources: object;
     readonly maskedPaths: readonly string[];
@@ -143,7 +155,7 @@ function containerConfig(
 ): object {
   const { idRange, userNamespace } = shared;
   const ids = [{ containerID: 0, hostID: idRange.firstHostId, size: idRange.size }];
-  const { mounts, ...linux } = own;
+  const { mounts, networkNamespace: network, ...linux } = own;
   return {
     ociVersion: '1.0.2',
     process: shared.process,
@@ -162,7 +174,11 @@ function containerConfig(
       ...mounts,
     ],
     linux: {
-      namespaces: [{ type: 'user', path: userNamespace }, ...NEW_NAMESPACES.map((type) => ({ type }))],
+      namespaces: [
+        { type: 'user', path: userNamespace },
+        network,
+        ...NEW_NAMESPACES.map((type) => ({ type })),
+      ],
       uidMappings: ids,
       gidMappings: ids,
       cgroupsPath: shared.cgroupPath,
@@ -190,7 +206,7 @@ function tmpfs(destination: string, options: readonly string[]): object {
 
 /**
  * A directory of the host as a file system of the container's own. A bind mount would share its inodes: inotify(7) on them would
- * tell of every file that another sandbox, or the host, opens there.
+ * show every file that another sandbox, or the host, opens there.
  */
 function readOnlyCopy({ source, destination }: ReadOnlyMount, emptyDirectory: string): object {
   return {

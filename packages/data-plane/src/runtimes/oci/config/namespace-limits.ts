@@ -1,10 +1,10 @@
 /** What may be made in a user namespace, by the files of `/proc/sys/user`. */
 export type NamespaceLimits = Readonly<Record<string, number>>;
 
-/** Nobody may use it; that it could be is an accident of some kernels. */
+/** Refused to all: only some kernels allow it at all. */
 const NO_FANOTIFY = { max_fanotify_groups: 0, max_fanotify_marks: 0 };
 
-/** The namespaces that the runtime makes and no more, and as many of the rest as tools that watch files need. */
+/** No namespaces beyond those that the runtime makes; inotify for tools that watch files. */
 export const SANDBOX_NAMESPACE_LIMITS: NamespaceLimits = {
   ...NO_FANOTIFY,
   max_inotify_instances: 32,
@@ -16,7 +16,7 @@ export const SANDBOX_NAMESPACE_LIMITS: NamespaceLimits = {
   ),
 };
 
-/** What each cell may make: the kernel counts by the user that made a namespace, and each cell has one of its own. */
+/** Of each cell: the kernel counts by the user of a namespace, and each cell has one of its own. */
 const PER_CELL = { max_inotify_instances: 4, max_inotify_watches: 4096 };
 
 export const RUNNER_NAMESPACE_LIMITS: NamespaceLimits = { ...NO_FANOTIFY, ...PER_CELL };
@@ -24,5 +24,5 @@ export const RUNNER_NAMESPACE_LIMITS: NamespaceLimits = { ...NO_FANOTIFY, ...PER
 /** Cells of one runner at the same time, ready ones included. */
 export const SLOT_COUNT = 32;
 
-/** The most that is counted for the user of one sandbox or runner. */
+/** The most that the kernel counts for the user of one sandbox or runner. */
 export const INOTIFY_INSTANCES = SLOT_COUNT * PER_CELL.max_inotify_instances;

@@ -29,12 +29,12 @@ export const BASE_ENVIRONMENT: Readonly<Record<string, string>> = {
   XDG_CONFIG_HOME: '/tmp/.config',
 };
 
-/** Files are counted for the whole host, so this times the number of processes is what one sandbox can take of them. */
+/** Of one process. The host has a limit for all files: one sandbox can take this times its processes. */
 export const OPEN_FILES = 1024;
 
 /**
- * How one process of a sandbox runs: the same user, capabilities (none), no_new_privs and limits for the first
- * process and for every later one, since all are made here.
+ * How one process of a sandbox runs. The first process and every later one have the same user, capabilities (none),
+ * no_new_privs and limits, since all are made here.
  */
 export function processConfig(request: {
   readonly argv: readonly string[];
@@ -56,7 +56,7 @@ export function processConfig(request: {
   };
 }
 
-/** How the fork server of a runner runs: its cells inherit these limits, and drop the capabilities that make their walls. */
+/** How the fork server of a runner runs: its cells inherit the limits, and drop the capabilities once their walls stand. */
 export function forkServerConfig(
   argv: readonly string[],
   env: Readonly<Record<string, string>>,
@@ -74,7 +74,7 @@ export function forkServerConfig(
   };
 }
 
-/** Like the first process of a sandbox: its end would be the end of all in it. */
+/** As the first process of a sandbox: if it is killed, everything in it ends. */
 const FORK_SERVER_OOM_SCORE_ADJ = 0;
 
 /** All hold in the runner's own user namespace only. */
@@ -92,7 +92,7 @@ const FORK_SERVER_CAPABILITIES = [
   'CAP_KILL',
 ];
 
-/** Of every process, but for the size of files. */
+/** Of every process, apart from the size of files. */
 const RLIMITS = [
   limit('RLIMIT_NOFILE', OPEN_FILES),
   limit('RLIMIT_CORE', 0),

@@ -1,18 +1,20 @@
 import { closeSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { RuntimeName } from '@caisson/protocol';
 import type { Cgroup } from '../../../cgroups/cgroup.ts';
 import type { IdRange } from '../../../limits/id-ranges.ts';
 import { hasSysResource } from '../../../limits/sys-resource.ts';
+import type { RootDigest } from '../../../templates/root-digest.ts';
 import { makeRoot } from '../../../templates/root-file-system.ts';
+import type { ReadOnlyMount } from '../../../templates/root-file-system.ts';
 import type { InheritedFd, MountNamespace } from '../mount-namespace/mount-namespace.ts';
 import type { NamespaceLimits } from '../config/namespace-limits.ts';
 import type { OciHost } from '../host/oci-host.ts';
+import type { OciRuntimeName } from '../oci-runtime-name.ts';
 
 const CREATE_TIMEOUT_MS = 20_000;
 const DESTROY_TIMEOUT_MS = 20_000;
 
-/** A container that runs, of whatever purpose. */
+/** A running container, be it a sandbox's or a runner's. */
 export interface Container {
   readonly cgroup: Cgroup;
   /** Host pid of its first process. */
@@ -21,12 +23,14 @@ export interface Container {
   readonly command: readonly [string, ...string[]];
 }
 
-/** The place of a container on the host before it runs. */
-export interface ContainerPlace {
+/** What a container has on the host before it runs. */
+export interface ContainerLayout {
   /** A directory of its own, as a path of the mount namespace. */
   readonly directory: string;
   /** Its root, in that directory. */
   readonly root: string;
+  /** Read-only ones of its root. */
+  readonly mounts: readonly ReadOnlyMount[];
   /** Path of its user namespace, which is there until it has started. */
   readonly userNamespace: string;
   readonly idRange: IdRange;
@@ -46,17 +50,25 @@ export interface ContainerPlan {
 /**
  * Makes a container of an OCI runtime (`crun` or `runc`) and starts its first process.
  * @param cleanup takes all that is acquired, also where this fails: the last of it leaves nothing behind
- * @param plan called once the container has a place
+ * @param plan called once, before the container is made
  */
 export async function startContainer(
-  request: { runtime: RuntimeName; host: OciHost; id: string; namespaceLimits: NamespaceLimits },
+  request: {
+    readonly runtime: OciRuntimeName;
+    readonly host: OciHost;
+    readonly id: string;
+    readonly root: RootDigest;
+    readonly namespaceLimits: NamespaceLimits;
+  },
   cleanup: AsyncDisposableStack,
-  plan: (place: ContainerPlace) => Promise<ContainerPlan>,
+  plan: (layout: ContainerLayout) => Promise<ContainerPlan>,
   signal: AbortSignal,
-): Promise<Container & ContainerPlace> {
+): Promise<Container & ContainerLayout> {
   const { runtime, host, id, namespaceLimits } = request;
   const deadline = AbortSignal.any([signal, AbortSignal.timeout(CREATE_TIMEOUT_MS)]);
   const { mountNamespace } = host;
+  const fileSystem = host.roots.get(request.root);
+  if (fileSystem === undefined) throw new Error(`there is no root file system ${request.root} here`);
   const runtimeRoot = join(mountNamespace.directory, runtime);
   const directory = join(mountNamespace.directory, 'sandboxes', id);
   const seen = mountNamespace.resolve(directory);
@@ -65,7 +77,7 @@ export async function startContainer(
     rmSync(seen, { recursive: true, force: true });
   });
   const root = join(directory, 'root');
-  makeRoot(host.root, mountNamespace.resolve(root));
+  makeRoot(fileSystem, mountNamespace.resolve(root));
   const idRange = cleanup.use(host.idRanges.take());
   const userNamespace = join(directory, 'user-namespace');
   await using namespace = await mountNamespace.makeUserNamespace(userNamespace, {
@@ -74,10 +86,11 @@ export async function startContainer(
     limits: namespaceLimits,
   });
   const cgroup = host.cgroups.at(`${host.instance.cgroupPath}/${id}`);
-  const place = { directory, root, idRange, userNamespace, cgroup };
-  const { config, stdio, descriptors = [] } = await plan(place);
+  const { mounts } = fileSystem;
+  const layout: ContainerLayout = { directory, root, mounts, userNamespace, idRange, cgroup };
+  const { config, stdio, descriptors = [] } = await plan(layout);
   cleanup.defer(async () => {
-    // The container's state goes by hand, not by the runtime's `delete`, which a wedged container can make wait.
+    // The state is removed by hand: the runtime's `delete` can be held up by a wedged container.
     const limit = AbortSignal.timeout(DESTROY_TIMEOUT_MS);
     await cgroup.kill(limit);
     await cgroup.remove(limit);
@@ -99,14 +112,14 @@ export async function startContainer(
   cgroup.limitSocketMemory();
   // Not earlier: a runtime that is killed midway leaves a container half made, which takes long to clear away.
   deadline.throwIfAborted();
-  return { ...place, command, firstPid: Number(readFileSync(join(seen, 'pid'), 'utf8')) };
+  return { ...layout, command, firstPid: Number(readFileSync(join(seen, 'pid'), 'utf8')) };
 }
 
 /**
  * Whether only a namespace of root's will do for `runtime`: runc sets the limits of a process from outside, which takes a capability
  * that this host's root may lack, or the namespace to be its own.
  */
-export function needsNamespaceOfRoot(runtime: RuntimeName): boolean {
+export function needsNamespaceOfRoot(runtime: OciRuntimeName): boolean {
   return runtime === 'runc' && !hasSysResource();
 }
 
@@ -122,8 +135,8 @@ async function runRuntime(
   try {
     const code = await program.exited;
     if (code === 0) return;
-    const ending = code < 0 ? `was ended by signal ${-code}` : `failed with exit code ${code}`;
-    throw new Error(`${argv[0]} ${ending}: ${readComplaint().trim()}`);
+    const end = code < 0 ? `was ended by signal ${-code}` : `failed with exit code ${code}`;
+    throw new Error(`${argv[0]} ${end}: ${readComplaint().trim()}`);
   } finally {
     clearTimeout(timer);
   }

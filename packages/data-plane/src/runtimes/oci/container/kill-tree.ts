@@ -27,7 +27,7 @@ export function victims(
   return processes.map(({ pid }) => pid).filter((pid) => pid !== firstPid && !isSpared(pid));
 }
 
-/** Kills the victims in one blow: frozen, they can neither fork nor end, so that none slips through or changes its pid. */
+/** Kills the victims while all are frozen: they can neither fork nor end, so none escapes and no pid is reused. */
 export async function killTree(
   sandbox: { readonly cgroup: Cgroup; readonly pause: SandboxPause; readonly firstPid: number },
   spared: ReadonlySet<number>,

@@ -1,2 +1,2 @@
-/** Opens a place in the file system without its contents; see open(2). Node has no name for it. */
+/** Opens a path without access to its contents; see open(2). Node does not name this flag. */
 export const O_PATH = 0o10000000;

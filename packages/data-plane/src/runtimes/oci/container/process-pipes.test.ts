@@ -37,7 +37,9 @@ async function startPython(code: string) {
   });
   const release = cleanup.move();
   return {
-    ...{ program, writer: input.writer, reader: output.reader },
+    program,
+    writer: input.writer,
+    reader: output.reader,
     [Symbol.asyncDispose]: async () => release.disposeAsync(),
   };
 }

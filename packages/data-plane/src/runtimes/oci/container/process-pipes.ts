@@ -75,7 +75,7 @@ export class ProcessPipes {
     while (this.#ready.length === 0) await this.#startRefill();
     const path = this.#ready.pop();
     if (path === undefined) throw new Error('no pipe is ready');
-    // A failed refill ahead of need is not lost: the next one that is needed throws.
+    // If this refill ahead of need fails, the next one that is needed throws.
     if (this.#ready.length < REFILL_BELOW) this.#startRefill().catch(() => undefined);
     return path;
   }

@@ -1,15 +1,14 @@
 import { totalmem } from 'node:os';
-import type { RuntimeName } from '@caisson/protocol';
 import { hostLimitProblems, readHostLimits } from '../../../limits/host-limits.ts';
 import { BUILT_IN_TEMPLATES } from '../../../templates/templates.ts';
 import { needsNamespaceOfRoot } from '../container/container.ts';
 import { TERMINALS } from '../config/container-config.ts';
 import { INOTIFY_INSTANCES } from '../config/namespace-limits.ts';
-import type { OciHost } from './oci-host.ts';
+import type { OciRuntimeName } from '../oci-runtime-name.ts';
 import { OPEN_FILES } from '../config/process-config.ts';
 
 /** What weakens the walls of sandboxes on this host, though they can be made, each as what to do about it. */
-export function hostProblems(runtime: RuntimeName, host: Pick<OciHost, 'warnings'>): string[] {
+export function hostProblems(runtime: OciRuntimeName): string[] {
   const [sandboxes, pids] = [
     plannedSandboxes(),
     Math.max(...BUILT_IN_TEMPLATES.map(({ resources }) => resources.pids)),
@@ -23,7 +22,6 @@ export function hostProblems(runtime: RuntimeName, host: Pick<OciHost, 'warnings
     inotifyInstances: INOTIFY_INSTANCES,
   };
   return [
-    ...host.warnings,
     ...hostLimitProblems(readHostLimits(), sandboxes, share),
     ...(needsNamespaceOfRoot(runtime)
       ? [

@@ -22,11 +22,12 @@ export interface InheritedFd {
   readonly flags: number;
 }
 
-/** The first name is what is asked for. */
+/** The first name says what is asked for. */
 type Question =
   | { readonly mount: string; readonly options: readonly string[] }
   | { readonly unmount: string }
   | { readonly fifos: readonly string[] }
+  | { readonly watch: number }
   | {
       readonly user_namespace: string;
       readonly owner: number;
@@ -95,9 +96,9 @@ export class MountNamespace implements AsyncDisposable {
     await this.#ask({ mount: path, options });
   }
 
-  /** Takes a mount away: at once for whoever looks for it, wholly when its last open file is closed. @throws as `mountTmpfs` */
+  /** Unmounts: the path is free at once, the file system goes when its last open file is closed. @throws as `mountTmpfs` */
   async unmount(path: string): Promise<void> {
-    // Its mounts have ended with it.
+    // Its mounts are gone with it.
     if (this.failure !== undefined) return;
     await this.#ask({ unmount: path });
   }
@@ -139,7 +140,7 @@ export class MountNamespace implements AsyncDisposable {
       helper.send({ id, start: { argv, files: files.map(pathOf) } });
       await this.#answer('start', id);
     } catch (error) {
-      // Where it was only late, it must not run on without anybody who knows of it.
+      // If it is only late, it must not run without an owner.
       helper.send({ id, kill: true });
       forget();
       throw error;
@@ -150,6 +151,24 @@ export class MountNamespace implements AsyncDisposable {
         helper.send({ id, kill: true });
       },
     };
+  }
+
+  /**
+   * Watches the process `pid` of this host, whoever started it. Resolves when it is watched; `ended` then settles when the process
+   * has ended, and rejects if the namespace ends first.
+   * @throws Error if there is no such process
+   */
+  async watch(pid: number): Promise<{ readonly ended: Promise<void> }> {
+    const id = this.#helper.nextId();
+    const { ended, forget } = this.#helper.expectEnd(id);
+    try {
+      this.#helper.send({ id, watch: pid });
+      await this.#answer('watch', id);
+    } catch (error) {
+      forget();
+      throw error;
+    }
+    return { ended };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -11,10 +11,11 @@ source and a target, read-only), `cgroup` (null, or the instance's cgroup: its d
 `freezer`).
 Standard input, lines of JSON, each with an `id` of the asker's choice.
   {"mount": path, "options": [...]}, {"unmount": path}, {"fifos": [path, ...]}, {"start": program}, {"kill": true} for a
-  program by its id,
+  program by its id, {"watch": pid} for a process of the host,
   {"user_namespace": path, "owner": user, "ids": [first, count], "limits": {name of a file of /proc/sys/user: value, ...}}
 Standard output, lines of JSON
-  {"ready": true} once; {"id": ...} when it is done, with "error" where it is not; {"id": ..., "exited": code} for a program
+  {"ready": true} once; {"id": ...} when it is done, with "error" where it is not; {"id": ..., "exited": code} for a program;
+  {"id": ..., "ended": true} for a process that is watched
 netlink-gate.sock in the directory: see netlink_gate.py.
 
 A program is {"argv": [...], "files": [[path, flags], ...]}: it finds the files open from descriptor 0 on, and nothing else.
@@ -121,6 +122,8 @@ class NamespaceHelper:
         self._score = OomScore()
         # By the pidfd: the id that it was asked for by, and its pid, which is its own until it is waited for.
         self._programs = {}
+        # By the pidfd: the id that it was asked for by.
+        self._watched = {}
 
     def run(self):
         """Serves until the server is gone."""
@@ -131,6 +134,8 @@ class NamespaceHelper:
             for descriptor, _ in self._poll.poll():
                 if descriptor in self._programs:
                     self._reap(descriptor)
+                elif descriptor in self._watched:
+                    self._tell_end(descriptor)
                 elif descriptor == self._gate:
                     # The server lives, and ends the sandboxes itself: it has to know why before they are gone.
                     os.write(2, b'the netlink gate has ended')
@@ -171,6 +176,8 @@ class NamespaceHelper:
             flags = sum(FLAGS.get(option, 0) for option in message['options'])
             options = ','.join(option for option in message['options'] if option not in FLAGS)
             mount('caisson-workspace', message['mount'], 'tmpfs', flags, options)
+        elif 'watch' in message:
+            self._watch(message['id'], message['watch'])
         elif 'user_namespace' in message:
             make_user_namespace(message['user_namespace'], message['owner'], message['ids'], message['limits'])
         elif 'unmount' in message:
@@ -201,6 +208,17 @@ class NamespaceHelper:
         descriptor = os.pidfd_open(pid)
         self._programs[descriptor] = (number, pid)
         self._poll.register(descriptor, select.EPOLLIN)
+
+    def _watch(self, number, pid):
+        descriptor = os.pidfd_open(pid)
+        self._watched[descriptor] = number
+        self._poll.register(descriptor, select.EPOLLIN)
+
+    def _tell_end(self, descriptor):
+        number = self._watched.pop(descriptor)
+        self._poll.unregister(descriptor)
+        os.close(descriptor)
+        say({'id': number, 'ended': True})
 
     def _kill(self, number):
         for each, pid in self._programs.values():

@@ -14,6 +14,7 @@ interface Reply {
   readonly id?: number;
   readonly error?: string;
   readonly exited?: number;
+  readonly ended?: true;
 }
 
 /** A program that the helper has started. */
@@ -29,6 +30,7 @@ export class NamespaceHelper implements AsyncDisposable {
   readonly #process: ReturnType<typeof spawn>;
   readonly #asked = new Map<number, PromiseWithResolvers<undefined>>();
   readonly #running = new Map<number, PromiseWithResolvers<number>>();
+  readonly #watched = new Map<number, PromiseWithResolvers<undefined>>();
   readonly #ready = Promise.withResolvers<undefined>();
   readonly #endedSignal = Promise.withResolvers<undefined>();
   #complaint = '';
@@ -120,10 +122,18 @@ export class NamespaceHelper implements AsyncDisposable {
   /** To be called before the program `id` is asked for; `forget` it where it is not started. */
   expect(id: number): StartedProgram & { readonly forget: () => void } {
     const running = Promise.withResolvers<number>();
-    // Whoever waits hears of it; where nobody does any more, there is nobody to tell.
+    // A rejection that nobody waits for must not end this process.
     running.promise.catch(() => undefined);
     this.#running.set(id, running);
     return { exited: running.promise, forget: () => this.#running.delete(id) };
+  }
+
+  /** To be called before the process of the question `id` is watched. It rejects if the helper ends first. */
+  expectEnd(id: number): { readonly ended: Promise<void>; readonly forget: () => void } {
+    const watched = Promise.withResolvers<undefined>();
+    watched.promise.catch(() => undefined);
+    this.#watched.set(id, watched);
+    return { ended: watched.promise, forget: () => this.#watched.delete(id) };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -133,9 +143,12 @@ export class NamespaceHelper implements AsyncDisposable {
     await exited;
   }
 
-  #hear({ ready, id = 0, error, exited }: Reply): void {
+  #hear({ ready, id = 0, error, exited, ended }: Reply): void {
     if (ready === true) this.#ready.resolve(undefined);
-    else if (exited !== undefined) {
+    else if (ended === true) {
+      this.#watched.get(id)?.resolve(undefined);
+      this.#watched.delete(id);
+    } else if (exited !== undefined) {
       this.#running.get(id)?.resolve(exited);
       this.#running.delete(id);
     } else if (error === undefined) this.#asked.get(id)?.resolve(undefined);
@@ -152,13 +165,15 @@ export class NamespaceHelper implements AsyncDisposable {
     this.#endedSignal.resolve(undefined);
     this.#ready.reject(new Error(`no private mount namespace can be made: ${this.#howItEnded()}`));
     this.#ready.promise.catch(() => undefined);
-    for (const { reject } of [...this.#asked.values(), ...this.#running.values()]) reject(this.#ended);
+    const waiting = [...this.#asked.values(), ...this.#running.values(), ...this.#watched.values()];
+    for (const { reject } of waiting) reject(this.#ended);
     this.#running.clear();
+    this.#watched.clear();
   }
 
   #howItEnded(): string {
     const { exitCode, signalCode } = this.#process;
-    const ending = signalCode === null ? `exit code ${exitCode}` : `signal ${signalCode}`;
-    return [`its helper ended with ${ending}`, this.#complaint.trim()].filter(Boolean).join(': ');
+    const end = signalCode === null ? `exit code ${exitCode}` : `signal ${signalCode}`;
+    return [`its helper ended with ${end}`, this.#complaint.trim()].filter(Boolean).join(': ');
   }
 }

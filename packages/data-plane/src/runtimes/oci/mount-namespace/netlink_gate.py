@@ -74,6 +74,8 @@ class Gate:
     def __init__(self, listener):
         self._listener = listener
         self._poll = select.epoll()
+        # Of runtimes that have not handed anything over yet, by their descriptors.
+        self._connections = {}
 
     def run(self):
         os.nice(NICENESS)
@@ -86,6 +88,9 @@ class Gate:
             for descriptor, events in self._poll.poll():
                 if descriptor == self._listener.fileno():
                     self._accept()
+                elif descriptor in self._connections:
+                    self._poll.unregister(descriptor)
+                    self._take(self._connections.pop(descriptor))
                 elif events & select.EPOLLIN:
                     answer(descriptor)
                 else:
@@ -101,15 +106,27 @@ class Gate:
             except OSError:
                 # None is waiting, or there is no descriptor left: then the next round tries again.
                 return
-            with connection:
-                # Of the host's own root: nobody else can enter the directory. What it says of the container is of no use here.
-                connection.settimeout(1)
-                try:
-                    ancillary = connection.recvmsg(MAX_MESSAGE, socket.CMSG_SPACE(16 * 4))[1]
-                except OSError:
-                    continue
-            for descriptor in descriptors_in(ancillary):
-                self._poll.register(descriptor, select.EPOLLIN)
+            # Of the host's own root: nobody else can enter the directory.
+            connection.setblocking(False)
+            self._take(connection)
+
+    def _take(self, connection):
+        """Takes what a runtime hands over, if it has; else waits for it, however long a busy host makes it wait for a processor.
+
+        A connection that was closed too early would end the container: its first process dies if it cannot hand over.
+        """
+        try:
+            ancillary = connection.recvmsg(MAX_MESSAGE, socket.CMSG_SPACE(16 * 4))[1]
+        except BlockingIOError:
+            self._connections[connection.fileno()] = connection
+            self._poll.register(connection.fileno(), select.EPOLLIN)
+            return
+        except OSError:
+            ancillary = []
+        # What it says of the container is of no use here.
+        connection.close()
+        for descriptor in descriptors_in(ancillary):
+            self._poll.register(descriptor, select.EPOLLIN)
 
 
 def descriptors_in(ancillary):

@@ -35,21 +35,22 @@ export function withFiles(root: RootFileSystem, files: readonly HostFile[]): Roo
 }
 
 /**
- * The same mounts from sources that root of a container's user namespace can reach: the originals may lie below a directory that
- * only the host's root may enter, such as /root.
+ * The same roots, with mounts from sources that root of a container's user namespace can reach: the originals may lie below a
+ * directory that only the host's root may enter, such as /root.
  * @param directory is made; with `binds` in place, it holds the sources
  */
-export function stageMounts(
+export function stageRoots<Key>(
   directory: string,
-  mounts: readonly ReadOnlyMount[],
+  roots: ReadonlyMap<Key, RootFileSystem>,
 ): {
-  readonly mounts: readonly ReadOnlyMount[];
+  readonly roots: ReadonlyMap<Key, RootFileSystem>;
   readonly emptyDirectory: string;
   readonly binds: readonly { readonly source: string; readonly target: string }[];
 } {
   mkdirSync(directory, { mode: 0o711 });
   mkdirSync(join(directory, 'empty'), { mode: 0o755 });
-  const originals = mounts.map(({ source }, index) => {
+  const sources = new Set([...roots.values()].flatMap(({ mounts }) => mounts.map(({ source }) => source)));
+  const originals = [...sources].map((source, index) => {
     const target = join(directory, String(index));
     mkdirSync(target, { mode: 0o711 });
     return { source, target };
@@ -57,9 +58,14 @@ export function stageMounts(
   // Not where it would cover what is still needed.
   const neutral = existsSync(NEUTRAL_DIRECTORY) && !directory.startsWith(`${NEUTRAL_DIRECTORY}/`);
   const seen = neutral ? NEUTRAL_DIRECTORY : directory;
+  const seenAs = new Map(originals.map(({ source, target }) => [source, join(seen, basename(target))]));
+  const stage = ({ source, destination }: ReadOnlyMount): ReadOnlyMount => ({
+    source: seenAs.get(source) ?? source,
+    destination,
+  });
   const again = originals.map(({ target }) => ({ source: target, target: join(seen, basename(target)) }));
   return {
-    mounts: mounts.map(({ destination }, index) => ({ source: join(seen, String(index)), destination })),
+    roots: new Map([...roots].map(([key, root]) => [key, { ...root, mounts: root.mounts.map(stage) }])),
     emptyDirectory: join(seen, 'empty'),
     binds: neutral ? [...originals, { source: directory, target: seen }, ...again] : originals,
   };

@@ -1,16 +1,17 @@
 import { jsonTextOf, newExecutionId, newSandboxId } from '@caisson/protocol';
 import { LoopShare, monotonicClock } from '@caisson/session-agent';
-import type { ForkServers } from './fork-server/fork-server.ts';
-import { runInCell } from './job.ts';
+import type { ForkServers } from '../../../cells/fork-server/fork-server.ts';
+import { runInCell } from '../../../cells/job.ts';
+import type { RootDigest } from '../../../templates/root-digest.ts';
 
 const PROBE_TIMEOUT_MS = 20_000;
 const MIB = 2 ** 20;
 const RESOURCES = { cpuMillicores: 1000, memoryBytes: 64 * MIB, diskBytes: 8 * MIB, pids: 16 };
 
 /** Starts a runner and runs a job in a cell of it. @throws Error that says what does not work here */
-export async function probeCells(servers: ForkServers, signal: AbortSignal): Promise<void> {
+export async function probeCells(servers: ForkServers, root: RootDigest, signal: AbortSignal): Promise<void> {
   const deadline = AbortSignal.any([signal, AbortSignal.timeout(PROBE_TIMEOUT_MS)]);
-  await using server = await servers.start([], deadline);
+  await using server = await servers.start({ root, preload: { name: 'probe', modules: [] } }, deadline);
   const cell = await server.fork({ resources: RESOURCES, env: {} });
   let output = '';
   const { status, reason } = await runInCell(

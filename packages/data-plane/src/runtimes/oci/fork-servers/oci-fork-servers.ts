@@ -1,32 +1,38 @@
 import { closeSync, constants, openSync } from 'node:fs';
 import type { Socket } from 'node:net';
-import type { RuntimeName } from '@caisson/protocol';
+import type { Language } from '@caisson/protocol';
 import { newSandboxId } from '@caisson/protocol';
 import { SANDBOX_LAYOUT } from '@caisson/session-agent';
-import type { ForkServer, ForkServers } from '../../cells/fork-server/fork-server.ts';
-import { ForkServerClient } from '../../cells/fork-server/fork-server-client.ts';
-import { readFirstLine } from '../../cells/fork-server/lines.ts';
-import { Slots } from '../../cells/fork-server/slots.ts';
-import { SANDBOX_USER } from '../../templates/host-usr.ts';
-import { closing, startContainer } from './container/container.ts';
-import type { Container, ContainerPlace } from './container/container.ts';
+import type {
+  ForkServer,
+  ForkServers,
+  Preload,
+  RunnerLimits,
+  RunnerSpec,
+} from '../../../cells/fork-server/fork-server.ts';
+import { ForkServerClient } from '../../../cells/fork-server/fork-server-client.ts';
+import { readFirstLine } from '../../../cells/fork-server/lines.ts';
+import { Slots } from '../../../cells/fork-server/slots.ts';
+import { SANDBOX_USER } from '../../../templates/host-usr.ts';
+import { closing, startContainer } from '../container/container.ts';
+import type { Container, ContainerLayout } from '../container/container.ts';
+import { O_PATH } from '../container/o-path.ts';
+import { readingEnd } from '../container/process-pipes.ts';
 import {
   DEVPTS_OPTIONS,
   MASKED_PATHS,
   NETWORK_SETTINGS,
   READ_ONLY_PATHS,
   runnerConfig,
-} from './config/container-config.ts';
-import { RUNNER_NAMESPACE_LIMITS, SLOT_COUNT } from './config/namespace-limits.ts';
-import { INIT_PATH } from './host/oci-host.ts';
-import type { OciHost } from './host/oci-host.ts';
-import { O_PATH } from './container/o-path.ts';
-import { readingEnd } from './container/process-pipes.ts';
-import { BASE_ENVIRONMENT, forkServerConfig } from './config/process-config.ts';
-import { forkServerSeccomp } from './seccomp/seccomp.ts';
+} from '../config/container-config.ts';
+import { RUNNER_NAMESPACE_LIMITS, SLOT_COUNT } from '../config/namespace-limits.ts';
+import { BASE_ENVIRONMENT, forkServerConfig } from '../config/process-config.ts';
+import { INIT_PATH } from '../host/oci-host.ts';
+import type { OciHost } from '../host/oci-host.ts';
+import type { OciRuntimeName } from '../oci-runtime-name.ts';
+import { forkServerSeccomp } from '../seccomp/seccomp.ts';
+import { choosePreload } from './preloads.ts';
 
-/** Of the server alone, with all that it has imported and the page tables of its children. */
-export const SERVER_LIMITS = { memoryBytes: 1024 * 2 ** 20, pids: 4 * SLOT_COUNT };
 const START_TIMEOUT_MS = 30_000;
 const MAX_COMPLAINT_CHARACTERS = 4000;
 
@@ -44,59 +50,56 @@ const SERVER_ENVIRONMENT = {
   MPLCONFIGDIR: '/run/matplotlib',
 };
 
-/** Fork servers in containers of an OCI runtime on this host. */
+/** Fork servers of Python in containers of an OCI runtime on this host. */
 export class OciForkServers implements ForkServers {
-  readonly #runtime: RuntimeName;
+  readonly languages: readonly Language[] = ['python'];
+  /** With all that the server has imported, and the page tables of its children. */
+  readonly limits: RunnerLimits = { memoryBytes: 1024 * 2 ** 20, pids: 4 * SLOT_COUNT };
+  readonly #runtime: OciRuntimeName;
   readonly #host: OciHost;
   readonly #seccompProgram: Buffer;
 
   /** @param seccompProgram what each cell is under beside the list of the fork server, compiled */
-  constructor(runtime: RuntimeName, host: OciHost, seccompProgram: Buffer) {
+  constructor(runtime: OciRuntimeName, host: OciHost, seccompProgram: Buffer) {
     this.#runtime = runtime;
     this.#host = host;
     this.#seccompProgram = seccompProgram;
   }
 
-  async start(preload: readonly string[], signal: AbortSignal): Promise<ForkServer> {
-    const deadline = AbortSignal.any([signal, AbortSignal.timeout(START_TIMEOUT_MS)]);
-    await using cleanup = new AsyncDisposableStack();
-    const ending: (() => void)[] = [];
-    // Added first, so that it runs when all the rest is gone.
-    cleanup.defer(() => {
-      for (const end of ending) end();
-    });
-    const started = await this.#startServer(preload, cleanup, deadline);
-    const root = cleanup.use(openRoot(started));
-    const client = await ForkServerClient.connect(root.path, started.slots, deadline);
-    ending.push(() => {
-      client.tellGone();
-    });
-    cleanup.defer(() => {
-      client.close();
-    });
-    const release = cleanup.move();
-    let disposed: Promise<void> | undefined;
-    return {
-      lost: client.lost.then((reason) => started.explain(reason)),
-      get freeSlots() {
-        return started.slots.free;
-      },
-      fork: async (spec) => client.fork(spec),
-      [Symbol.asyncDispose]: async () => (disposed ??= release.disposeAsync()),
-    };
+  choosePreload(code: string): Preload {
+    return choosePreload(code);
   }
 
-  async #startServer(preload: readonly string[], cleanup: AsyncDisposableStack, signal: AbortSignal) {
+  async start(spec: RunnerSpec, signal: AbortSignal): Promise<ForkServer> {
+    const deadline = AbortSignal.any([signal, AbortSignal.timeout(START_TIMEOUT_MS)]);
+    await using runner = new AsyncDisposableStack();
+    const { slots, explain, ...container } = await this.#startServer(spec, runner, deadline);
+    const root = runner.use(openRoot(container));
+    const client = await ForkServerClient.connect(
+      { root: root.path, slots, explain, [Symbol.asyncDispose]: async () => release.disposeAsync() },
+      deadline,
+    );
+    const release = runner.move();
+    return client;
+  }
+
+  async #startServer({ root, preload }: RunnerSpec, cleanup: AsyncDisposableStack, signal: AbortSignal) {
     const host = this.#host;
     using stdin = closing(await host.pipes.takeEmpty());
     using ends = new DisposableStack();
     let readers: { stdout: Socket; complaint: () => string } | undefined;
     let slots: Slots | undefined;
     const container = await startContainer(
-      { runtime: this.#runtime, host, id: newSandboxId(), namespaceLimits: RUNNER_NAMESPACE_LIMITS },
+      {
+        runtime: this.#runtime,
+        host,
+        id: newSandboxId(),
+        root,
+        namespaceLimits: RUNNER_NAMESPACE_LIMITS,
+      },
       cleanup,
-      async (place) => {
-        const owner = { uid: place.idRange.firstHostId, gid: place.idRange.firstHostId };
+      async (layout) => {
+        const owner = { uid: layout.idRange.firstHostId, gid: layout.idRange.firstHostId };
         const [stdout, stderr] = [await host.pipes.takeOutput(owner), await host.pipes.takeOutput(owner)];
         for (const pipe of [stdout, stderr]) {
           ends.defer(pipe.closeWriter);
@@ -105,9 +108,9 @@ export class OciForkServers implements ForkServers {
           });
         }
         readers = { stdout: stdout.reader, complaint: keepTail(stderr.reader) };
-        slots = cleanup.use(new Slots(host.cgroups, place.cgroup, SLOT_COUNT));
+        slots = cleanup.use(new Slots(host.cgroups, layout.cgroup, SLOT_COUNT));
         return {
-          config: this.#config(place, preload, slots),
+          config: this.#config(layout, preload, slots),
           stdio: [readingEnd(stdin.fd), stdout.writer, stderr.writer],
           descriptors: slots.descriptors.flat().map((fd) => ({ fd, flags: constants.O_WRONLY })),
         };
@@ -115,7 +118,7 @@ export class OciForkServers implements ForkServers {
       signal,
     );
     ends.dispose();
-    if (readers === undefined || slots === undefined) throw new TypeError('the container has no place');
+    if (readers === undefined || slots === undefined) throw new TypeError('the container was not planned');
     const { stdout, complaint } = readers;
     const explain = (reason: unknown) => new Error(`${String(reason)}; ${complaint()}`, { cause: reason });
     try {
@@ -126,10 +129,10 @@ export class OciForkServers implements ForkServers {
     return { ...container, slots, explain };
   }
 
-  #config(place: ContainerPlace, preload: readonly string[], slots: Slots): object {
-    const host = this.#host;
+  #config(layout: ContainerLayout, preload: Preload, slots: Slots): object {
+    const { emptyDirectory, seccomp } = this.#host;
     const server = {
-      preload,
+      preload: preload.modules,
       slots: slots.descriptors.map(({ length }) => length),
       init: INIT_PATH,
       masked_paths: MASKED_PATHS,
@@ -143,13 +146,16 @@ export class OciForkServers implements ForkServers {
     const program = `${SANDBOX_LAYOUT.kernelsDirectory}/python/fork_server.py`;
     const argv = ['/usr/bin/python3', '-I', '-S', '-u', '-X', 'utf8', program, JSON.stringify(server)];
     return runnerConfig({
-      ...host,
       process: forkServerConfig(argv, SERVER_ENVIRONMENT),
-      seccomp: forkServerSeccomp(host.seccomp),
-      ...{ root: place.root, idRange: place.idRange, userNamespace: place.userNamespace },
+      root: layout.root,
+      mounts: layout.mounts,
+      emptyDirectory,
+      idRange: layout.idRange,
+      userNamespace: layout.userNamespace,
       // Beside its cells, which count and limit themselves.
-      cgroupPath: `${place.cgroup.path}/server`,
-      limits: SERVER_LIMITS,
+      cgroupPath: `${layout.cgroup.path}/server`,
+      seccomp: forkServerSeccomp(seccomp),
+      limits: this.limits,
     });
   }
 }

@@ -1,8 +1,4 @@
-/** Modules that a fork server imports before it forks, all of them the template's own. */
-export interface Preload {
-  readonly name: 'core' | 'standard' | 'data';
-  readonly modules: readonly string[];
-}
+import type { Preload } from '../../../cells/fork-server/fork-server.ts';
 
 /** What the kernel itself comes to need, and what is small and asked for by most code. */
 const CORE_MODULES = [
@@ -39,7 +35,7 @@ const IMPORTS_STANDARD_MODULE = new RegExp(
   `\\b(?:${[...new Set(STANDARD_MODULES.map((name) => name.split('.')[0]))].join('|')})\\b`,
 );
 
-/** Where `code` will start soonest. A guess by its text: where it is wrong, modules are imported as anywhere else. */
+/** The preload with which Python code is likely to start soonest. A guess by its text: if it is wrong, the code imports modules itself. */
 export function choosePreload(code: string): Preload {
   if (IMPORTS_DATA_MODULE.test(code)) return DATA;
   return IMPORTS_STANDARD_MODULE.test(code) ? STANDARD : CORE;

@@ -1,0 +1,62 @@
+import { newSandboxId } from '@caisson/protocol';
+import type { Logger } from 'pino';
+import { Runners } from './cells/runners/runners.ts';
+import { NOTHING } from './node/amounts.ts';
+import type { HostNode } from './node/host-node.ts';
+import { runnerPromise } from './node/promises.ts';
+import type { HostLoad } from './pool/demand/host-load.ts';
+import type { WarmPoolOptions } from './pool/pool-options.ts';
+import { WarmPool } from './pool/warm-pool.ts';
+import type { Runtime } from './runtimes/runtime.ts';
+import type { WorkingFamily } from './runtimes/runtime-family.ts';
+import type { TemplateRoots } from './templates/template-roots.ts';
+import { BUILT_IN_TEMPLATES } from './templates/templates.ts';
+
+/** Serves the requests for one isolation. Its owner disposes the pool and the runners before the family that they use. */
+export interface ServedIsolation {
+  readonly runtime: Pick<Runtime, 'name' | 'isolation'>;
+  readonly pool: WarmPool;
+  /** `undefined` where each job gets a sandbox of its own. */
+  readonly runners: Runners | undefined;
+}
+
+/** Gives a family a pool and runners. Ready sandboxes and idle runners give way when the node is short of something. */
+export function serveIsolation(
+  { runtime, forkServers }: WorkingFamily,
+  parts: {
+    readonly node: HostNode;
+    readonly roots: TemplateRoots;
+    readonly options: WarmPoolOptions;
+    readonly readLoad: () => HostLoad;
+    readonly logger: Logger;
+  },
+): ServedIsolation {
+  const { node, roots, options, readLoad, logger } = parts;
+  const pool = new WarmPool({
+    runtime,
+    node,
+    roots,
+    templates: BUILT_IN_TEMPLATES,
+    options,
+    readLoad,
+    // Time of day that no one can set back.
+    clock: { nowMs: () => performance.timeOrigin + performance.now() },
+    newId: newSandboxId,
+    logger,
+  });
+  node.onPressure(() => {
+    pool.empty();
+  });
+  node.onShortage((missing) => pool.giveWay(missing));
+  if (forkServers === undefined) return { runtime, pool, runners: undefined };
+  const { limits } = forkServers;
+  const runners = new Runners({
+    forkServers,
+    roots,
+    reserve: () => node.tryReserveRunner(limits),
+    logger,
+    nowMs: () => performance.now(),
+  });
+  node.onShortage(() => (runners.giveWay() ? runnerPromise(limits) : NOTHING));
+  return { runtime, pool, runners };
+}
