@@ -1,6 +1,8 @@
+import { builtinModules } from 'node:module';
+
 /**
  * Imports run one way:
- *   cli, sdk, console → protocol · control-plane → protocol · data-plane → session-agent → protocol
+ *   cli → sdk → protocol · console → protocol · control-plane → protocol · data-plane → session-agent → protocol
  * and only a composition root, a `main.ts`, may see several planes.
  */
 const MAY_IMPORT = {
@@ -8,7 +10,7 @@ const MAY_IMPORT = {
   'session-agent': ['protocol'],
   'data-plane': ['session-agent', 'protocol'],
   'control-plane': ['protocol'],
-  cli: ['protocol'],
+  cli: ['sdk', 'protocol'],
   sdk: ['protocol'],
   console: ['protocol'],
 };
@@ -16,6 +18,12 @@ const MAY_IMPORT = {
 const COMPOSITION_ROOT = '^packages/[^/]+/src/main\\.ts$';
 /** Tests of one plane may stand on the other as it really is. */
 const TEST_SUPPORT = '^packages/[^/]+/src/testing/';
+
+/** `index.ts` of protocol is both entry points in one. */
+const FRONT_DOORS = ['^packages/[^/]+/src/index\\.ts$', '^packages/protocol/src/(api|ports)\\.ts$'];
+
+const BROWSER_SAFE = '^packages/(protocol/src/api|sdk/src/index)\\.ts$';
+const NODE_MODULES = `^(node:|(${builtinModules.join('|')})$)`;
 
 const directions = Object.entries(MAY_IMPORT).map(([name, allowed]) => ({
   name: `${name}-imports-one-way`,
@@ -31,10 +39,25 @@ export default {
     {
       name: 'through-the-front-door',
       comment:
-        'Another package is imported by its name, which is its index.ts; nobody reaches into its folders',
+        'Another package is imported by its name: its index.ts, or for protocol one of its two entry points',
       severity: 'error',
       from: { path: '^packages/([^/]+)/' },
-      to: { path: '^packages/[^/]+/', pathNot: ['^packages/$1/', '^packages/[^/]+/src/index\\.ts$'] },
+      to: { path: '^packages/[^/]+/', pathNot: ['^packages/$1/', ...FRONT_DOORS] },
+    },
+    {
+      name: 'browser-safe',
+      comment:
+        'The API of the protocol and the SDK run in browsers: nothing that they reach imports a module of Node',
+      severity: 'error',
+      from: { path: BROWSER_SAFE },
+      to: { reachable: true, path: NODE_MODULES },
+    },
+    {
+      name: 'sdk-imports-the-api-alone',
+      comment: "The planes' ports are not for callers of the API",
+      severity: 'error',
+      from: { path: '^packages/sdk/' },
+      to: { path: '^packages/protocol/', pathNot: '^packages/protocol/src/api\\.ts$' },
     },
     {
       name: 'nobody-imports-a-composition-root',

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
-import { ISOLATION_SCOPES, newTenantId } from '@caisson/protocol';
+import { ISOLATION_SCOPES, newTenantId } from '@caisson/protocol/api';
 import type { SandboxPlane, LentSandbox } from '@caisson/data-plane';
-import type { IsolationScope, Language } from '@caisson/protocol';
+import type { IsolationScope, Language } from '@caisson/protocol/api';
 import { outputOf, runJob, runStep, sandboxRequest, startDataPlane } from '../support/sandbox.ts';
 import type { Ran } from '../support/sandbox.ts';
 import { HOSTILE_CODE } from './hostile-code.ts';

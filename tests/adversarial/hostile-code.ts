@@ -1,4 +1,4 @@
-import type { ExecutionReason, ExecutionStatus, Language } from '@caisson/protocol';
+import type { ExecutionReason, ExecutionStatus, Language } from '@caisson/protocol/api';
 import type { StepOverrides } from '../support/sandbox.ts';
 
 /** Code that means harm, and how it must end; it is the same wherever code runs. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { after, before, suite, test } from 'node:test';
-import { ISOLATION_SCOPES } from '@caisson/protocol';
+import { ISOLATION_SCOPES } from '@caisson/protocol/api';
 import type { SandboxPlane } from '@caisson/data-plane';
 import { holdJob } from '../support/held-job.ts';
 import { runJob, sandboxRequest, startDataPlane } from '../support/sandbox.ts';

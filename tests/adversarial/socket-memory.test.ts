@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, suite, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { ISOLATION_SCOPES, newTenantId } from '@caisson/protocol';
+import { ISOLATION_SCOPES, newTenantId } from '@caisson/protocol/api';
 import type { SandboxPlane } from '@caisson/data-plane';
-import type { IsolationScope } from '@caisson/protocol';
+import type { IsolationScope } from '@caisson/protocol/api';
 import { holdJob } from '../support/held-job.ts';
 import { runJob, sandboxRequest, startDataPlane } from '../support/sandbox.ts';
 

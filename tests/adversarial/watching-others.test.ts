@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, suite, test } from 'node:test';
-import { ISOLATION_SCOPES, newTenantId } from '@caisson/protocol';
+import { ISOLATION_SCOPES, newTenantId } from '@caisson/protocol/api';
 import type { SandboxPlane } from '@caisson/data-plane';
 import { holdJob } from '../support/held-job.ts';
 import { runJob, sandboxRequest, startDataPlane } from '../support/sandbox.ts';

@@ -1,6 +1,6 @@
 import { Agent, request } from 'node:http';
 import type { IncomingMessage } from 'node:http';
-import type { ExecutionResult, Session } from '@caisson/protocol';
+import type { ExecutionResult, Session } from '@caisson/protocol/api';
 
 const TIMEOUT_MS = 60_000;
 

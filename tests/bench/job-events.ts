@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import type { ExecutionEvent } from '@caisson/protocol';
+import type { ExecutionEvent } from '@caisson/protocol/api';
 import { createParser } from 'eventsource-parser';
 
 /** The events of an answer of server-sent events, as they come. */

@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, statfsSync } from 'node:
 import { Readable } from 'node:stream';
 import { test } from 'node:test';
 import type { LentSandbox } from '@caisson/data-plane';
-import type { WorkspacePath } from '@caisson/protocol';
+import type { WorkspacePath } from '@caisson/protocol/api';
 import { instanceOf, leftoversOf } from '../support/leftovers.ts';
 import { outputOf, runJob, runStep, sandboxRequest, startDataPlane } from '../support/sandbox.ts';
 import { makeServerHome, Server, until } from '../support/server.ts';

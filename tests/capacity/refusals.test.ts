@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { healthDetailed } from '@caisson/protocol';
+import { healthDetailed } from '@caisson/protocol/api';
 import { startPlanes } from '../support/planes.ts';
 import type { Answer } from '../support/planes.ts';
 import { until } from '../support/server.ts';

@@ -1,14 +1,15 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { isCaissonError, jsonTextOf, newExecutionId, newSandboxId, newTenantId } from '@caisson/protocol';
+import { isCaissonError, newExecutionId, newSandboxId, newTenantId } from '@caisson/protocol/api';
+import { jsonTextOf } from '@caisson/protocol/ports';
+import type { SandboxId } from '@caisson/protocol/api';
 import type {
   DataPlane,
   ExecutionRequest,
   OutputBatch,
-  SandboxId,
   SandboxRequest,
   StepRequest,
-} from '@caisson/protocol';
+} from '@caisson/protocol/ports';
 
 const MIB = 2 ** 20;
 const LEASE_MS = 60_000;

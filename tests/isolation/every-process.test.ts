@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
-import { newTenantId } from '@caisson/protocol';
+import { newTenantId } from '@caisson/protocol/api';
 import type { SandboxPlane, LentSandbox } from '@caisson/data-plane';
 import { outputOf, runJob, runStep, sandboxRequest, startDataPlane } from '../support/sandbox.ts';
 

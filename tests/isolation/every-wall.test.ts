@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { readlinkSync } from 'node:fs';
 import { after, before, suite, test } from 'node:test';
-import { newTenantId } from '@caisson/protocol';
+import { newTenantId } from '@caisson/protocol/api';
 import type { SandboxPlane } from '@caisson/data-plane';
 import { countsApart, hostCgroupsOf, hostLimitsOf, hostPidsOf } from '../support/host-cgroup.ts';
 import { holdJob } from '../support/held-job.ts';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { text } from 'node:stream/consumers';
 import { after, before, suite, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { workspacePath } from '@caisson/protocol';
+import { workspacePath } from '@caisson/protocol/api';
 import type { SandboxPlane, LentSandbox } from '@caisson/data-plane';
 import { outputOf, sandboxRequest, startDataPlane } from '../support/sandbox.ts';
 

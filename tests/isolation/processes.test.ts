@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { after, before, suite, test } from 'node:test';
 import type { LentSandbox } from '@caisson/data-plane';
-import type { ByteSource, Process, ProcessRequest } from '@caisson/protocol';
+import type { ByteSource, Process, ProcessRequest } from '@caisson/protocol/ports';
 import { outputOf, runStep, sandboxRequest, startDataPlane } from '../support/sandbox.ts';
 
 const MIB = 2 ** 20;

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { controlPlaneConfig, createControlPlane } from '@caisson/control-plane';
-import { healthDetailed, session as sessionView } from '@caisson/protocol';
+import { healthDetailed, session as sessionView } from '@caisson/protocol/api';
 import { pino } from 'pino';
 import { startDataPlane } from '../support/sandbox.ts';
 import { until } from '../support/server.ts';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import type { SandboxPlane } from '@caisson/data-plane';
-import type { Resources } from '@caisson/protocol';
+import type { Resources } from '@caisson/protocol/ports';
 import { instanceOf, leftoversOf } from '../support/leftovers.ts';
 import { outputOf, runJob, runStep, sandboxRequest, startDataPlane } from '../support/sandbox.ts';
 import { until } from '../support/server.ts';

@@ -1,5 +1,5 @@
 import type { SandboxPlane } from '@caisson/data-plane';
-import type { SandboxRequest } from '@caisson/protocol';
+import type { SandboxRequest } from '@caisson/protocol/ports';
 import { runJob, sandboxRequest } from './sandbox.ts';
 import type { RanJob } from './sandbox.ts';
 

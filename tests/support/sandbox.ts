@@ -8,16 +8,8 @@ import type {
   RuntimeChoice,
   SandboxPlane,
 } from '@caisson/data-plane';
-import {
-  errorOf,
-  exitCodeOf,
-  jsonTextOf,
-  newExecutionId,
-  newSandboxId,
-  newSessionId,
-  newTenantId,
-  returnValueOf,
-} from '@caisson/protocol';
+import { newExecutionId, newSandboxId, newSessionId, newTenantId } from '@caisson/protocol/api';
+import { errorOf, exitCodeOf, jsonTextOf, returnValueOf } from '@caisson/protocol/ports';
 import type {
   CodeError,
   JsonText,
@@ -27,7 +19,7 @@ import type {
   StepFacts,
   StepOutcome,
   StepRequest,
-} from '@caisson/protocol';
+} from '@caisson/protocol/ports';
 import { pino } from 'pino';
 import type { Logger } from 'pino';
 

@@ -1,4 +1,4 @@
-import { newApiKeyId, newTenantId } from '@caisson/protocol';
+import { newApiKeyId, newTenantId } from '@caisson/protocol/api';
 import { hashApiKey, newApiKey } from '../../packages/control-plane/src/auth/api-key.ts';
 import { openStore } from '../../packages/control-plane/src/store/sqlite/database.ts';
 import { tenantRepository } from '../../packages/control-plane/src/store/tenants.ts';

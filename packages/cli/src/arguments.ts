@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from 'commander';
-import type { JsonValue } from '@caisson/protocol';
+import type { JsonValue } from '@caisson/protocol/api';
 
 /** Collects `K=V` into a record, one for each time that the option is given. */
 export function parseEnv(

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { ExecutionStatus } from '@caisson/protocol';
+import type { ExecutionStatus } from '@caisson/protocol/api';
 import { exitCodeOf, exitCodeOfSignal } from './exit-code.ts';
 
 test('the exit code tells how the execution ended', () => {

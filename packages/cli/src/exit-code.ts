@@ -1,4 +1,4 @@
-import type { ExecutionResult } from '@caisson/protocol';
+import type { ExecutionResult } from '@caisson/protocol/api';
 import type { InterruptSignal } from './context.ts';
 
 /** As `timeout` of coreutils says it. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { PassThrough, Writable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
-import { type ExecutionEvent, newExecutionId } from '@caisson/protocol';
+import { type ExecutionEvent, newExecutionId } from '@caisson/protocol/api';
 import { followExecution } from './follow-execution.ts';
 import { anExecution } from './results.testing.ts';
 

@@ -1,4 +1,4 @@
-import type { ExecutionEvent, ExecutionId, ExecutionResult } from '@caisson/protocol';
+import type { ExecutionEvent, ExecutionId, ExecutionResult } from '@caisson/protocol/api';
 import type { ExecutionStream } from './client/execution-stream.ts';
 import type { Context } from './context.ts';
 import { exitCodeOf } from './exit-code.ts';

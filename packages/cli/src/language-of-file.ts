@@ -1,5 +1,5 @@
 import { extname } from 'node:path';
-import type { Language } from '@caisson/protocol';
+import type { Language } from '@caisson/protocol/api';
 
 const BY_EXTENSION: Readonly<Record<string, Language>> = {
   '.py': 'python',

@@ -1,4 +1,5 @@
-import type { RuntimeHealth, RuntimeName } from '@caisson/protocol';
+import type { RuntimeName } from '@caisson/protocol/api';
+import type { RuntimeHealth } from '@caisson/protocol/ports';
 
 export interface ServerOptions {
   /** 0 takes a free one. */

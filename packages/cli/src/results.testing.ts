@@ -1,4 +1,4 @@
-import { type ExecutionResult, newExecutionId, newSessionId, type Session } from '@caisson/protocol';
+import { type ExecutionResult, newExecutionId, newSessionId, type Session } from '@caisson/protocol/api';
 
 const AT = '2026-01-31T12:00:00.000Z';
 

@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { isAbsolute } from 'node:path';
-import { replicaId } from '@caisson/protocol';
-import type { ReplicaId } from '@caisson/protocol';
+import { replicaId } from '@caisson/protocol/api';
+import type { ReplicaId } from '@caisson/protocol/api';
 import { z } from 'zod';
 
 const MIB = 2 ** 20;

@@ -5,7 +5,6 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import {
   executionResult,
-  jsonTextOf,
   newApiKeyId,
   newExecutionId,
   newSandboxId,
@@ -14,8 +13,9 @@ import {
   RUNNING,
   session,
   SYSTEM,
-} from '@caisson/protocol';
-import type { Role } from '@caisson/protocol';
+} from '@caisson/protocol/api';
+import { jsonTextOf } from '@caisson/protocol/ports';
+import type { Role } from '@caisson/protocol/api';
 import { hashApiKey, newApiKey } from './auth/api-key.ts';
 import { creatingSession } from './model/session-record.ts';
 import { advance, queuedExecution } from './model/execution-record.ts';

@@ -1,5 +1,6 @@
-import { CaissonError } from '@caisson/protocol';
-import type { DataPlane, ExecutionId, IdSource, SessionId } from '@caisson/protocol';
+import { CaissonError } from '@caisson/protocol/api';
+import type { ExecutionId, IdSource, SessionId } from '@caisson/protocol/api';
+import type { DataPlane } from '@caisson/protocol/ports';
 import { sql } from 'kysely';
 import type { Logger } from 'pino';
 import packageJson from '../package.json' with { type: 'json' };

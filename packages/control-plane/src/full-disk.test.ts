@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { auditList, executionResult, jsonTextOf, problemSchema, session } from '@caisson/protocol';
-import type { ExecutionId } from '@caisson/protocol';
+import { auditList, executionResult, problemSchema, session } from '@caisson/protocol/api';
+import { jsonTextOf } from '@caisson/protocol/ports';
+import type { ExecutionId } from '@caisson/protocol/api';
 import { z } from 'zod';
 import { start, until } from './testing/start.ts';
 import type { Started } from './testing/start.ts';

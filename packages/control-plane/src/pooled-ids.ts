@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { IdSource } from '@caisson/protocol';
+import type { IdSource } from '@caisson/protocol/api';
 
 /** Of a few hundred ids. */
 const POOL_BYTES = 4096;

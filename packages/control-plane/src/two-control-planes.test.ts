@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { auditList, executionResult, session } from '@caisson/protocol';
+import { auditList, executionResult, session } from '@caisson/protocol/api';
 import { openStore } from './store/sqlite/database.ts';
 import { FakeDataPlane, untilAborted } from './testing/fake-data-plane.ts';
 import { start, until } from './testing/start.ts';

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
-import type { Isolation, RuntimeHealth, RuntimeName } from '@caisson/protocol';
+import type { Isolation, RuntimeName } from '@caisson/protocol/api';
+import type { RuntimeHealth } from '@caisson/protocol/ports';
 import { LoopShare, monotonicClock } from '@caisson/session-agent';
 import type { Logger } from 'pino';
 import { LocalDataPlane } from './node/local-data-plane.ts';

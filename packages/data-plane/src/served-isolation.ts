@@ -1,4 +1,4 @@
-import { newSandboxId } from '@caisson/protocol';
+import { newSandboxId } from '@caisson/protocol/api';
 import type { Logger } from 'pino';
 import { Runners } from './cells/runners/runners.ts';
 import { NOTHING } from './node/amounts.ts';

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
 
 declare const brand: unique symbol;
@@ -36,16 +35,23 @@ const TEXT_LENGTH = ((TIME_BYTES + RANDOM_BYTES) * 8) / 5;
 /** Source of an id's two parts; tests pass a fixed one. */
 export interface IdSource {
   nowMs(): number;
-  random(bytes: number): Buffer;
+  random(bytes: number): Uint8Array;
 }
 
-const systemSource: IdSource = { nowMs: () => Date.now(), random: (bytes) => randomBytes(bytes) };
+const systemSource: IdSource = {
+  nowMs: () => Date.now(),
+  random: (bytes) => crypto.getRandomValues(new Uint8Array(bytes)),
+};
 
 /** 48 bits of time in milliseconds, then 112 random bits: ids sort by age and cannot be guessed. */
 function newId(kind: IdKind, source: IdSource): string {
-  const bytes = Buffer.alloc(TIME_BYTES + RANDOM_BYTES);
-  bytes.writeUIntBE(source.nowMs(), 0, TIME_BYTES);
-  source.random(RANDOM_BYTES).copy(bytes, TIME_BYTES);
+  const bytes = new Uint8Array(TIME_BYTES + RANDOM_BYTES);
+  let timeMs = source.nowMs();
+  for (let at = TIME_BYTES - 1; at >= 0; at -= 1) {
+    bytes[at] = timeMs % 256;
+    timeMs = Math.floor(timeMs / 256);
+  }
+  bytes.set(source.random(RANDOM_BYTES), TIME_BYTES);
   return `${PREFIXES[kind]}_${base32(bytes)}`;
 }
 

@@ -8,7 +8,7 @@ import {
   sessionId,
   sessionList,
   type SessionStatus,
-} from '@caisson/protocol';
+} from '@caisson/protocol/api';
 import type { z } from 'zod';
 import { CliFailure } from '../failure.ts';
 import { type ExecutionStream, startExecution } from './execution-stream.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { newExecutionId } from '@caisson/protocol';
+import { newExecutionId } from '@caisson/protocol/api';
 import { anExecution } from '../results.testing.ts';
 import { startExecution } from './execution-stream.ts';
 import { frame, serveFake } from './server.testing.ts';

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { type ExecutionEvent, type ExecutionId, executionEvent, executionId } from '@caisson/protocol';
+import { type ExecutionEvent, type ExecutionId, executionEvent, executionId } from '@caisson/protocol/api';
 import type { EventSourceMessage } from 'eventsource-parser';
 import { CliFailure } from '../failure.ts';
 import { type ApiRequest, MAX_ANSWER_BYTES, send, type Target } from './http.ts';

@@ -1,4 +1,4 @@
-import { problemSchema } from '@caisson/protocol';
+import { problemSchema } from '@caisson/protocol/api';
 import { CliFailure } from '../failure.ts';
 
 /** Results carry up to 1 MiB of each stream and four of rich results, and JSON may need six characters for one. */

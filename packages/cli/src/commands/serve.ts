@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { resolve } from 'node:path';
-import type { RuntimeName } from '@caisson/protocol';
+import type { RuntimeName } from '@caisson/protocol/api';
 import type { Context } from '../context.ts';
 import { HOST_FAILURE } from '../exit-code.ts';
 import { CliFailure } from '../failure.ts';

@@ -1,4 +1,4 @@
-import type { SessionStatus } from '@caisson/protocol';
+import type { SessionStatus } from '@caisson/protocol/api';
 import { ApiClient } from '../client/api.ts';
 import { findTarget } from '../client/target.ts';
 import type { Context } from '../context.ts';

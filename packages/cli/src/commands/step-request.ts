@@ -1,4 +1,4 @@
-import { type JsonValue, type Language, LANGUAGES } from '@caisson/protocol';
+import { type JsonValue, type Language, LANGUAGES } from '@caisson/protocol/api';
 import type { Context } from '../context.ts';
 import { CliFailure } from '../failure.ts';
 import { languageOf } from '../language-of-file.ts';

@@ -1,4 +1,4 @@
-import type { RuntimeHealth } from '@caisson/protocol';
+import type { RuntimeHealth } from '@caisson/protocol/ports';
 import { printable } from './printable.ts';
 
 /** What each runtime is worth on this host, and what to do about it. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { RuntimeHealth } from '@caisson/protocol';
+import type { RuntimeHealth } from '@caisson/protocol/ports';
 import { CliFailure } from '../failure.ts';
 import { anExecution, aSession } from '../results.testing.ts';
 import { renderDoctor } from './doctor.ts';

@@ -1,4 +1,5 @@
-import type { CodeError, ExecutionResult } from '@caisson/protocol';
+import type { ExecutionResult } from '@caisson/protocol/api';
+import type { CodeError } from '@caisson/protocol/ports';
 
 /**
  * Why an execution did not end well, with the traceback of an uncaught exception;

@@ -1,4 +1,4 @@
-import type { Session } from '@caisson/protocol';
+import type { Session } from '@caisson/protocol/api';
 
 /** A table of sessions with a heading; columns as wide as their widest value. */
 export function renderSessions(sessions: readonly Session[]): string {

@@ -1,4 +1,4 @@
-import { newRequestId, CaissonError } from '@caisson/protocol';
+import { newRequestId, CaissonError } from '@caisson/protocol/api';
 import Fastify, { LogController } from 'fastify';
 import type { FastifyBaseLogger, FastifyRequest } from 'fastify';
 import type { IncomingMessage } from 'node:http';

@@ -1,4 +1,5 @@
-import type { DataPlane, IdSource } from '@caisson/protocol';
+import type { IdSource } from '@caisson/protocol/api';
+import type { DataPlane } from '@caisson/protocol/ports';
 import type { Logger } from 'pino';
 import type { Authenticate } from '../auth/authenticate.ts';
 import type { Clock } from '../time/clock.ts';

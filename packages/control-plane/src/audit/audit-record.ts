@@ -1,4 +1,4 @@
-import type { AuditAction, SYSTEM, TenantId } from '@caisson/protocol';
+import type { AuditAction, SYSTEM, TenantId } from '@caisson/protocol/api';
 import type { PrincipalId } from '../model/principal.ts';
 
 /** Who did something. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
-import { newApiKeyId, newSessionId, newTenantId, SYSTEM } from '@caisson/protocol';
+import { newApiKeyId, newSessionId, newTenantId, SYSTEM } from '@caisson/protocol/api';
 import type { AuditRecord, NewAuditRecord } from './audit-record.ts';
 import { auditEventOf, CHAIN_START, chained, findBreak } from './chain.ts';
 

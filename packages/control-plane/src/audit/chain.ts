@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import type { AuditEvent } from '@caisson/protocol';
+import type { AuditEvent } from '@caisson/protocol/api';
 import { rfc3339 } from '../views/execution-view.ts';
 import type { AuditRecord, ChainEnd, NewAuditRecord } from './audit-record.ts';
 

@@ -1,5 +1,5 @@
-import { SYSTEM } from '@caisson/protocol';
-import type { AuditAction, SessionId, TenantId, WorkspacePath } from '@caisson/protocol';
+import { SYSTEM } from '@caisson/protocol/api';
+import type { AuditAction, SessionId, TenantId, WorkspacePath } from '@caisson/protocol/api';
 import type { ExecutionRecord } from '../model/execution-record.ts';
 import { rfc3339 } from '../views/execution-view.ts';
 import type { SessionRecord } from '../model/session-record.ts';

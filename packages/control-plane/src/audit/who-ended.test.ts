@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { newApiKeyId, SYSTEM } from '@caisson/protocol';
-import type { ExecutionReason } from '@caisson/protocol';
+import { newApiKeyId, SYSTEM } from '@caisson/protocol/api';
+import type { ExecutionReason } from '@caisson/protocol/api';
 import { whoEnded } from './who-ended.ts';
 
 const submitter = newApiKeyId();

@@ -1,5 +1,5 @@
-import { assertNever, SYSTEM } from '@caisson/protocol';
-import type { ExecutionReason } from '@caisson/protocol';
+import { assertNever, SYSTEM } from '@caisson/protocol/api';
+import type { ExecutionReason } from '@caisson/protocol/api';
 import type { Actor } from './audit-record.ts';
 
 /** To whom the end of an execution is put down: who sent the code, who ended it from outside, or the server itself. */

@@ -1,4 +1,4 @@
-import { CaissonError } from '@caisson/protocol';
+import { CaissonError } from '@caisson/protocol/api';
 import type { Clock } from '../time/clock.ts';
 import type { TenantRepository } from '../store/tenants.ts';
 import type { Principal } from '../model/principal.ts';

@@ -1,6 +1,6 @@
 import { rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { newApiKeyId, newTenantId } from '@caisson/protocol';
+import { newApiKeyId, newTenantId } from '@caisson/protocol/api';
 import type { Clock } from '../time/clock.ts';
 import type { TenantRepository } from '../store/tenants.ts';
 import { hashApiKey, newApiKey } from './api-key.ts';

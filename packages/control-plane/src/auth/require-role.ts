@@ -1,5 +1,5 @@
-import { CaissonError } from '@caisson/protocol';
-import type { Role } from '@caisson/protocol';
+import { CaissonError } from '@caisson/protocol/api';
+import type { Role } from '@caisson/protocol/api';
 import type { Principal } from '../model/principal.ts';
 
 /** @throws CaissonError `forbidden` unless the caller has the role `needs` */

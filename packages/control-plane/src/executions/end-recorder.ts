@@ -1,5 +1,7 @@
-import { isCaissonError, NOT_RUN } from '@caisson/protocol';
-import type { CaissonError, DataPlane, ExecutionOutcome, OutputEvent, UnplacedStep } from '@caisson/protocol';
+import { isCaissonError } from '@caisson/protocol/api';
+import { NOT_RUN } from '@caisson/protocol/ports';
+import type { CaissonError } from '@caisson/protocol/api';
+import type { DataPlane, ExecutionOutcome, OutputEvent, UnplacedStep } from '@caisson/protocol/ports';
 import type { Logger } from 'pino';
 import type { Actor } from '../audit/audit-record.ts';
 import { whoEnded } from '../audit/who-ended.ts';

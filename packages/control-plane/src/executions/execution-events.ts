@@ -1,5 +1,6 @@
-import { isFinished } from '@caisson/protocol';
-import type { DataPlane, ExecutionEvent } from '@caisson/protocol';
+import { isFinished } from '@caisson/protocol/api';
+import type { ExecutionEvent } from '@caisson/protocol/api';
+import type { DataPlane } from '@caisson/protocol/ports';
 import type { ExecutionRecord } from '../model/execution-record.ts';
 import { eventOf, firstEventsOf } from '../views/execution-view.ts';
 

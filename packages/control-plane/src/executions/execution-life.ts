@@ -1,15 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import {
-  CaissonError,
-  isCaissonError,
-  isFinished,
-  NOT_RUN,
-  returnValueOf,
-  RUNNING,
-  stoppedOutcome,
-  unplacedOutcome,
-} from '@caisson/protocol';
-import type { DataPlane, EndRequest, ExecutionOutcome, NodeId } from '@caisson/protocol';
+import { CaissonError, isCaissonError, isFinished, RUNNING } from '@caisson/protocol/api';
+import { NOT_RUN, returnValueOf, stoppedOutcome, unplacedOutcome } from '@caisson/protocol/ports';
+import type { NodeId } from '@caisson/protocol/api';
+import type { DataPlane, EndRequest, ExecutionOutcome } from '@caisson/protocol/ports';
 import type { Logger } from 'pino';
 import { advance } from '../model/execution-record.ts';
 import type { ExecutionRecord } from '../model/execution-record.ts';

@@ -1,17 +1,17 @@
 import { hash } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { CaissonError, isCaissonError, isFinished, NOT_RUN, stoppedOutcome, SYSTEM } from '@caisson/protocol';
+import { CaissonError, isCaissonError, isFinished, SYSTEM } from '@caisson/protocol/api';
+import { NOT_RUN, stoppedOutcome } from '@caisson/protocol/ports';
 import type {
   CancelReason,
-  EndRequest,
   ExecutionId,
   ExecutionResult,
   NodeId,
-  OutputEvent,
   ReplicaId,
   SessionId,
   TenantId,
-} from '@caisson/protocol';
+} from '@caisson/protocol/api';
+import type { EndRequest, OutputEvent } from '@caisson/protocol/ports';
 import type { ControlPlaneConfig } from '../config.ts';
 import { queuedExecution } from '../model/execution-record.ts';
 import type { ExecutionRecord, ListedExecution, QueuedJob } from '../model/execution-record.ts';

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { CaissonError, isCaissonError } from '@caisson/protocol';
-import type { TenantId } from '@caisson/protocol';
+import { CaissonError, isCaissonError } from '@caisson/protocol/api';
+import type { TenantId } from '@caisson/protocol/api';
 import type { IdempotencyRepository } from '../store/idempotency.ts';
 import type { StorageHealth } from '../store/writing/storage-health.ts';
 import type { Clock } from '../time/clock.ts';

@@ -1,13 +1,8 @@
-import { newExecutionId, newSandboxId } from '@caisson/protocol';
-import type {
-  DataPlane,
-  ExecuteRequest,
-  ExecutionId,
-  IdSource,
-  JobRequest,
-  SandboxQuota,
-} from '@caisson/protocol';
-import type { Language, SessionId, StepRequest } from '@caisson/protocol';
+import { newExecutionId, newSandboxId } from '@caisson/protocol/api';
+import type { ExecuteRequest, ExecutionId, IdSource, JobRequest } from '@caisson/protocol/api';
+import type { DataPlane, SandboxQuota } from '@caisson/protocol/ports';
+import type { Language, SessionId } from '@caisson/protocol/api';
+import type { StepRequest } from '@caisson/protocol/ports';
 import type { QueuedJob } from '../model/execution-record.ts';
 import type { Principal } from '../model/principal.ts';
 import { languageOf, resourcesOf, templateOfJob } from '../model/templates.ts';

@@ -1,4 +1,5 @@
-import type { CaissonError, EndRequest, ExecutionRequest, StepRequest } from '@caisson/protocol';
+import type { CaissonError } from '@caisson/protocol/api';
+import type { EndRequest, ExecutionRequest, StepRequest } from '@caisson/protocol/ports';
 import type { ExecutionRecord } from '../model/execution-record.ts';
 import type { FinishedEvent } from './execution-events.ts';
 import type { QueueItem } from './queue/dispatcher.ts';

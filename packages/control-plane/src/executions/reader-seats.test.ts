@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { isCaissonError, newTenantId } from '@caisson/protocol';
+import { isCaissonError, newTenantId } from '@caisson/protocol/api';
 import { ReaderSeats } from './reader-seats.ts';
 
 test('a tenant has so many seats, whatever other tenants take, and gets each back once', () => {

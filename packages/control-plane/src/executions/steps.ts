@@ -1,5 +1,5 @@
-import { newExecutionId } from '@caisson/protocol';
-import type { ExecuteRequest, ExecutionId, IdSource, SessionId } from '@caisson/protocol';
+import { newExecutionId } from '@caisson/protocol/api';
+import type { ExecuteRequest, ExecutionId, IdSource, SessionId } from '@caisson/protocol/api';
 import type { Principal } from '../model/principal.ts';
 import { languageOf } from '../model/templates.ts';
 import type { Sessions } from '../sessions/sessions.ts';

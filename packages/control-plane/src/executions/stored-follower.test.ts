@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { newExecutionId, newTenantId, RUNNING } from '@caisson/protocol';
-import type { OutputEvent } from '@caisson/protocol';
+import { newExecutionId, newTenantId, RUNNING } from '@caisson/protocol/api';
+import type { OutputEvent } from '@caisson/protocol/ports';
 import type { StoredExecution } from '../store/executions.ts';
 import { decodePage, encodePages } from '../store/output/output-pages.ts';
 import { advance, queuedExecution } from '../model/execution-record.ts';

@@ -1,4 +1,4 @@
-import { isFinished } from '@caisson/protocol';
+import { isFinished } from '@caisson/protocol/api';
 import type { StoredExecution } from '../store/executions.ts';
 import { eventOf, firstEventsOf } from '../views/execution-view.ts';
 import type { EventReader, FinishedEvent, NumberedEvent } from './execution-events.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { newSessionId, newTenantId } from '@caisson/protocol';
+import { newSessionId, newTenantId } from '@caisson/protocol/api';
 import { FileOperations } from './file-operations.ts';
 import { FileTransfers } from './file-transfers.ts';
 

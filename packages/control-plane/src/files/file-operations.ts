@@ -1,5 +1,5 @@
-import { CaissonError } from '@caisson/protocol';
-import type { SessionId, TenantId } from '@caisson/protocol';
+import { CaissonError } from '@caisson/protocol/api';
+import type { SessionId, TenantId } from '@caisson/protocol/api';
 
 export interface FileOperationLimits {
   /** How many may run at once for one session. */

@@ -1,5 +1,5 @@
-import { CaissonError } from '@caisson/protocol';
-import type { TenantId } from '@caisson/protocol';
+import { CaissonError } from '@caisson/protocol/api';
+import type { TenantId } from '@caisson/protocol/api';
 
 const RETRY_AFTER_SECONDS = 5;
 

@@ -1,5 +1,6 @@
-import { CaissonError, isCaissonError, WORKSPACE_DIRECTORY } from '@caisson/protocol';
-import type { ErrorCode, FileEntry, Files, SessionId, WorkspacePath } from '@caisson/protocol';
+import { CaissonError, isCaissonError, WORKSPACE_DIRECTORY } from '@caisson/protocol/api';
+import type { ErrorCode, SessionId, WorkspacePath } from '@caisson/protocol/api';
+import type { FileEntry, Files } from '@caisson/protocol/ports';
 import type { Readable } from 'node:stream';
 import { fileChanged } from '../audit/records.ts';
 import type { FileAction, FileDetails } from '../audit/records.ts';

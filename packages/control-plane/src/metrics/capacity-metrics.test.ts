@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { CaissonError, healthDetailed } from '@caisson/protocol';
+import { CaissonError, healthDetailed } from '@caisson/protocol/api';
 import { start } from '../testing/start.ts';
 
 test('the capacity of the node is told in the metrics and in the detailed health', async () => {

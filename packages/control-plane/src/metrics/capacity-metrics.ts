@@ -1,4 +1,4 @@
-import type { CapacityFigures, NodeCapacity } from '@caisson/protocol';
+import type { CapacityFigures, NodeCapacity } from '@caisson/protocol/ports';
 import { Gauge } from 'prom-client';
 import type { Registry } from 'prom-client';
 

@@ -1,4 +1,4 @@
-import type { DataPlaneHealth } from '@caisson/protocol';
+import type { DataPlaneHealth } from '@caisson/protocol/ports';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { ExecutionRecord } from '../model/execution-record.ts';
 import { watchEventLoop } from './event-loop.ts';

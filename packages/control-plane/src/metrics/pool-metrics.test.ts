@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { healthDetailed } from '@caisson/protocol';
+import { healthDetailed } from '@caisson/protocol/api';
 import { start } from '../testing/start.ts';
 
 const RESOURCES = { cpuMillicores: 500, memoryBytes: 2 ** 29, diskBytes: 2 ** 28, pids: 128 };

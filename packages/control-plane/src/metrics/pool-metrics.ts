@@ -1,4 +1,4 @@
-import type { PoolHealth } from '@caisson/protocol';
+import type { PoolHealth } from '@caisson/protocol/ports';
 import { Counter, Gauge } from 'prom-client';
 import type { Registry } from 'prom-client';
 import { resourcesOf } from '../views/resources-view.ts';

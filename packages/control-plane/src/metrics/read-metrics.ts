@@ -1,4 +1,4 @@
-import type { ReadHealth } from '@caisson/protocol';
+import type { ReadHealth } from '@caisson/protocol/ports';
 import { Counter } from 'prom-client';
 import type { Registry } from 'prom-client';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { setTimeout as delay } from 'node:timers/promises';
 import { test } from 'node:test';
-import { healthDetailed } from '@caisson/protocol';
+import { healthDetailed } from '@caisson/protocol/api';
 import { start } from '../testing/start.ts';
 import { RecentLoopDelay } from './recent-loop-delay.ts';
 

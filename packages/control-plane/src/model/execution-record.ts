@@ -1,17 +1,14 @@
-import { canBecome, QUEUED, RUNNING } from '@caisson/protocol';
+import { canBecome, QUEUED, RUNNING } from '@caisson/protocol/api';
 import type {
   ExecutionId,
   ExecutionState,
   Language,
   NodeId,
-  Placement,
   ReplicaId,
-  SandboxRequest,
   SessionId,
-  StepOutcome,
-  StepRequest,
   TenantId,
-} from '@caisson/protocol';
+} from '@caisson/protocol/api';
+import type { Placement, SandboxRequest, StepOutcome, StepRequest } from '@caisson/protocol/ports';
 import type { PrincipalId } from './principal.ts';
 
 /** An execution as it is kept. Times are milliseconds since 1970. */

@@ -1,4 +1,4 @@
-import type { ApiKeyId, Role, TenantId } from '@caisson/protocol';
+import type { ApiKeyId, Role, TenantId } from '@caisson/protocol/api';
 
 /** What names a caller in records and in the audit trail. */
 export type PrincipalId = ApiKeyId;

@@ -1,4 +1,4 @@
-import type { SandboxQuota } from '@caisson/protocol';
+import type { SandboxQuota } from '@caisson/protocol/ports';
 import type { ControlPlaneConfig } from '../config.ts';
 
 /** How many sandboxes any tenant may hold at once for its sessions. */

@@ -1,9 +1,8 @@
-import { CREATING, nextSessionState } from '@caisson/protocol';
+import { CREATING, nextSessionState } from '@caisson/protocol/api';
 import type {
   Isolation,
   Language,
   NodeId,
-  Resources,
   RuntimeName,
   SandboxId,
   SessionEvent,
@@ -11,7 +10,8 @@ import type {
   SessionState,
   SessionStatus,
   TenantId,
-} from '@caisson/protocol';
+} from '@caisson/protocol/api';
+import type { Resources } from '@caisson/protocol/ports';
 
 /** A session as it is kept. Times are milliseconds since 1970. */
 export interface SessionRecord {

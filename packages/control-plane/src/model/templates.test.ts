@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Template } from '@caisson/protocol';
+import type { Template } from '@caisson/protocol/ports';
 import { resourcesOf } from './templates.ts';
 
 const DEFAULTS = { cpuMillicores: 1000, memoryBytes: 512 * 2 ** 20, diskBytes: 2 ** 28, pids: 128 };

@@ -1,5 +1,6 @@
-import { CaissonError } from '@caisson/protocol';
-import type { Language, Resources, Template } from '@caisson/protocol';
+import { CaissonError } from '@caisson/protocol/api';
+import type { Language } from '@caisson/protocol/api';
+import type { Resources, Template } from '@caisson/protocol/ports';
 import { resourcesOf as viewOf } from '../views/resources-view.ts';
 
 export interface AskedResources {

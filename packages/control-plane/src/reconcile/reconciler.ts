@@ -1,11 +1,6 @@
-import { isCaissonError, isFinished, SYSTEM } from '@caisson/protocol';
-import type {
-  DataPlane,
-  ExecutionStatusOnNode,
-  ReplicaId,
-  SandboxId,
-  SandboxStatus,
-} from '@caisson/protocol';
+import { isCaissonError, isFinished, SYSTEM } from '@caisson/protocol/api';
+import type { ReplicaId, SandboxId } from '@caisson/protocol/api';
+import type { DataPlane, ExecutionStatusOnNode, SandboxStatus } from '@caisson/protocol/ports';
 import type { Logger } from 'pino';
 import type { ControlPlaneConfig } from '../config.ts';
 import { LOST } from '../executions/end-recorder.ts';

@@ -12,8 +12,8 @@ import {
   newTenantId,
   RUNNING,
   SYSTEM,
-} from '@caisson/protocol';
-import type { ExecutionId, SessionId, TenantId } from '@caisson/protocol';
+} from '@caisson/protocol/api';
+import type { ExecutionId, SessionId, TenantId } from '@caisson/protocol/api';
 import { sql } from 'kysely';
 import { findBreak, tellsOf } from '../audit/chain.ts';
 import { advance, queuedExecution } from '../model/execution-record.ts';

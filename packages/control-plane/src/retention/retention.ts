@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { ExecutionId, SessionId, TenantId } from '@caisson/protocol';
+import type { ExecutionId, SessionId, TenantId } from '@caisson/protocol/api';
 import type { Clock } from '../time/clock.ts';
 import type { ControlPlaneConfig } from '../config.ts';
 import type { OutputLedger } from '../store/output/output-ledger.ts';

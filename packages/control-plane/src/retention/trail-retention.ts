@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { TenantId } from '@caisson/protocol';
+import type { TenantId } from '@caisson/protocol/api';
 import type { ChainEnd } from '../audit/audit-record.ts';
 import type { Clock } from '../time/clock.ts';
 import type { TrailRetentionStore } from '../store/audit-retention.ts';

@@ -1,13 +1,6 @@
-import { newSandboxId } from '@caisson/protocol';
-import type {
-  CreateSessionRequest,
-  IdSource,
-  NodeId,
-  Resources,
-  SessionId,
-  Template,
-  TenantId,
-} from '@caisson/protocol';
+import { newSandboxId } from '@caisson/protocol/api';
+import type { CreateSessionRequest, IdSource, NodeId, SessionId, TenantId } from '@caisson/protocol/api';
+import type { Resources, Template } from '@caisson/protocol/ports';
 import { creatingSession } from '../model/session-record.ts';
 import type { SessionRecord } from '../model/session-record.ts';
 import { findTemplate, resourcesOf } from '../model/templates.ts';

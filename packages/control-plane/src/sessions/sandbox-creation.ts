@@ -1,5 +1,6 @@
-import { CaissonError } from '@caisson/protocol';
-import type { DataPlane, Placement, SessionId } from '@caisson/protocol';
+import { CaissonError } from '@caisson/protocol/api';
+import type { SessionId } from '@caisson/protocol/api';
+import type { DataPlane, Placement } from '@caisson/protocol/ports';
 import type { Logger } from 'pino';
 import type { ControlPlaneConfig } from '../config.ts';
 import { sessionQuota } from '../model/sandbox-quotas.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { SessionStatus } from '@caisson/protocol';
+import type { SessionStatus } from '@caisson/protocol/api';
 import { judge } from './session-expiry.ts';
 
 test('a session is kept or ended as the table says', () => {

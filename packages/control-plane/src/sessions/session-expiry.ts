@@ -1,4 +1,4 @@
-import type { SessionReason } from '@caisson/protocol';
+import type { SessionReason } from '@caisson/protocol/api';
 import type { SessionRecord } from '../model/session-record.ts';
 
 export type Verdict =

@@ -1,16 +1,13 @@
-import { CaissonError, isCaissonError, newSessionId, SYSTEM } from '@caisson/protocol';
+import { CaissonError, isCaissonError, newSessionId, SYSTEM } from '@caisson/protocol/api';
 import type {
   CreateSessionRequest,
-  DataPlane,
-  EndRequest,
-  Files,
   IdSource,
   NodeId,
-  SandboxStatus,
   SessionId,
   SessionReason,
   TenantId,
-} from '@caisson/protocol';
+} from '@caisson/protocol/api';
+import type { DataPlane, EndRequest, Files, SandboxStatus } from '@caisson/protocol/ports';
 import type { Logger } from 'pino';
 import type { Actor } from '../audit/audit-record.ts';
 import type { ControlPlaneConfig } from '../config.ts';

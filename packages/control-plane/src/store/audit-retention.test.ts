@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { SYSTEM } from '@caisson/protocol';
+import { SYSTEM } from '@caisson/protocol/api';
 import { findBreak } from '../audit/chain.ts';
 import { auditRepository } from './audit.ts';
 import { trailRetentionStore } from './audit-retention.ts';

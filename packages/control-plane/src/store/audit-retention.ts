@@ -1,4 +1,4 @@
-import type { TenantId } from '@caisson/protocol';
+import type { TenantId } from '@caisson/protocol/api';
 import type { Kysely } from 'kysely';
 import type { ChainEnd } from '../audit/audit-record.ts';
 import { trailTrimmed } from '../audit/records.ts';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { Kysely, sql } from 'kysely';
 import { Migrator } from 'kysely/migration';
-import { newApiKeyId, newExecutionId, newTenantId, RUNNING, SYSTEM } from '@caisson/protocol';
+import { newApiKeyId, newExecutionId, newTenantId, RUNNING, SYSTEM } from '@caisson/protocol/api';
 import { findBreak } from '../audit/chain.ts';
 import { advance, queuedExecution } from '../model/execution-record.ts';
 import { auditRepository } from './audit.ts';

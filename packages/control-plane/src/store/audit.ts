@@ -1,5 +1,5 @@
 import type { Kysely } from 'kysely';
-import type { TenantId } from '@caisson/protocol';
+import type { TenantId } from '@caisson/protocol/api';
 import type { AuditRecord, ChainEnd, NewAuditRecord } from '../audit/audit-record.ts';
 import { fromAuditRow } from './statements/audit-rows.ts';
 import type { Tables } from './tables.ts';

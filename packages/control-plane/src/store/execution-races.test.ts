@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { nodeId, NOT_RUN, replicaId, RUNNING, stoppedOutcome, SYSTEM } from '@caisson/protocol';
-import type { OutputEvent } from '@caisson/protocol';
+import { nodeId, replicaId, RUNNING, SYSTEM } from '@caisson/protocol/api';
+import { NOT_RUN, stoppedOutcome } from '@caisson/protocol/ports';
+import type { OutputEvent } from '@caisson/protocol/ports';
 import { findBreak } from '../audit/chain.ts';
 import { advance } from '../model/execution-record.ts';
 import type { ExecutionRecord } from '../model/execution-record.ts';

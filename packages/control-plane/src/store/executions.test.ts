@@ -4,17 +4,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import {
-  jsonTextOf,
   newApiKeyId,
   newExecutionId,
   newSandboxId,
   newTenantId,
-  NOT_RUN,
   RUNNING,
-  stoppedOutcome,
   SYSTEM,
-} from '@caisson/protocol';
-import type { StepOutcome, StepRequest } from '@caisson/protocol';
+} from '@caisson/protocol/api';
+import { jsonTextOf, NOT_RUN, stoppedOutcome } from '@caisson/protocol/ports';
+import type { StepOutcome, StepRequest } from '@caisson/protocol/ports';
 import { advance, queuedExecution } from '../model/execution-record.ts';
 import type { QueuedJob } from '../model/execution-record.ts';
 import { openStore } from './sqlite/database.ts';

@@ -1,15 +1,15 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Kysely, Selectable } from 'kysely';
-import { returnValueOf } from '@caisson/protocol';
+import { returnValueOf } from '@caisson/protocol/ports';
 import type {
   ExecutionId,
   ExecutionStatus,
   NodeId,
-  OutputEvent,
   ReplicaId,
   SessionId,
   TenantId,
-} from '@caisson/protocol';
+} from '@caisson/protocol/api';
+import type { OutputEvent } from '@caisson/protocol/ports';
 import type { Actor } from '../audit/audit-record.ts';
 import { executionFinished } from '../audit/records.ts';
 import type { ExecutionRecord, ListedExecution, QueuedJob } from '../model/execution-record.ts';

@@ -1,5 +1,5 @@
 import type { Kysely } from 'kysely';
-import type { TenantId } from '@caisson/protocol';
+import type { TenantId } from '@caisson/protocol/api';
 import type { Tables } from './tables.ts';
 import type { Writer } from './writing/writer.ts';
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { replicaId } from '@caisson/protocol';
+import { replicaId } from '@caisson/protocol/api';
 import { replicaRepository } from './replicas.ts';
 import { openTwice } from './temporary-stores.testing.ts';
 

@@ -1,4 +1,4 @@
-import type { ReplicaId } from '@caisson/protocol';
+import type { ReplicaId } from '@caisson/protocol/api';
 import type { Kysely } from 'kysely';
 import type { Tables } from './tables.ts';
 import type { Writer } from './writing/writer.ts';

@@ -1,4 +1,4 @@
-import type { ExecutionId, SessionId, TenantId } from '@caisson/protocol';
+import type { ExecutionId, SessionId, TenantId } from '@caisson/protocol/api';
 import { sql } from 'kysely';
 import type { CompiledQuery, Kysely, Nullable } from 'kysely';
 import { prepareQuery } from './writing/prepared-query.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { nodeId, SYSTEM } from '@caisson/protocol';
+import { nodeId, SYSTEM } from '@caisson/protocol/api';
 import { advanceSession, LIVE_STATUSES } from '../model/session-record.ts';
 import { auditRepository } from './audit.ts';
 import { toSessionRow } from './statements/session-rows.ts';

@@ -1,5 +1,5 @@
 import type { Kysely } from 'kysely';
-import type { SessionId, SessionStatus, TenantId } from '@caisson/protocol';
+import type { SessionId, SessionStatus, TenantId } from '@caisson/protocol/api';
 import type { Actor } from '../audit/audit-record.ts';
 import { sessionChanged } from '../audit/records.ts';
 import type { SessionAction } from '../audit/records.ts';

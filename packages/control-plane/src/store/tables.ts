@@ -16,7 +16,7 @@ import type {
   SessionReason,
   SessionStatus,
   TenantId,
-} from '@caisson/protocol';
+} from '@caisson/protocol/api';
 import type { PrincipalId } from '../model/principal.ts';
 import type { Generated } from 'kysely';
 import type { Actor } from '../audit/audit-record.ts';

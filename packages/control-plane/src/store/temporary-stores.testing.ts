@@ -1,8 +1,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { newApiKeyId, newExecutionId, newSandboxId, newSessionId, newTenantId } from '@caisson/protocol';
-import type { ReplicaId, TenantId } from '@caisson/protocol';
+import { newApiKeyId, newExecutionId, newSandboxId, newSessionId, newTenantId } from '@caisson/protocol/api';
+import type { ReplicaId, TenantId } from '@caisson/protocol/api';
 import { queuedExecution } from '../model/execution-record.ts';
 import type { ExecutionRecord } from '../model/execution-record.ts';
 import { creatingSession } from '../model/session-record.ts';

@@ -1,5 +1,5 @@
 import type { Kysely } from 'kysely';
-import type { ApiKeyId, Role, TenantId } from '@caisson/protocol';
+import type { ApiKeyId, Role, TenantId } from '@caisson/protocol/api';
 import { apiKeyCreated, tenantCreated } from '../audit/records.ts';
 import type { Principal } from '../model/principal.ts';
 import type { Tables } from './tables.ts';

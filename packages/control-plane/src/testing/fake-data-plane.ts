@@ -3,7 +3,9 @@ import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import type { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
-import { CaissonError, cancelReason, NOT_RUN, stoppedOutcome } from '@caisson/protocol';
+import { CaissonError } from '@caisson/protocol/api';
+import { cancelReason, NOT_RUN, stoppedOutcome } from '@caisson/protocol/ports';
+import type { NodeId, SandboxId, WorkspacePath } from '@caisson/protocol/api';
 import type {
   Agent,
   DataPlaneHealth,
@@ -11,20 +13,17 @@ import type {
   FileEntry,
   Files,
   NodeCapacity,
-  NodeId,
   Placement,
   PoolHealth,
   ReadHealth,
   Resources,
-  SandboxId,
   SandboxRequest,
   StepOutcome,
   StepRequest,
   SucceededStep,
   Template,
-  WorkspacePath,
   WrittenFile,
-} from '@caisson/protocol';
+} from '@caisson/protocol/ports';
 import { SUCCEEDED } from './outcomes.ts';
 
 /** How a scripted step ends: as it says, or well with what it says. */

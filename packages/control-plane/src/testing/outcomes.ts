@@ -1,5 +1,5 @@
-import { NOT_RUN } from '@caisson/protocol';
-import type { SucceededStep, UnplacedStep } from '@caisson/protocol';
+import { NOT_RUN } from '@caisson/protocol/ports';
+import type { SucceededStep, UnplacedStep } from '@caisson/protocol/ports';
 
 export const SUCCEEDED: SucceededStep = {
   status: 'succeeded',

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { jsonTextOf } from '@caisson/protocol';
-import type { JsonText } from '@caisson/protocol';
+import { jsonTextOf } from '@caisson/protocol/ports';
+import type { JsonText } from '@caisson/protocol/ports';
 import { embedded, writeJson } from './embedded-json.ts';
 
 test('embedded texts stand where they were put, unchanged', () => {

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { jsonTextOf } from '@caisson/protocol';
-import type { JsonText, JsonValue } from '@caisson/protocol';
+import { jsonTextOf } from '@caisson/protocol/ports';
+import type { JsonValue } from '@caisson/protocol/api';
+import type { JsonText } from '@caisson/protocol/ports';
 
 /** JSON that stands in an answer as it is. */
 class EmbeddedJson {

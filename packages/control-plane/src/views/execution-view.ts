@@ -1,13 +1,13 @@
-import { errorOf, exitCodeOf, returnValueOf } from '@caisson/protocol';
+import { errorOf, exitCodeOf, returnValueOf } from '@caisson/protocol/ports';
 import type {
   ExecutionEvent,
   ExecutionResult,
   ExecutionSummary,
   JsonValue,
-  OutputEvent,
   executionLogs,
   executionStatusView,
-} from '@caisson/protocol';
+} from '@caisson/protocol/api';
+import type { OutputEvent } from '@caisson/protocol/ports';
 import type { z } from 'zod';
 import { embedded } from './embedded-json.ts';
 import type { ExecutionRecord, ListedExecution } from '../model/execution-record.ts';

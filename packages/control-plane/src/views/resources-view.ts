@@ -1,4 +1,4 @@
-import type { Resources } from '@caisson/protocol';
+import type { Resources } from '@caisson/protocol/ports';
 
 const MIB = 2 ** 20;
 

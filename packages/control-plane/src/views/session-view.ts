@@ -1,4 +1,4 @@
-import type { Session } from '@caisson/protocol';
+import type { Session } from '@caisson/protocol/api';
 import { rfc3339 } from './execution-view.ts';
 import { resourcesOf } from './resources-view.ts';
 import type { SessionRecord } from '../model/session-record.ts';

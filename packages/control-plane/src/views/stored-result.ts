@@ -1,5 +1,7 @@
-import { CaissonError, returnValueOf } from '@caisson/protocol';
-import type { ExecutionResult, JsonText, executionLogs } from '@caisson/protocol';
+import { CaissonError } from '@caisson/protocol/api';
+import { returnValueOf } from '@caisson/protocol/ports';
+import type { ExecutionResult, executionLogs } from '@caisson/protocol/api';
+import type { JsonText } from '@caisson/protocol/ports';
 import type { z } from 'zod';
 import type { StoredExecution } from '../store/executions.ts';
 import type { DecodedPage } from '../store/output/output-pages.ts';

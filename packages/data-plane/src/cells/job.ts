@@ -1,5 +1,6 @@
-import { CaissonError } from '@caisson/protocol';
-import type { EventSink, SandboxId, StepOutcome, StepRequest } from '@caisson/protocol';
+import { CaissonError } from '@caisson/protocol/api';
+import type { SandboxId } from '@caisson/protocol/api';
+import type { EventSink, StepOutcome, StepRequest } from '@caisson/protocol/ports';
 import { SessionEngine } from '@caisson/session-agent';
 import type { KernelSpawner, LoopShare, SpawnedKernel } from '@caisson/session-agent';
 import type { Cell } from './fork-server/fork-server.ts';

@@ -1,4 +1,4 @@
-import type { Resources } from '@caisson/protocol';
+import type { Resources } from '@caisson/protocol/ports';
 
 /** The kernel's default period of CPU bandwidth control, in microseconds. */
 export const CPU_PERIOD_US = 100_000;

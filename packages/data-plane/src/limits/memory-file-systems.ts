@@ -1,4 +1,4 @@
-import type { Resources } from '@caisson/protocol';
+import type { Resources } from '@caisson/protocol/ports';
 
 const MIB = 2 ** 20;
 /** An empty file takes kernel memory that no size limit counts, about 1 KiB. */

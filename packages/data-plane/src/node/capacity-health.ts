@@ -1,4 +1,4 @@
-import type { CapacityFigures, NodeCapacity } from '@caisson/protocol';
+import type { CapacityFigures, NodeCapacity } from '@caisson/protocol/ports';
 import type { Amounts } from './amounts.ts';
 import type { Capacity } from './capacity.ts';
 

@@ -1,4 +1,4 @@
-import type { Resources } from '@caisson/protocol';
+import type { Resources } from '@caisson/protocol/ports';
 import { SHM_BYTES, TMP_BYTES } from '../limits/memory-file-systems.ts';
 import { usableBytes } from '../workspaces/disk/image-size.ts';
 import type { Amounts } from './amounts.ts';

@@ -1,5 +1,5 @@
 import { statfsSync } from 'node:fs';
-import type { NodeCapacity, Resources, SandboxRequest } from '@caisson/protocol';
+import type { NodeCapacity, Resources, SandboxRequest } from '@caisson/protocol/ports';
 import type { CgroupCounters } from '@caisson/session-agent';
 import type { Logger } from 'pino';
 import type { Cgroup } from '../cgroups/cgroup.ts';

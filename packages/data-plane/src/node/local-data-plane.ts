@@ -1,20 +1,18 @@
+import type { ExecutionId, NodeId, SandboxId } from '@caisson/protocol/api';
 import type {
   DataPlane,
   DataPlaneHealth,
   EndRequest,
-  ExecutionId,
   ExecutionOutcome,
   ExecutionRequest,
   ExecutionStatusOnNode,
   Files,
   NodeDescription,
-  NodeId,
   OutputBatch,
   Placement,
-  SandboxId,
   SandboxRequest,
   SandboxStatus,
-} from '@caisson/protocol';
+} from '@caisson/protocol/ports';
 import type { Logger } from 'pino';
 import type { SandboxPlane } from '../sandboxes/sandbox-plane.ts';
 import { KEPT_BOUNDS, NodeExecutions } from './executions/node-executions.ts';

@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
 import { isAbsolute } from 'node:path';
-import { nodeId } from '@caisson/protocol';
-import type { NodeId } from '@caisson/protocol';
+import { nodeId } from '@caisson/protocol/api';
+import type { NodeId } from '@caisson/protocol/api';
 import { z } from 'zod';
 
 const MIB = 2 ** 20;

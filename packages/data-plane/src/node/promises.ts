@@ -1,4 +1,4 @@
-import type { Resources } from '@caisson/protocol';
+import type { Resources } from '@caisson/protocol/ports';
 import { cgroupMemoryBytes } from '../limits/memory-file-systems.ts';
 import { imageBytes } from '../workspaces/disk/image-size.ts';
 import type { Amounts } from './amounts.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { CaissonError } from '@caisson/protocol';
+import type { CaissonError } from '@caisson/protocol/api';
 import { NOTHING } from './amounts.ts';
 import type { Amounts } from './amounts.ts';
 import { Reservations } from './reservations.ts';

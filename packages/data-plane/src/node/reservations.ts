@@ -1,4 +1,4 @@
-import { CaissonError } from '@caisson/protocol';
+import { CaissonError } from '@caisson/protocol/api';
 import { difference, NOTHING, scarceResource, sum } from './amounts.ts';
 import type { Amounts, ResourceName } from './amounts.ts';
 

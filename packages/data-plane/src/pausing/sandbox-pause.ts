@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { CaissonError } from '@caisson/protocol';
+import { CaissonError } from '@caisson/protocol/api';
 
 /** For all processes to stop, or to run again: a hundred times what thousands of forks a second delay it by. */
 const TIMEOUT_MS = 5_000;

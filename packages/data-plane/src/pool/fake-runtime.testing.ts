@@ -1,13 +1,7 @@
-import { jsonTextOf, newExecutionId, newSandboxId, newTenantId, NOT_RUN } from '@caisson/protocol';
-import type {
-  Isolation,
-  Resources,
-  SandboxId,
-  SandboxRequest,
-  StepOutcome,
-  StepRequest,
-  Template,
-} from '@caisson/protocol';
+import { newExecutionId, newSandboxId, newTenantId } from '@caisson/protocol/api';
+import { jsonTextOf, NOT_RUN } from '@caisson/protocol/ports';
+import type { Isolation, SandboxId } from '@caisson/protocol/api';
+import type { Resources, SandboxRequest, StepOutcome, StepRequest, Template } from '@caisson/protocol/ports';
 import { pino } from 'pino';
 import { NOTHING } from '../node/amounts.ts';
 import type { Amounts } from '../node/amounts.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { newSandboxId, newTenantId } from '@caisson/protocol';
+import { newSandboxId, newTenantId } from '@caisson/protocol/api';
 import { RESOURCES, settled, TestPool } from './fake-runtime.testing.ts';
 
 test('nothing is made ahead before it is started, and what is asked for is made on the spot', async () => {

@@ -1,4 +1,5 @@
-import type { Language, PoolHealth, SandboxId, SandboxRequest, Template } from '@caisson/protocol';
+import type { Language, SandboxId } from '@caisson/protocol/api';
+import type { PoolHealth, SandboxRequest, Template } from '@caisson/protocol/ports';
 import type { Logger } from 'pino';
 import { NOTHING, difference, scarceResource, sum } from '../node/amounts.ts';
 import type { Amounts } from '../node/amounts.ts';

@@ -1,4 +1,5 @@
-import type { Isolation, RuntimeHealth } from '@caisson/protocol';
+import type { Isolation } from '@caisson/protocol/api';
+import type { RuntimeHealth } from '@caisson/protocol/ports';
 import { unavailable } from './runtime-family.ts';
 import type { RuntimeChoice, RuntimeFamily, WorkingFamily } from './runtime-family.ts';
 import type { RuntimeHost } from './runtime-host.ts';

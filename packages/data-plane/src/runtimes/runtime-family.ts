@@ -1,4 +1,5 @@
-import type { Isolation, RuntimeHealth, RuntimeName } from '@caisson/protocol';
+import type { Isolation, RuntimeName } from '@caisson/protocol/api';
+import type { RuntimeHealth } from '@caisson/protocol/ports';
 import type { ForkServers } from '../cells/fork-server/fork-server.ts';
 import type { SharedHost } from '../sandboxes/host-watch.ts';
 import type { Runtime } from './runtime.ts';

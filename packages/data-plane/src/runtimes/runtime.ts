@@ -1,4 +1,5 @@
-import type { Agent, Isolation, Resources, RuntimeName, SandboxId } from '@caisson/protocol';
+import type { Isolation, RuntimeName, SandboxId } from '@caisson/protocol/api';
+import type { Agent, Resources } from '@caisson/protocol/ports';
 import type { MemoryHolder } from '../node/memory-holder.ts';
 import type { RootDigest } from '../templates/root-digest.ts';
 

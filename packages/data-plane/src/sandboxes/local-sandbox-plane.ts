@@ -1,20 +1,18 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Isolation, IsolationScope, Language, SandboxId } from '@caisson/protocol/api';
 import type {
   DataPlaneHealth,
   EventSink,
-  Isolation,
-  IsolationScope,
-  Language,
   Placement,
   Resources,
   RuntimeHealth,
-  SandboxId,
   SandboxRequest,
   StepOutcome,
   StepRequest,
   Template,
-} from '@caisson/protocol';
-import { Cancellation, CaissonError } from '@caisson/protocol';
+} from '@caisson/protocol/ports';
+import { CaissonError } from '@caisson/protocol/api';
+import { Cancellation } from '@caisson/protocol/ports';
 import type { LoopShare } from '@caisson/session-agent';
 import type { Logger } from 'pino';
 import { runInCell } from '../cells/job.ts';

@@ -1,15 +1,15 @@
+import type { SandboxId } from '@caisson/protocol/api';
 import type {
   Agent,
   DataPlaneHealth,
   EventSink,
   Placement,
   Resources,
-  SandboxId,
   SandboxRequest,
   StepOutcome,
   StepRequest,
   Template,
-} from '@caisson/protocol';
+} from '@caisson/protocol/ports';
 
 /** What a node makes sandboxes with. Who they belong to, and how long they live, is decided above it. */
 export interface SandboxPlane extends AsyncDisposable {

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import { statSync } from 'node:fs';
-import type { Branded } from '@caisson/protocol';
+import type { Branded } from '@caisson/protocol/api';
 import type { RootFileSystem } from './root-file-system.ts';
 
 /** Identifies the file system that a sandbox has as its root. Two sandboxes with the same digest see the same one. */

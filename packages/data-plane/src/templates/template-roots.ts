@@ -1,4 +1,4 @@
-import { CaissonError } from '@caisson/protocol';
+import { CaissonError } from '@caisson/protocol/api';
 import { rootDigest } from './root-digest.ts';
 import type { RootDigest } from './root-digest.ts';
 import type { RootFileSystem } from './root-file-system.ts';

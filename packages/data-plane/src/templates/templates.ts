@@ -1,4 +1,4 @@
-import type { Resources, Template } from '@caisson/protocol';
+import type { Resources, Template } from '@caisson/protocol/ports';
 
 const MIB = 2 ** 20;
 

@@ -19,6 +19,8 @@ export const plainText = (max: number) =>
 
 const MAX_ENV_ENTRIES = 256;
 const MAX_ENV_BYTES = 64 * 1024;
+const encoder = new TextEncoder();
+const bytesOf = (text: string): number => encoder.encode(text).length;
 
 export const envVars = z
   .record(
@@ -27,10 +29,7 @@ export const envVars = z
   )
   .check(({ value, issues }) => {
     const entries = Object.entries(value);
-    const bytes = entries.reduce(
-      (sum, [name, text]) => sum + Buffer.byteLength(name) + Buffer.byteLength(text),
-      0,
-    );
+    const bytes = entries.reduce((sum, [name, text]) => sum + bytesOf(name) + bytesOf(text), 0);
     if (entries.length > MAX_ENV_ENTRIES || bytes > MAX_ENV_BYTES) {
       const message = `must be at most ${MAX_ENV_ENTRIES} variables of ${MAX_ENV_BYTES} bytes in all`;
       issues.push({ code: 'custom', input: value, message });

@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { EXECUTION_REASONS, EXECUTION_STATUSES } from '../execution-state.ts';
+import { EXECUTION_REASONS, EXECUTION_STATUSES } from '../states/execution-state.ts';
 import { executionId, sessionId } from '../ids.ts';
 import { isolation, isolationScope, RUNTIMES } from '../isolation.ts';
-import { jsonValue } from '../json.ts';
+import { jsonValue } from '../json/json-value.ts';
 import { language } from '../languages.ts';
 import { envVars, page, pageQuery, plainText, resources, seconds, timestamp } from './common.ts';
 

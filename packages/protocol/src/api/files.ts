@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { workspacePath } from '../workspace-path.ts';
+import { workspacePath } from '../paths/workspace-path.ts';
 import { page, pageQuery, timestamp } from './common.ts';
 
 export const fileEntry = z

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { sessionId } from '../ids.ts';
 import { isolation, RUNTIMES } from '../isolation.ts';
 import { language } from '../languages.ts';
-import { SESSION_REASONS, SESSION_STATUSES } from '../session-state.ts';
+import { SESSION_REASONS, SESSION_STATUSES } from '../states/session-state.ts';
 import {
   envVars,
   page,

@@ -1,8 +1,8 @@
 import type { Readable } from 'node:stream';
-import type { JsonText } from '../json-text.ts';
+import type { JsonText } from '../json/json-text.ts';
 import type { ExecutionId, SessionId } from '../ids.ts';
 import type { Language } from '../languages.ts';
-import type { WorkspacePath } from '../workspace-path.ts';
+import type { WorkspacePath } from '../paths/workspace-path.ts';
 import type { Processes } from './processes.ts';
 import type { StepOutcome } from './step-outcome.ts';
 

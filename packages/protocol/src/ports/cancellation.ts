@@ -1,4 +1,4 @@
-import type { CancelReason } from '../execution-state.ts';
+import type { CancelReason } from '../states/execution-state.ts';
 
 /** The reason of an `AbortSignal` that ends an execution from outside. */
 export class Cancellation extends Error {

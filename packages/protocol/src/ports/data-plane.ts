@@ -1,4 +1,4 @@
-import type { CancelReason } from '../execution-state.ts';
+import type { CancelReason } from '../states/execution-state.ts';
 import type { ExecutionId, NodeId, SandboxId, TenantId } from '../ids.ts';
 import type { Isolation, IsolationScope, RuntimeName } from '../isolation.ts';
 import type { Language } from '../languages.ts';

@@ -1,6 +1,6 @@
 import { CaissonError, isCaissonError } from '../errors.ts';
-import type { CancelReason, PlacementFailure } from '../execution-state.ts';
-import type { JsonText } from '../json-text.ts';
+import type { CancelReason, PlacementFailure } from '../states/execution-state.ts';
+import type { JsonText } from '../json/json-text.ts';
 
 /**
  * How a step or a job ended: what the session agent returns, what the data plane passes on, and what the control plane

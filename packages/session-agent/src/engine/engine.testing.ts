@@ -1,22 +1,20 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { newExecutionId, newSessionId, type Language } from '@caisson/protocol/api';
 import {
   errorOf,
   exitCodeOf,
   jsonTextOf,
-  newExecutionId,
-  newSessionId,
   returnValueOf,
   type CodeError,
   type EventSink,
   type JsonText,
-  type Language,
   type OutputEvent,
   type StepFacts,
   type StepOutcome,
   type StepRequest,
-} from '@caisson/protocol';
+} from '@caisson/protocol/ports';
 import { hostLayout } from '../kernels/sandbox-files.ts';
 import { LocalSpawner } from './local-spawner.testing.ts';
 import { SessionEngine } from './session-engine.ts';

@@ -1,13 +1,8 @@
 import { spawn, type ChildProcess, type StdioOptions } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import type { Readable, Writable } from 'node:stream';
-import {
-  CaissonError,
-  type Process,
-  type Processes,
-  type ProcessExit,
-  type ProcessRequest,
-} from '@caisson/protocol';
+import { CaissonError } from '@caisson/protocol/api';
+import { type Process, type Processes, type ProcessExit, type ProcessRequest } from '@caisson/protocol/ports';
 import {
   kernelOf,
   type KernelRequest,

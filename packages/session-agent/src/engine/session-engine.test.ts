@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { Cancellation, LANGUAGES, type Language } from '@caisson/protocol';
+import { LANGUAGES, type Language } from '@caisson/protocol/api';
+import { Cancellation } from '@caisson/protocol/ports';
 import { TestSession } from './engine.testing.ts';
 
 const CODE: Record<Language, Record<'loop' | 'exit' | 'print' | 'flood' | 'closed', string>> = {

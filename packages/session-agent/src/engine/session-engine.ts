@@ -1,13 +1,12 @@
+import { WORKSPACE_DIRECTORY, type Language } from '@caisson/protocol/api';
 import {
   stoppedOutcome,
-  WORKSPACE_DIRECTORY,
   type EventSink,
-  type Language,
   type StepOutcome,
   type StepRequest,
   type Steps,
   type StepUsage,
-} from '@caisson/protocol';
+} from '@caisson/protocol/ports';
 import { KERNELS, SANDBOX_LAYOUT, type KernelLayout } from '../kernels/kernels.ts';
 import { monotonicClock, type Clock } from './ports/clock.ts';
 import { KernelProcess } from './kernel/kernel-process.ts';

@@ -1,5 +1,6 @@
 import type { Stats } from 'node:fs';
-import type { FileEntry, WorkspacePath } from '@caisson/protocol';
+import type { WorkspacePath } from '@caisson/protocol/api';
+import type { FileEntry } from '@caisson/protocol/ports';
 
 const PERMISSION_BITS = 0o7777;
 const EARLIEST_MS = Date.parse('0000-01-01T00:00:00.000Z');

@@ -1,4 +1,4 @@
-import { CaissonError, type WorkspacePath, WORKSPACE_DIRECTORY } from '@caisson/protocol';
+import { CaissonError, type WorkspacePath, WORKSPACE_DIRECTORY } from '@caisson/protocol/api';
 
 /** The code of a system error, such as `ENOENT`; `undefined` for anything else. */
 export function systemCode(error: unknown): string | undefined {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { test } from 'node:test';
-import { parseWorkspacePath } from '@caisson/protocol';
+import { parseWorkspacePath } from '@caisson/protocol/api';
 import { at, AT_ONCE, makeWorkspace, openDescriptors, run, turnsOf } from './workspace.testing.ts';
 
 test('entries come in the order of their names, with what each is', async () => {

@@ -1,6 +1,7 @@
 import { lstat, opendir, type FileHandle } from 'node:fs/promises';
 import { setImmediate } from 'node:timers/promises';
-import { bytesOfName, nameOfBytes, type FileEntry, type WorkspacePath } from '@caisson/protocol';
+import type { WorkspacePath } from '@caisson/protocol/api';
+import { bytesOfName, nameOfBytes, type FileEntry } from '@caisson/protocol/ports';
 import { pathAt, pathOf } from './descriptor.ts';
 import { entryOf } from './entry.ts';
 import { isSystemError, systemError } from './file-errors.ts';
@@ -31,7 +32,7 @@ export async function listDirectory(
   signal: AbortSignal,
 ): Promise<FileEntry[]> {
   const entries: FileEntry[] = [];
-  let after: RawName = bytesOfName(page.after).toString('latin1');
+  let after: RawName = Buffer.from(bytesOfName(page.after)).toString('latin1');
   for (let round = 0; round < MAX_ROUNDS && entries.length < page.limit; round++) {
     const limit = page.limit - entries.length;
     const names = await firstNames(directory, after, limit, signal);

@@ -1,5 +1,6 @@
 import type { FileHandle } from 'node:fs/promises';
-import { bytesOfName, type WorkspacePath } from '@caisson/protocol';
+import type { WorkspacePath } from '@caisson/protocol/api';
+import { bytesOfName } from '@caisson/protocol/ports';
 import type { FileName } from './descriptor.ts';
 import { systemError } from './file-errors.ts';
 import { walk, type Start } from './walk.ts';
@@ -23,7 +24,7 @@ export async function locateEntry(
   const cut = path.lastIndexOf('/');
   const parentPath = path.slice(0, Math.max(cut, 0)) as WorkspacePath;
   const parent = await walkToDirectory(start, parentPath, signal);
-  const name = bytesOfName(path.slice(cut + 1));
+  const name = Buffer.from(bytesOfName(path.slice(cut + 1)));
   return { parent, name, [Symbol.asyncDispose]: async () => parent.close() };
 }
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { test } from 'node:test';
-import { CaissonError } from '@caisson/protocol';
+import { CaissonError } from '@caisson/protocol/api';
 import { at, AT_ONCE, makeWorkspace, openDescriptors, runBeside } from './workspace.testing.ts';
 
 const ITERATIONS = 300;

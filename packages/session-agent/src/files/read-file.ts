@@ -1,7 +1,8 @@
 import { constants } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { addAbortSignal, Readable } from 'node:stream';
-import type { FileEntry, WorkspacePath } from '@caisson/protocol';
+import type { WorkspacePath } from '@caisson/protocol/api';
+import type { FileEntry } from '@caisson/protocol/ports';
 import { pathOf } from './descriptor.ts';
 import { entryOf } from './entry.ts';
 import { systemError } from './file-errors.ts';

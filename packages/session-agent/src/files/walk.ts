@@ -1,5 +1,6 @@
 import { readlink, type FileHandle } from 'node:fs/promises';
-import { bytesOfName, CaissonError, type WorkspacePath, WORKSPACE_DIRECTORY } from '@caisson/protocol';
+import { CaissonError, type WorkspacePath, WORKSPACE_DIRECTORY } from '@caisson/protocol/api';
+import { bytesOfName } from '@caisson/protocol/ports';
 import { pathAt, pin, pinDirectory, type FileName } from './descriptor.ts';
 import { isSystemError, systemError } from './file-errors.ts';
 
@@ -25,7 +26,7 @@ export interface Start {
 export async function walk(start: Start, path: WorkspacePath, signal: AbortSignal): Promise<FileHandle> {
   await using position = new Position(start, path);
   await position.enterRoot();
-  const pending = componentsOf(bytesOfName(path)).reverse();
+  const pending = componentsOf(Buffer.from(bytesOfName(path))).reverse();
   let links = 0;
   for (let component = pending.pop(); component !== undefined; component = pending.pop()) {
     signal.throwIfAborted();

@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
-import { CaissonError, type Files } from '@caisson/protocol';
+import { CaissonError } from '@caisson/protocol/api';
+import type { Files } from '@caisson/protocol/ports';
 import { deleteEntry } from './delete-entry.ts';
 import { pinHostDirectory } from './descriptor.ts';
 import { entryOf } from './entry.ts';

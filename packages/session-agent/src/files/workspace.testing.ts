@@ -2,7 +2,8 @@ import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Files, WorkspacePath } from '@caisson/protocol';
+import type { WorkspacePath } from '@caisson/protocol/api';
+import type { Files } from '@caisson/protocol/ports';
 import { createWorkspaceFiles } from './workspace-files.ts';
 
 export const SANDBOX_USER = { uid: 231_000, gid: 231_000 };

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { LANGUAGES } from '@caisson/protocol';
+import { LANGUAGES } from '@caisson/protocol/api';
 import { LocalSpawner } from '../engine/local-spawner.testing.ts';
 import { KERNELS } from './kernels.ts';
 import { hostLayout } from './sandbox-files.ts';

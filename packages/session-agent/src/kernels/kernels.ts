@@ -1,4 +1,4 @@
-import type { Language } from '@caisson/protocol';
+import type { Language } from '@caisson/protocol/api';
 
 /** Paths in the sandbox. */
 export interface KernelLayout {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { test } from 'node:test';
-import { LANGUAGES } from '@caisson/protocol';
+import { LANGUAGES } from '@caisson/protocol/api';
 import { KERNELS } from './kernels.ts';
 import { hostLayout, SANDBOX_FILES } from './sandbox-files.ts';
 

@@ -1,5 +1,5 @@
-import { CaissonError, executionResult, executionStatusView, problemSchema } from '@caisson/protocol';
-import type { ExecutionId } from '@caisson/protocol';
+import { CaissonError, executionResult, executionStatusView, problemSchema } from '@caisson/protocol/api';
+import type { ExecutionId } from '@caisson/protocol/api';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { IncomingHttpHeaders } from 'node:http';
 import { Readable } from 'node:stream';

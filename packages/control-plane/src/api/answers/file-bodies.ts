@@ -1,6 +1,7 @@
 import { Readable, Transform } from 'node:stream';
-import { CaissonError } from '@caisson/protocol';
-import type { FileEntry, fileEntry } from '@caisson/protocol';
+import { CaissonError } from '@caisson/protocol/api';
+import type { fileEntry } from '@caisson/protocol/api';
+import type { FileEntry } from '@caisson/protocol/ports';
 import type { z } from 'zod';
 import { within } from '../requests/within.ts';
 

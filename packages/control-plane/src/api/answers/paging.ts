@@ -1,4 +1,4 @@
-import { CaissonError } from '@caisson/protocol';
+import { CaissonError } from '@caisson/protocol/api';
 
 /** One item more than the page holds tells whether there is another page. */
 export function pageOf<Item, View>(

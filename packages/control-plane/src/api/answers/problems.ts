@@ -1,5 +1,5 @@
-import { CaissonError, ERROR_KINDS, toProblem } from '@caisson/protocol';
-import type { ErrorCode } from '@caisson/protocol';
+import { CaissonError, ERROR_KINDS, toProblem } from '@caisson/protocol/api';
+import type { ErrorCode } from '@caisson/protocol/api';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { finishReading } from '../requests/unread-body.ts';
 

@@ -4,7 +4,7 @@ import { request } from 'node:http';
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { after, before, test } from 'node:test';
-import { newExecutionId, newSessionId, problemSchema } from '@caisson/protocol';
+import { newExecutionId, newSessionId, problemSchema } from '@caisson/protocol/api';
 import { start } from '../../testing/start.ts';
 import type { Started } from '../../testing/start.ts';
 

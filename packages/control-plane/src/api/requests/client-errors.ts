@@ -1,6 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
-import { CaissonError, toProblem } from '@caisson/protocol';
+import { CaissonError, toProblem } from '@caisson/protocol/api';
 import { PROBLEM_TYPE } from '../answers/problems.ts';
 
 /** Answers what Node's HTTP parser refused before there was a request: as a problem too, and then hangs up. */

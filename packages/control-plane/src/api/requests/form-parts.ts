@@ -1,5 +1,5 @@
 import type { MultipartFile, MultipartValue } from '@fastify/multipart';
-import { CaissonError } from '@caisson/protocol';
+import { CaissonError } from '@caisson/protocol/api';
 import type { FastifyRequest } from 'fastify';
 import { chunksOf } from '../answers/file-bodies.ts';
 import { within } from './within.ts';

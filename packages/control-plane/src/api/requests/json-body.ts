@@ -1,7 +1,9 @@
 import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
-import { CaissonError, findMember, JsonScanner } from '@caisson/protocol';
-import type { JsonText, Span, TenantId } from '@caisson/protocol';
+import { CaissonError } from '@caisson/protocol/api';
+import { findMember, JsonScanner } from '@caisson/protocol/ports';
+import type { TenantId } from '@caisson/protocol/api';
+import type { JsonText, Span } from '@caisson/protocol/ports';
 import { embedded } from '../../views/embedded-json.ts';
 import type { ParseShare } from './parse-share.ts';
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { isCaissonError, newTenantId } from '@caisson/protocol';
+import { isCaissonError, newTenantId } from '@caisson/protocol/api';
 import { ParseShare } from './parse-share.ts';
 
 test('a tenant that takes more than its share is refused until it has earned it, and others are not', () => {

@@ -1,5 +1,5 @@
-import { CaissonError } from '@caisson/protocol';
-import type { TenantId } from '@caisson/protocol';
+import { CaissonError } from '@caisson/protocol/api';
+import type { TenantId } from '@caisson/protocol/api';
 
 /** Part of the event loop that the bodies of one tenant may take. */
 const SHARE = 0.2;

@@ -1,4 +1,4 @@
-import { CaissonError } from '@caisson/protocol';
+import { CaissonError } from '@caisson/protocol/api';
 
 /** Why the query of `url` cannot be read: the router's own parser would take broken escapes as plain text. */
 export function refuseBrokenQuery(url: string): CaissonError | undefined {

@@ -1,5 +1,5 @@
-import { CaissonError } from '@caisson/protocol';
-import type { FieldProblem } from '@caisson/protocol';
+import { CaissonError } from '@caisson/protocol/api';
+import type { FieldProblem } from '@caisson/protocol/api';
 import type { FastifySchemaCompiler } from 'fastify';
 import type { z } from 'zod';
 

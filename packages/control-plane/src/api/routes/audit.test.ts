@@ -4,17 +4,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import {
-  auditList,
-  executionResult,
-  newApiKeyId,
-  newTenantId,
-  NOT_RUN,
-  session,
-  stoppedOutcome,
-  SYSTEM,
-} from '@caisson/protocol';
-import type { AuditEvent } from '@caisson/protocol';
+import { auditList, executionResult, newApiKeyId, newTenantId, session, SYSTEM } from '@caisson/protocol/api';
+import { NOT_RUN, stoppedOutcome } from '@caisson/protocol/ports';
+import type { AuditEvent } from '@caisson/protocol/api';
 import type { z } from 'zod';
 import { hashApiKey, newApiKey } from '../../auth/api-key.ts';
 import { openStore } from '../../store/sqlite/database.ts';

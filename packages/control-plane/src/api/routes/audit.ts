@@ -1,4 +1,4 @@
-import { auditList, pageQuery } from '@caisson/protocol';
+import { auditList, pageQuery } from '@caisson/protocol/api';
 import { auditEventOf } from '../../audit/chain.ts';
 import { problems } from '../answers/execution-answers.ts';
 import { numberOfCursor, pageOf } from '../answers/paging.ts';

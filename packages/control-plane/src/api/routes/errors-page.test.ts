@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ERROR_KINDS } from '@caisson/protocol';
+import { ERROR_KINDS } from '@caisson/protocol/api';
 import { start } from '../../testing/start.ts';
 
 test('the type of every problem points to a row of the page of problems', async () => {

@@ -1,4 +1,4 @@
-import { ERROR_KINDS } from '@caisson/protocol';
+import { ERROR_KINDS } from '@caisson/protocol/api';
 import type { Api } from '../api.ts';
 
 /** `/docs/errors`: every kind of problem at the place that its `type` points to. */

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { test } from 'node:test';
-import { executionResult, jsonTextOf, problemSchema } from '@caisson/protocol';
+import { executionResult, problemSchema } from '@caisson/protocol/api';
+import { jsonTextOf } from '@caisson/protocol/ports';
 import { FakeDataPlane, untilAborted } from '../../testing/fake-data-plane.ts';
 import { start, until } from '../../testing/start.ts';
 import type { CallOptions, Started } from '../../testing/start.ts';

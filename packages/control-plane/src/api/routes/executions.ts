@@ -5,7 +5,7 @@ import {
   executionLogs,
   executionResult,
   executionStatusView,
-} from '@caisson/protocol';
+} from '@caisson/protocol/api';
 import { z } from 'zod';
 import { executionStatusOf, executionSummaryOf } from '../../views/execution-view.ts';
 import { problems, sendShown, wantsEvents } from '../answers/execution-answers.ts';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { test } from 'node:test';
-import { auditList, problemSchema } from '@caisson/protocol';
+import { auditList, problemSchema } from '@caisson/protocol/api';
 import pino from 'pino';
 import { start, until } from '../../testing/start.ts';
 import type { Started, StartOptions } from '../../testing/start.ts';

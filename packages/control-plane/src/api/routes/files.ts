@@ -1,5 +1,5 @@
-import { fileEntry, fileList, fileListQuery, workspacePath } from '@caisson/protocol';
-import type { FileEntry } from '@caisson/protocol';
+import { fileEntry, fileList, fileListQuery, workspacePath } from '@caisson/protocol/api';
+import type { FileEntry } from '@caisson/protocol/ports';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { finished, Readable } from 'node:stream';
 import { z } from 'zod';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { healthDetailed } from '@caisson/protocol';
+import { healthDetailed } from '@caisson/protocol/api';
 import { start } from '../../testing/start.ts';
 
 test('a server whose data plane makes no sandboxes any more is alive but not ready, and says why', async () => {

@@ -1,5 +1,5 @@
-import { health, healthDetailed, syncReport } from '@caisson/protocol';
-import type { NodeCapacity } from '@caisson/protocol';
+import { health, healthDetailed, syncReport } from '@caisson/protocol/api';
+import type { NodeCapacity } from '@caisson/protocol/ports';
 import { z } from 'zod';
 import { resourcesOf } from '../../views/resources-view.ts';
 import { problems } from '../answers/execution-answers.ts';

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { executionResult, jsonTextOf } from '@caisson/protocol';
+import { executionResult } from '@caisson/protocol/api';
+import { jsonTextOf } from '@caisson/protocol/ports';
 import { start } from '../../testing/start.ts';
 
 test('a job answers with its result, and can be read again', async () => {

@@ -1,4 +1,4 @@
-import { jobRequest } from '@caisson/protocol';
+import { jobRequest } from '@caisson/protocol/api';
 import { executionAnswers, problems, submitAndAnswer, submitMode } from '../answers/execution-answers.ts';
 import type { Api } from '../api.ts';
 import type { Services } from '../services.ts';

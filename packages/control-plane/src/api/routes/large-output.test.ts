@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createParser } from 'eventsource-parser';
-import { executionEvent, executionList, executionLogs, executionResult, jsonTextOf } from '@caisson/protocol';
-import type { JsonValue } from '@caisson/protocol';
+import { executionEvent, executionList, executionLogs, executionResult } from '@caisson/protocol/api';
+import { jsonTextOf } from '@caisson/protocol/ports';
+import type { JsonValue } from '@caisson/protocol/api';
 import { start, until } from '../../testing/start.ts';
 import type { Started } from '../../testing/start.ts';
 

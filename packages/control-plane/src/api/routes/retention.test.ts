@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { executionList, executionResult, problemSchema } from '@caisson/protocol';
+import { executionList, executionResult, problemSchema } from '@caisson/protocol/api';
 import { start, until } from '../../testing/start.ts';
 import type { Started } from '../../testing/start.ts';
 

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { newApiKeyId, newTenantId, problemSchema } from '@caisson/protocol';
+import { newApiKeyId, newTenantId, problemSchema } from '@caisson/protocol/api';
 import { hashApiKey, newApiKey } from '../../auth/api-key.ts';
 import { openStore } from '../../store/sqlite/database.ts';
 import { tenantRepository } from '../../store/tenants.ts';

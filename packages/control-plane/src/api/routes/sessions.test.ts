@@ -1,12 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import {
-  CaissonError,
-  jsonTextOf,
-  newSandboxId,
-  problemSchema,
-  session as sessionSchema,
-} from '@caisson/protocol';
+import { CaissonError, newSandboxId, problemSchema, session as sessionSchema } from '@caisson/protocol/api';
+import { jsonTextOf } from '@caisson/protocol/ports';
 import { untilAborted } from '../../testing/fake-data-plane.ts';
 import { start, until } from '../../testing/start.ts';
 import type { Started } from '../../testing/start.ts';

@@ -8,7 +8,7 @@ import {
   sessionId,
   sessionList,
   sessionListQuery,
-} from '@caisson/protocol';
+} from '@caisson/protocol/api';
 import { z } from 'zod';
 import { executionSummaryOf } from '../../views/execution-view.ts';
 import { sessionOf } from '../../views/session-view.ts';

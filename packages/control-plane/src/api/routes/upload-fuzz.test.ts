@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { request } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { after, before, test } from 'node:test';
-import { problemSchema } from '@caisson/protocol';
+import { problemSchema } from '@caisson/protocol/api';
 import fc from 'fast-check';
 import { start } from '../../testing/start.ts';
 import type { Started } from '../../testing/start.ts';

@@ -1,6 +1,7 @@
 import multipart from '@fastify/multipart';
-import { CaissonError, parseWorkspacePath, uploadedFiles } from '@caisson/protocol';
-import type { FileEntry, SessionId, WorkspacePath } from '@caisson/protocol';
+import { CaissonError, parseWorkspacePath, uploadedFiles } from '@caisson/protocol/api';
+import type { SessionId, WorkspacePath } from '@caisson/protocol/api';
+import type { FileEntry } from '@caisson/protocol/ports';
 import type { FastifyRequest } from 'fastify';
 import { problems } from '../answers/execution-answers.ts';
 import { callerSignal } from '../requests/caller.ts';

@@ -1,5 +1,5 @@
-import { CaissonError } from '@caisson/protocol';
-import type { TenantId } from '@caisson/protocol';
+import { CaissonError } from '@caisson/protocol/api';
+import type { TenantId } from '@caisson/protocol/api';
 import type { Clock } from '../../time/clock.ts';
 import { admit, nextTenant, retryAfterSeconds } from './admission.ts';
 import type { AdmissionLimits, TenantLoad } from './admission.ts';

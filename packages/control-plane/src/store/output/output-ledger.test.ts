@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { newTenantId } from '@caisson/protocol';
+import { newTenantId } from '@caisson/protocol/api';
 import { OutputLedger } from './output-ledger.ts';
 
 test('what was counted, and what came since, is the bound; where others write there is none', () => {

@@ -1,4 +1,4 @@
-import type { TenantId } from '@caisson/protocol';
+import type { TenantId } from '@caisson/protocol/api';
 
 /**
  * How many bytes of output each tenant has on record, at most: what was counted once, and all that came since. What was

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { jsonTextOf } from '@caisson/protocol';
-import type { JsonText, OutputEvent } from '@caisson/protocol';
+import { jsonTextOf } from '@caisson/protocol/ports';
+import type { JsonText, OutputEvent } from '@caisson/protocol/ports';
 import { decodePage, encodePages } from './output-pages.ts';
 
 const EVENTS: OutputEvent[] = [

@@ -1,4 +1,4 @@
-import type { JsonText, OutputEvent } from '@caisson/protocol';
+import type { JsonText, OutputEvent } from '@caisson/protocol/ports';
 
 /** A page ends with the event that brings it beyond this: whoever reads a page holds about as much. */
 const PAGE_BYTES = 64 * 1024;

@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { jsonTextOf } from '@caisson/protocol';
-import type { ExecutionId, JsonValue, OutputEvent } from '@caisson/protocol';
+import { jsonTextOf } from '@caisson/protocol/ports';
+import type { ExecutionId, JsonValue } from '@caisson/protocol/api';
+import type { OutputEvent } from '@caisson/protocol/ports';
 import { sql } from 'kysely';
 import type { CompiledQuery, Kysely } from 'kysely';
 import { decodePage } from './output-pages.ts';

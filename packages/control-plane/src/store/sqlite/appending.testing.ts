@@ -1,5 +1,5 @@
-import { SYSTEM } from '@caisson/protocol';
-import type { TenantId } from '@caisson/protocol';
+import { SYSTEM } from '@caisson/protocol/api';
+import type { TenantId } from '@caisson/protocol/api';
 import type { NewAuditRecord } from '../../audit/audit-record.ts';
 import { openStore } from './database.ts';
 

@@ -1,6 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { setTimeout as pause } from 'node:timers/promises';
-import type { TenantId } from '@caisson/protocol';
+import type { TenantId } from '@caisson/protocol/api';
 import type { CompiledQuery } from 'kysely';
 import type { ChainEnd, NewAuditRecord } from '../../audit/audit-record.ts';
 import { chained, CHAIN_START } from '../../audit/chain.ts';

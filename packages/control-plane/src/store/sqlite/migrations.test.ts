@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { newApiKeyId, newTenantId } from '@caisson/protocol';
+import { newApiKeyId, newTenantId } from '@caisson/protocol/api';
 import { Kysely, sql } from 'kysely';
 import { Migrator } from 'kysely/migration';
 import { migrations } from '../migrations.ts';

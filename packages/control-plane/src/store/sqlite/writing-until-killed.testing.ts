@@ -1,5 +1,5 @@
-import { newExecutionId, RUNNING, SYSTEM } from '@caisson/protocol';
-import type { TenantId } from '@caisson/protocol';
+import { newExecutionId, RUNNING, SYSTEM } from '@caisson/protocol/api';
+import type { TenantId } from '@caisson/protocol/api';
 import { advance, queuedExecution } from '../../model/execution-record.ts';
 import { openStore } from './database.ts';
 import { executionRepository } from '../executions.ts';

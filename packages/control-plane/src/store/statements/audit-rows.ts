@@ -1,4 +1,4 @@
-import type { TenantId } from '@caisson/protocol';
+import type { TenantId } from '@caisson/protocol/api';
 import { sql } from 'kysely';
 import type { CompiledQuery, Kysely } from 'kysely';
 import type { AuditRecord, ChainEnd } from '../../audit/audit-record.ts';

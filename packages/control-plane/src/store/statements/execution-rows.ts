@@ -1,13 +1,7 @@
-import { assertNever, errorOf, exitCodeOf, isFinished, stoppedOutcome } from '@caisson/protocol';
-import type {
-  CodeError,
-  ExecutionEnd,
-  ExecutionState,
-  JsonText,
-  StepFacts,
-  StepOutcome,
-  StepUsage,
-} from '@caisson/protocol';
+import { assertNever, isFinished } from '@caisson/protocol/api';
+import { errorOf, exitCodeOf, stoppedOutcome } from '@caisson/protocol/ports';
+import type { ExecutionEnd, ExecutionState } from '@caisson/protocol/api';
+import type { CodeError, JsonText, StepFacts, StepOutcome, StepUsage } from '@caisson/protocol/ports';
 import type { Selectable } from 'kysely';
 import type { ExecutionRecord, ListedExecution } from '../../model/execution-record.ts';
 import type { ExecutionsTable } from '../tables.ts';

@@ -1,4 +1,4 @@
-import type { Language } from '@caisson/protocol';
+import type { Language } from '@caisson/protocol/api';
 import type { SessionRecord } from '../../model/session-record.ts';
 import type { SessionsTable } from '../tables.ts';
 

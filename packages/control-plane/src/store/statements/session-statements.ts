@@ -1,4 +1,4 @@
-import type { SessionId, SessionStatus, TenantId } from '@caisson/protocol';
+import type { SessionId, SessionStatus, TenantId } from '@caisson/protocol/api';
 import type { CompiledQuery, Kysely, SelectQueryBuilder } from 'kysely';
 import type { SessionsTable, Tables } from '../tables.ts';
 import { prepareQuery } from '../writing/prepared-query.ts';

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { isCaissonError, newTenantId } from '@caisson/protocol';
+import { isCaissonError, newTenantId } from '@caisson/protocol/api';
 import { sql } from 'kysely';
 import { openStore } from '../sqlite/database.ts';
 import type { Store } from '../store.ts';

@@ -1,4 +1,4 @@
-import { CaissonError, isCaissonError } from '@caisson/protocol';
+import { CaissonError, isCaissonError } from '@caisson/protocol/api';
 
 const FIRST_PAUSE_MS = 200;
 const LONGEST_PAUSE_MS = 5000;

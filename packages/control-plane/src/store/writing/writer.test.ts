@@ -9,8 +9,8 @@ import {
   sql,
 } from 'kysely';
 import type { CompiledQuery, DatabaseConnection, QueryResult } from 'kysely';
-import { newTenantId, SYSTEM } from '@caisson/protocol';
-import type { TenantId } from '@caisson/protocol';
+import { newTenantId, SYSTEM } from '@caisson/protocol/api';
+import type { TenantId } from '@caisson/protocol/api';
 import type { NewAuditRecord } from '../../audit/audit-record.ts';
 import type { Tables } from '../tables.ts';
 import { transactionWriter } from './writer.ts';

@@ -1,5 +1,5 @@
 import type { CompiledQuery, Kysely, Transaction } from 'kysely';
-import type { TenantId } from '@caisson/protocol';
+import type { TenantId } from '@caisson/protocol/api';
 import type { ChainEnd, NewAuditRecord } from '../../audit/audit-record.ts';
 import { chained, CHAIN_START } from '../../audit/chain.ts';
 import { auditStatements } from '../statements/audit-rows.ts';

@@ -1,4 +1,4 @@
-import type { ProcessExit } from '@caisson/protocol';
+import type { ProcessExit } from '@caisson/protocol/ports';
 import type { ByteChannel } from '@caisson/session-agent';
 import type { Cell, CellSpec, ForkServer, ForkServers, Preload, RunnerSpec } from './fork-server.ts';
 

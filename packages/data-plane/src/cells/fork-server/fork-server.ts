@@ -1,4 +1,5 @@
-import type { Language, Resources } from '@caisson/protocol';
+import type { Language } from '@caisson/protocol/api';
+import type { Resources } from '@caisson/protocol/ports';
 import type { SpawnedKernel, UsageMeter } from '@caisson/session-agent';
 import type { MemoryHolder } from '../../node/memory-holder.ts';
 import type { RootDigest } from '../../templates/root-digest.ts';

@@ -1,6 +1,6 @@
 import { closeSync, constants, fstatSync, openSync } from 'node:fs';
 import { Socket } from 'node:net';
-import type { ByteSource, ProcessExit } from '@caisson/protocol';
+import type { ByteSource, ProcessExit } from '@caisson/protocol/ports';
 import { byteChannel } from '@caisson/session-agent';
 import type { ByteChannel } from '@caisson/session-agent';
 import { signalName } from '../../signal-name.ts';

@@ -1,6 +1,6 @@
 import { closeSync, constants, openSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Resources } from '@caisson/protocol';
+import type { Resources } from '@caisson/protocol/ports';
 import type { CgroupCounters } from '@caisson/session-agent';
 import type { Cgroup, CgroupLimits, Cgroups } from '../../cgroups/cgroup.ts';
 import { cpuQuotaUs } from '../../cgroups/cpu-quota.ts';

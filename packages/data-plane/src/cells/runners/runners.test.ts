@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
-import { jsonTextOf, newExecutionId, newSandboxId, newTenantId } from '@caisson/protocol';
-import type { SandboxRequest, StepRequest, TenantId } from '@caisson/protocol';
+import { newExecutionId, newSandboxId, newTenantId } from '@caisson/protocol/api';
+import { jsonTextOf } from '@caisson/protocol/ports';
+import type { TenantId } from '@caisson/protocol/api';
+import type { SandboxRequest, StepRequest } from '@caisson/protocol/ports';
 import { pino } from 'pino';
 import { NOTHING } from '../../node/amounts.ts';
 import { Reservations } from '../../node/reservations.ts';

@@ -1,4 +1,5 @@
-import type { Language, SandboxRequest, StepRequest, TenantId } from '@caisson/protocol';
+import type { Language, TenantId } from '@caisson/protocol/api';
+import type { SandboxRequest, StepRequest } from '@caisson/protocol/ports';
 import type { Logger } from 'pino';
 import type { Reservation } from '../../node/reservations.ts';
 import type { ForkServers, RunnerSpec } from '../fork-server/fork-server.ts';

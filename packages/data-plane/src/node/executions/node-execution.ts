@@ -4,9 +4,9 @@ import type {
   OutputEvent,
   Placement,
   StepOutcome,
-} from '@caisson/protocol';
-import { Cancellation } from '@caisson/protocol';
-import type { EndRequest, OutputBatch } from '@caisson/protocol';
+} from '@caisson/protocol/ports';
+import { Cancellation } from '@caisson/protocol/ports';
+import type { EndRequest, OutputBatch } from '@caisson/protocol/ports';
 import { OutputLog } from './output-log.ts';
 import { SpillFile } from './spill-file.ts';
 

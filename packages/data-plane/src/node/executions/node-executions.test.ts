@@ -3,15 +3,9 @@ import { mkdtempSync, readdirSync, readlinkSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import {
-  isCaissonError,
-  jsonTextOf,
-  newExecutionId,
-  newSandboxId,
-  newTenantId,
-  NOT_RUN,
-} from '@caisson/protocol';
-import type { EventSink, ExecutionRequest, StepOutcome } from '@caisson/protocol';
+import { isCaissonError, newExecutionId, newSandboxId, newTenantId } from '@caisson/protocol/api';
+import { jsonTextOf, NOT_RUN } from '@caisson/protocol/ports';
+import type { EventSink, ExecutionRequest, StepOutcome } from '@caisson/protocol/ports';
 import { pino } from 'pino';
 import type { TestContext } from 'node:test';
 import { KEPT_BOUNDS, NodeExecutions } from './node-executions.ts';

@@ -1,14 +1,13 @@
-import { CaissonError, isCaissonError } from '@caisson/protocol';
+import { CaissonError, isCaissonError } from '@caisson/protocol/api';
+import type { ExecutionId, SandboxId } from '@caisson/protocol/api';
 import type {
   EndRequest,
   ExecutionHost,
-  ExecutionId,
   ExecutionOutcome,
   ExecutionRequest,
   ExecutionStatusOnNode,
   OutputBatch,
-  SandboxId,
-} from '@caisson/protocol';
+} from '@caisson/protocol/ports';
 import type { Logger } from 'pino';
 import { orAborted } from '../../abort/or-aborted.ts';
 import type { JobOutcome, SandboxPlane } from '../../sandboxes/sandbox-plane.ts';

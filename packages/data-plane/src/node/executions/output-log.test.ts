@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { jsonTextOf } from '@caisson/protocol';
+import { jsonTextOf } from '@caisson/protocol/ports';
 import { OutputLog } from './output-log.ts';
 
 test('a byte at a time is joined, and nothing of it is lost', () => {

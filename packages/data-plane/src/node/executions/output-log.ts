@@ -1,4 +1,4 @@
-import type { EventSink, OutputBatch, OutputEvent } from '@caisson/protocol';
+import type { EventSink, OutputBatch, OutputEvent } from '@caisson/protocol/ports';
 
 /** How far, in characters, a reader that holds back may fall behind before the process is held back. */
 const MAX_LAG = 256 * 1024;

@@ -1,13 +1,12 @@
+import { CaissonError, isCaissonError } from '@caisson/protocol/api';
 import {
   cancelReason,
-  CaissonError,
   Cancellation,
-  isCaissonError,
   NOT_RUN,
   stoppedOutcome,
   unplacedOutcome,
-} from '@caisson/protocol';
-import type { Placement, StepOutcome } from '@caisson/protocol';
+} from '@caisson/protocol/ports';
+import type { Placement, StepOutcome } from '@caisson/protocol/ports';
 import type { JobOutcome } from '../../sandboxes/sandbox-plane.ts';
 
 /** After a run was aborted, how long its sandbox may take to tell how it ended. */

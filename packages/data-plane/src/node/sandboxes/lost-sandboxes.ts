@@ -1,4 +1,4 @@
-import type { SandboxId } from '@caisson/protocol';
+import type { SandboxId } from '@caisson/protocol/api';
 
 /** How many a reader may be behind; beyond, it is to look at what there is instead. */
 const MAX_BEHIND = 10_000;

@@ -1,16 +1,15 @@
-import { CaissonError, isCaissonError } from '@caisson/protocol';
+import { CaissonError, isCaissonError } from '@caisson/protocol/api';
+import type { SandboxId, TenantId } from '@caisson/protocol/api';
 import type {
   EndRequest,
   EventSink,
   Files,
   Placement,
   SandboxHost,
-  SandboxId,
   SandboxRequest,
   SandboxStatus,
   StepRequest,
-  TenantId,
-} from '@caisson/protocol';
+} from '@caisson/protocol/ports';
 import type { Logger } from 'pino';
 import { orAborted } from '../../abort/or-aborted.ts';
 import type { JobOutcome, LentSandbox, SandboxPlane } from '../../sandboxes/sandbox-plane.ts';

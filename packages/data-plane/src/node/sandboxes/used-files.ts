@@ -1,4 +1,4 @@
-import type { Files } from '@caisson/protocol';
+import type { Files } from '@caisson/protocol/ports';
 
 /** A use of a sandbox that goes on until it is disposed of. */
 export interface FileUse extends Disposable {

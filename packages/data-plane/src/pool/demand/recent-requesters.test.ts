@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { newTenantId } from '@caisson/protocol';
-import type { SandboxRequest } from '@caisson/protocol';
+import { newTenantId } from '@caisson/protocol/api';
+import type { SandboxRequest } from '@caisson/protocol/ports';
 import { RecentRequesters } from './recent-requesters.ts';
 import { quotaKeyOf, SandboxCounts } from './sandbox-counts.ts';
 

@@ -1,4 +1,4 @@
-import type { SandboxRequest } from '@caisson/protocol';
+import type { SandboxRequest } from '@caisson/protocol/ports';
 import { quotaKeyOf } from './sandbox-counts.ts';
 import type { SandboxCounts } from './sandbox-counts.ts';
 

@@ -1,4 +1,4 @@
-import type { SandboxRequest } from '@caisson/protocol';
+import type { SandboxRequest } from '@caisson/protocol/ports';
 
 /** What sandboxes are counted by: their tenant and their kind, as a quota is. */
 export function quotaKeyOf({ tenantId, quota }: Pick<SandboxRequest, 'tenantId' | 'quota'>): string {

@@ -1,4 +1,5 @@
-import type { SandboxId, SandboxRequest } from '@caisson/protocol';
+import type { SandboxId } from '@caisson/protocol/api';
+import type { SandboxRequest } from '@caisson/protocol/ports';
 import type { Reservation } from '../../node/reservations.ts';
 import type { Sandbox } from '../../runtimes/runtime.ts';
 

@@ -1,4 +1,4 @@
-import type { Language } from '@caisson/protocol';
+import type { Language } from '@caisson/protocol/api';
 import type { CpuWeight, Runtime, Sandbox, SandboxSpec } from '../../runtimes/runtime.ts';
 
 /** Makes a sandbox whose kernel of `language` is ready for a step. If it fails, or `signal` is aborted, nothing is left. */

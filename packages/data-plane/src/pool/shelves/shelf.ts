@@ -1,4 +1,5 @@
-import type { Language, PoolHealth, SandboxRequest } from '@caisson/protocol';
+import type { Language } from '@caisson/protocol/api';
+import type { PoolHealth, SandboxRequest } from '@caisson/protocol/ports';
 import type { Sandbox } from '../../runtimes/runtime.ts';
 import { newArrivalHistory, RECENT_MS, recordArrival, USUAL_MS } from '../demand/arrival-history.ts';
 import type { ArrivalHistory } from '../demand/arrival-history.ts';

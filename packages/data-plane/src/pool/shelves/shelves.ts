@@ -1,4 +1,4 @@
-import type { Template } from '@caisson/protocol';
+import type { Template } from '@caisson/protocol/ports';
 import type { SandboxCounts } from '../demand/sandbox-counts.ts';
 import type { WarmPoolOptions } from '../pool-options.ts';
 import { Shelf } from './shelf.ts';

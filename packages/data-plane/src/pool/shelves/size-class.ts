@@ -1,4 +1,5 @@
-import type { Isolation, Resources, SandboxRequest } from '@caisson/protocol';
+import type { Isolation } from '@caisson/protocol/api';
+import type { Resources, SandboxRequest } from '@caisson/protocol/ports';
 
 /** Two fresh sandboxes of one class are interchangeable. */
 export interface SizeClass {

@@ -1,8 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { ByteSink, ByteSource, Process, ProcessExit } from '@caisson/protocol';
-import { CaissonError } from '@caisson/protocol';
+import type { ByteSink, ByteSource, Process, ProcessExit } from '@caisson/protocol/ports';
+import { CaissonError } from '@caisson/protocol/api';
 import { byteSink, byteSource } from '@caisson/session-agent';
 import { sendSignal } from '../../cgroups/send-signal.ts';
 import { signalName } from '../../signal-name.ts';

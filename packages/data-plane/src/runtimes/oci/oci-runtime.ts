@@ -1,5 +1,7 @@
-import type { ExecutionId, Isolation, RuntimeHealth } from '@caisson/protocol';
-import { jsonTextOf, newExecutionId, newSandboxId } from '@caisson/protocol';
+import type { ExecutionId, Isolation } from '@caisson/protocol/api';
+import type { RuntimeHealth } from '@caisson/protocol/ports';
+import { newExecutionId, newSandboxId } from '@caisson/protocol/api';
+import { jsonTextOf } from '@caisson/protocol/ports';
 import type { RootDigest } from '../../templates/root-digest.ts';
 import { NO_NETWORK } from '../runtime.ts';
 import type { Runtime, Sandbox, SandboxSpec } from '../runtime.ts';

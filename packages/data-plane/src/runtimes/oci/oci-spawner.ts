@@ -1,7 +1,7 @@
 import { closeSync, rmSync, writeFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
-import type { Process, Processes, ProcessRequest, Resources } from '@caisson/protocol';
+import type { Process, Processes, ProcessRequest, Resources } from '@caisson/protocol/ports';
 import { byteChannel, byteSource, channelWriter, kernelOf } from '@caisson/session-agent';
 import type { KernelRequest, KernelSpawner, SpawnedKernel } from '@caisson/session-agent';
 import type { Cgroup } from '../../cgroups/cgroup.ts';

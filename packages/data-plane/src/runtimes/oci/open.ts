@@ -1,4 +1,4 @@
-import type { RuntimeHealth } from '@caisson/protocol';
+import type { RuntimeHealth } from '@caisson/protocol/ports';
 import type { Logger } from 'pino';
 import type { RootDigest } from '../../templates/root-digest.ts';
 import { unavailable } from '../runtime-family.ts';

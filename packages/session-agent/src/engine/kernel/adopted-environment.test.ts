@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Language } from '@caisson/protocol';
+import type { Language } from '@caisson/protocol/api';
 import { TestSession } from '../engine.testing.ts';
 
 interface Codes {

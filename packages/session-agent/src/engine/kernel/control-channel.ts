@@ -1,4 +1,4 @@
-import type { ByteSource } from '@caisson/protocol';
+import type { ByteSource } from '@caisson/protocol/ports';
 import type { ByteChannel } from '../reading/byte-streams.ts';
 import { GrowingBuffer } from '../reading/growing-buffer.ts';
 import { guardedSource, type ReadGuard } from '../reading/read-guard.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { jsonTextOf } from '@caisson/protocol';
+import { jsonTextOf } from '@caisson/protocol/ports';
 import { parseKernelFrame } from './kernel-frames.ts';
 import { encodeStepFrame } from '../step/step-frame.ts';
 

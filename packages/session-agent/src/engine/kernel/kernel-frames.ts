@@ -1,4 +1,4 @@
-import { findJsonProblem, type CodeError } from '@caisson/protocol';
+import { findJsonProblem, type CodeError } from '@caisson/protocol/ports';
 
 /** A message of a kernel, see `kernels/README.md`. Values are not part of a frame. */
 export type KernelFrame = { readonly type: 'ready' } | DoneFrame;

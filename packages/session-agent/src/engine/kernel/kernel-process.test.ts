@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { OutputEvent, ProcessExit } from '@caisson/protocol';
+import type { OutputEvent, ProcessExit } from '@caisson/protocol/ports';
 import type { SpawnedKernel } from '../ports/kernel-spawner.ts';
 import type { ByteChannel } from '../reading/byte-streams.ts';
 import { LoopShare } from '../reading/loop-share.ts';

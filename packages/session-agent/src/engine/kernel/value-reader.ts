@@ -1,5 +1,5 @@
 import { isAscii, isUtf8 } from 'node:buffer';
-import { JsonScanner, type JsonText } from '@caisson/protocol';
+import { JsonScanner, type JsonText } from '@caisson/protocol/ports';
 import { GrowingBuffer } from '../reading/growing-buffer.ts';
 
 /** Kernels allow 200 for a value, and a bundle adds some. */

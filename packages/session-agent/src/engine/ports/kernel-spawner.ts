@@ -1,4 +1,4 @@
-import type { Process, ProcessRequest } from '@caisson/protocol';
+import type { Process, ProcessRequest } from '@caisson/protocol/ports';
 import type { ByteChannel } from '../reading/byte-streams.ts';
 
 /** Starts the kernels of one sandbox: `crun exec` where the host reaches into it, `child_process` where it runs inside. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { ByteSource, ProcessRequest } from '@caisson/protocol';
+import type { ByteSource, ProcessRequest } from '@caisson/protocol/ports';
 import { LocalSpawner } from '../local-spawner.testing.ts';
 
 const MIB = 2 ** 20;

@@ -1,5 +1,5 @@
 import type { Readable, Writable } from 'node:stream';
-import type { ByteSink, ByteSource } from '@caisson/protocol';
+import type { ByteSink, ByteSource } from '@caisson/protocol/ports';
 
 /** Bytes in both directions; once either has failed, the channel is at its end. */
 export interface ByteChannel extends ByteSource {

@@ -1,4 +1,4 @@
-import type { ReadHealth } from '@caisson/protocol';
+import type { ReadHealth } from '@caisson/protocol/ports';
 import type { Clock } from '../ports/clock.ts';
 
 /** Share of the event loop for all sandboxes together that are over their burst. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { ByteSource } from '@caisson/protocol';
+import type { ByteSource } from '@caisson/protocol/ports';
 import { LoopShare } from './loop-share.ts';
 import { guardedSource, ReadGuard } from './read-guard.ts';
 

@@ -1,4 +1,4 @@
-import type { ByteSource } from '@caisson/protocol';
+import type { ByteSource } from '@caisson/protocol/ports';
 import type { LoopAccount } from './loop-share.ts';
 
 /** Limits each wait, so that a larger share takes effect soon. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { exitCodeOf, jsonTextOf, returnValueOf, type StepFacts } from '@caisson/protocol';
+import { exitCodeOf, jsonTextOf, returnValueOf, type StepFacts } from '@caisson/protocol/ports';
 import { outcomeOf, type StepObservations } from './outcome.ts';
 
 const done = { type: 'done', exitCode: 0, error: null } as const;

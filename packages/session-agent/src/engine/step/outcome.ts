@@ -4,7 +4,7 @@ import {
   type ProcessExit,
   type StepFacts,
   type StepOutcome,
-} from '@caisson/protocol';
+} from '@caisson/protocol/ports';
 import type { DoneFrame } from '../kernel/kernel-frames.ts';
 import type { StopCause } from './step-stop.ts';
 

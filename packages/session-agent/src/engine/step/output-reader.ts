@@ -1,4 +1,4 @@
-import type { ByteSource } from '@caisson/protocol';
+import type { ByteSource } from '@caisson/protocol/ports';
 import { GrowingBuffer } from '../reading/growing-buffer.ts';
 import { MarkerScanner } from '../reading/marker-scanner.ts';
 

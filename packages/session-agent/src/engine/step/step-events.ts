@@ -1,4 +1,4 @@
-import type { EventSink, OutputEvent } from '@caisson/protocol';
+import type { EventSink, OutputEvent } from '@caisson/protocol/ports';
 
 /** The caller's sink during one step: counts pending events, reports errors, and emits nothing after the end. */
 export class StepEvents {

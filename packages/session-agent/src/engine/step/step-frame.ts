@@ -1,4 +1,4 @@
-import type { JsonText } from '@caisson/protocol';
+import type { JsonText } from '@caisson/protocol/ports';
 
 export interface StepFrame {
   readonly nonce: string;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { OutputEvent } from '@caisson/protocol';
+import type { OutputEvent } from '@caisson/protocol/ports';
 import { StepOutput } from './step-output.ts';
 
 async function collect(limitBytes: number, chunks: readonly Buffer[]): Promise<OutputEvent[]> {

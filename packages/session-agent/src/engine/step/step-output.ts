@@ -1,4 +1,4 @@
-import type { EventSink } from '@caisson/protocol';
+import type { EventSink } from '@caisson/protocol/ports';
 import { GrowingBuffer } from '../reading/growing-buffer.ts';
 
 /** Enough for the message that Node prints before it aborts, and the native stack after it. */

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { JsonText, StepRequest } from '@caisson/protocol';
+import type { JsonText, StepRequest } from '@caisson/protocol/ports';
 import type { KernelProcess } from '../kernel/kernel-process.ts';
 import type { KernelEnd } from './outcome.ts';
 import { drainOutput } from './output-drain.ts';

@@ -1,4 +1,5 @@
-import { cancelReason, type CancelReason } from '@caisson/protocol';
+import type { CancelReason } from '@caisson/protocol/api';
+import { cancelReason } from '@caisson/protocol/ports';
 
 /** Why a step was stopped from outside. */
 export type StopCause = CancelReason | 'timeout';

@@ -1,4 +1,4 @@
-import type { EventSink, JsonText } from '@caisson/protocol';
+import type { EventSink, JsonText } from '@caisson/protocol/ports';
 import type { KernelValue } from '../kernel/value-reader.ts';
 
 /** Limit for all results of a step, as a multiple of the limit of one output stream. */

@@ -1,4 +1,4 @@
-import type { Resources } from '@caisson/protocol';
+import type { Resources } from '@caisson/protocol/ports';
 import { CPU_PERIOD_US, cpuQuotaUs } from '../../../cgroups/cpu-quota.ts';
 import type { IdRange } from '../../../limits/id-ranges.ts';
 import { cgroupMemoryBytes, SHM_BYTES, TMP_BYTES, tmpfsLimits } from '../../../limits/memory-file-systems.ts';

@@ -1,4 +1,4 @@
-import type { Resources } from '@caisson/protocol';
+import type { Resources } from '@caisson/protocol/ports';
 import { fileSizeBytes } from '../../../limits/memory-file-systems.ts';
 import { SANDBOX_USER } from '../../../templates/host-usr.ts';
 

@@ -1,7 +1,7 @@
 import { closeSync, constants, openSync } from 'node:fs';
 import type { Socket } from 'node:net';
-import type { Language } from '@caisson/protocol';
-import { newSandboxId } from '@caisson/protocol';
+import type { Language } from '@caisson/protocol/api';
+import { newSandboxId } from '@caisson/protocol/api';
 import { SANDBOX_LAYOUT } from '@caisson/session-agent';
 import type {
   ForkServer,

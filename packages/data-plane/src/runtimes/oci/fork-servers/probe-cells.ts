@@ -1,4 +1,5 @@
-import { jsonTextOf, newExecutionId, newSandboxId } from '@caisson/protocol';
+import { newExecutionId, newSandboxId } from '@caisson/protocol/api';
+import { jsonTextOf } from '@caisson/protocol/ports';
 import { LoopShare, monotonicClock } from '@caisson/session-agent';
 import type { ForkServers } from '../../../cells/fork-server/fork-server.ts';
 import { runInCell } from '../../../cells/job.ts';

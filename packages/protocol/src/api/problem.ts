@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { ERROR_KINDS } from './errors.ts';
-import type { CaissonError, ErrorCode } from './errors.ts';
+import { ERROR_KINDS } from '../errors.ts';
+import type { CaissonError, ErrorCode } from '../errors.ts';
 
 /** The body of every error: problem details of RFC 9457, content type `application/problem+json`. */
 export const problemSchema = z

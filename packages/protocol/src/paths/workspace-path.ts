@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { bytesOfName, isCanonicalName } from './file-names.ts';
-import type { Branded } from './ids.ts';
+import type { Branded } from '../ids.ts';
 
 /**
  * A path below `/workspace`: relative, no `.` or `..`, no empty component. `''` is `/workspace` itself. Names that are

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { isUtf8 } from 'node:buffer';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { bytesOfName, isCanonicalName, nameOfBytes } from './file-names.ts';
@@ -30,7 +31,7 @@ test('ordinary names stand for themselves', () => {
     '',
   ]) {
     assert.equal(nameOfBytes(Buffer.from(name)), name);
-    assert.deepEqual(bytesOfName(name), Buffer.from(name));
+    assert.deepEqual(Buffer.from(bytesOfName(name)), Buffer.from(name));
   }
 });
 
@@ -49,7 +50,7 @@ test('bytes that are not UTF-8 are told one by one, and so are the characters th
   ];
   for (const [raw, name] of cases) {
     assert.equal(nameOfBytes(Buffer.from(raw)), name);
-    assert.deepEqual(bytesOfName(name), Buffer.from(raw));
+    assert.deepEqual(Buffer.from(bytesOfName(name)), Buffer.from(raw));
   }
 });
 
@@ -59,7 +60,8 @@ test('every byte string comes back from its name, which is well-formed and the o
       const name = nameOfBytes(raw);
       assert.ok(name.isWellFormed());
       assert.ok(isCanonicalName(name));
-      assert.deepEqual(bytesOfName(name), raw);
+      assert.deepEqual(Buffer.from(bytesOfName(name)), raw);
+      if (isUtf8(raw) && !/[\uef80-\uefff]/.test(raw.toString())) assert.equal(name, raw.toString());
     }),
     RUNS,
   );
@@ -73,7 +75,7 @@ test('of several spellings of the same bytes one alone is canonical', () => {
   fc.assert(
     fc.property(text, text, (one, other) => {
       if (!isCanonicalName(one) || !isCanonicalName(other)) return;
-      assert.equal(bytesOfName(one).equals(bytesOfName(other)), one === other);
+      assert.equal(Buffer.compare(bytesOfName(one), bytesOfName(other)) === 0, one === other);
     }),
     { numRuns: 20_000 },
   );
@@ -84,7 +86,10 @@ test('no name of bytes hides a slash, a dot or a null byte', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'binary' }), (text) => {
       const wellFormed = text.toWellFormed();
-      assert.equal(dangerous.test(bytesOfName(wellFormed).toString('latin1')), dangerous.test(wellFormed));
+      assert.equal(
+        dangerous.test(Buffer.from(bytesOfName(wellFormed)).toString('latin1')),
+        dangerous.test(wellFormed),
+      );
     }),
     RUNS,
   );

@@ -1,5 +1,5 @@
-import type { JsonValue } from './json.ts';
-import type { Branded } from './ids.ts';
+import type { JsonValue } from './json-value.ts';
+import type { Branded } from '../ids.ts';
 
 /**
  * JSON in one line, checked where it came in (see `JsonScanner`) and then passed on as it is: to parse a value that only

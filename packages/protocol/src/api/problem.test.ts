@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { CaissonError, ERROR_KINDS } from './errors.ts';
+import { CaissonError, ERROR_KINDS } from '../errors.ts';
 import { problemSchema, toProblem } from './problem.ts';
 
 test('a problem names the field, what was wrong with it, and the request', () => {

@@ -1,4 +1,4 @@
-import { assertNever } from './assert-never.ts';
+import { assertNever } from '../assert-never.ts';
 
 export const SESSION_STATUSES = ['creating', 'running', 'paused', 'terminated'] as const;
 export type SessionStatus = (typeof SESSION_STATUSES)[number];
