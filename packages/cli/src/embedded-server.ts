@@ -2,9 +2,9 @@ import { rmSync } from 'node:fs';
 import { mkdtemp, readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Target } from './client/http.ts';
 import { CliFailure } from './failure.ts';
 import type { Planes } from './planes.ts';
+import type { Target } from './target.ts';
 
 /** A server of our own on a free port, with nothing before and nothing after it. */
 export async function startEmbeddedServer(planes: Planes): Promise<Target & AsyncDisposable> {

@@ -4,7 +4,7 @@ import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { type ExecutionEvent, newExecutionId } from '@caisson/protocol/api';
 import { followExecution } from './follow-execution.ts';
-import { anExecution } from './results.testing.ts';
+import { anExecution } from '../../../tests/support/api-values.ts';
 
 const QUIET = { json: false, verbose: false };
 const id = newExecutionId();

@@ -1,5 +1,5 @@
 import type { ExecutionEvent, ExecutionId, ExecutionResult } from '@caisson/protocol/api';
-import type { ExecutionStream } from './client/execution-stream.ts';
+import type { ExecutionStream } from '@caisson/sdk';
 import type { Context } from './context.ts';
 import { exitCodeOf } from './exit-code.ts';
 import { CliFailure } from './failure.ts';
@@ -27,7 +27,7 @@ export async function followExecution(
   streams: Streams,
   execution: {
     start(signal: AbortSignal): Promise<ExecutionStream>;
-    cancel(id: ExecutionId): Promise<void>;
+    cancel(id: ExecutionId): Promise<unknown>;
   },
   interrupt: AbortSignal,
   options: FollowOptions,

@@ -1,11 +1,10 @@
-import { ApiClient } from '../client/api.ts';
-import type { Target } from '../client/http.ts';
-import { findTarget } from '../client/target.ts';
+import { CaissonClient } from '@caisson/sdk';
 import type { Context } from '../context.ts';
 import { startEmbeddedServer } from '../embedded-server.ts';
 import { exitCodeOfSignal } from '../exit-code.ts';
 import { followExecution } from '../follow-execution.ts';
 import { watchForInterrupts } from '../interrupts.ts';
+import { findTarget, type Target } from '../target.ts';
 import { readStep, type StepOptions } from './step-request.ts';
 
 /** Runs a file as a job: on the server at CAISSON_URL, else on one of our own. Returns the exit code. */
@@ -18,10 +17,10 @@ export async function run(
   using interrupts = watchForInterrupts(context);
   await using server = await openServer(context, options.keyFile);
   if (interrupts.received !== undefined) return exitCodeOfSignal(interrupts.received);
-  const client = new ApiClient(server);
+  const { jobs } = new CaissonClient(server);
   const execution = {
-    start: async (signal: AbortSignal) => client.runJob(step, signal),
-    cancel: client.cancel.bind(client),
+    start: async (signal: AbortSignal) => jobs.stream(step, { signal }),
+    cancel: async (id: string) => jobs.cancel(id),
   };
   return await followExecution(context, execution, interrupts.signal, options);
 }

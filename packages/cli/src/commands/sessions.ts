@@ -1,12 +1,13 @@
-import type { SessionStatus } from '@caisson/protocol/api';
-import { ApiClient } from '../client/api.ts';
-import { findTarget } from '../client/target.ts';
+import { sessionId, type SessionStatus } from '@caisson/protocol/api';
+import { CaissonClient } from '@caisson/sdk';
 import type { Context } from '../context.ts';
+import { CliFailure } from '../failure.ts';
 import { followExecution } from '../follow-execution.ts';
 import { watchForInterrupts } from '../interrupts.ts';
 import { writeText } from '../output.ts';
 import { renderFailure } from '../render/failure.ts';
 import { renderSessions } from '../render/sessions.ts';
+import { findTarget } from '../target.ts';
 import { readStep, type StepOptions } from './step-request.ts';
 
 export interface ServerOptions {
@@ -24,8 +25,8 @@ export interface CreateOptions extends ServerOptions {
   readonly json: boolean;
 }
 
-async function clientFor({ settings }: Context, { keyFile }: ServerOptions): Promise<ApiClient> {
-  return new ApiClient(await findTarget(settings, keyFile));
+async function clientFor({ settings }: Context, { keyFile }: ServerOptions): Promise<CaissonClient> {
+  return new CaissonClient(await findTarget(settings, keyFile));
 }
 
 export async function listSessions(
@@ -33,7 +34,8 @@ export async function listSessions(
   options: ServerOptions & { limit: number; status?: SessionStatus; json: boolean },
 ): Promise<number> {
   const { limit, status, json } = options;
-  const sessions = await (await clientFor(context, options)).listSessions({ limit, status });
+  const client = await clientFor(context, options);
+  const { items: sessions } = await client.sessions.list({ limit, status });
   await writeText(context.stdout, json ? `${JSON.stringify(sessions, null, 2)}\n` : renderSessions(sessions));
   return 0;
 }
@@ -41,15 +43,13 @@ export async function listSessions(
 /** Prints the id of the new session. */
 export async function createSession(context: Context, options: CreateOptions): Promise<number> {
   const { template, timeout, idleTimeout, cpu, memory, disk, env, json } = options;
-  const resources = Object.entries({ cpu, memory, disk }).filter(([, value]) => value !== undefined);
-  const session = await (
-    await clientFor(context, options)
-  ).createSession({
+  const client = await clientFor(context, options);
+  const session = await client.sessions.create({
     template_id: template,
-    ...(timeout !== undefined && { timeout }),
-    ...(idleTimeout !== undefined && { idle_timeout: idleTimeout }),
-    ...(env !== undefined && { env_vars: env }),
-    ...(resources.length > 0 && { resources: Object.fromEntries(resources) }),
+    timeout,
+    idle_timeout: idleTimeout,
+    env_vars: env,
+    resources: { cpu, memory, disk },
   });
   await writeText(context.stdout, json ? `${JSON.stringify(session, null, 2)}\n` : `${session.session_id}\n`);
   return 0;
@@ -65,9 +65,10 @@ export async function executeInSession(
   const step = await readStep(file, options, context);
   const client = await clientFor(context, options);
   using interrupts = watchForInterrupts(context);
+  const session = sessionIdOf(id);
   const execution = {
-    start: async (signal: AbortSignal) => client.runStep(id, step, signal),
-    cancel: client.cancel.bind(client),
+    start: async (signal: AbortSignal) => client.sessions.stream(session, step, { signal }),
+    cancel: async (executionId: string) => client.executions.cancel(executionId),
   };
   return await followExecution(context, execution, interrupts.signal, options);
 }
@@ -82,7 +83,7 @@ export async function removeSessions(
   let exitCode = 0;
   for (const id of ids) {
     try {
-      await client.deleteSession(id);
+      await client.sessions.terminate(sessionIdOf(id));
       await writeText(context.stdout, `${id}\n`);
     } catch (error) {
       exitCode = 1;
@@ -90,4 +91,11 @@ export async function removeSessions(
     }
   }
   return exitCode;
+}
+
+function sessionIdOf(text: string): string {
+  if (sessionId.safeParse(text).success) return text;
+  throw new CliFailure(`"${text}" is not the id of a session`, {
+    suggestions: ['List sessions with "caisson sessions ls".'],
+  });
 }

@@ -33,9 +33,9 @@ export async function readStep(file: string, options: StepOptions, { stdin }: Pi
   return {
     code,
     language,
-    ...(options.timeout !== undefined && { timeout: options.timeout }),
-    ...(options.env !== undefined && { env_vars: options.env }),
-    ...(options.event !== undefined && { event: options.event }),
-    ...(options.stdin && { stdin: await readSource('-', stdin) }),
+    timeout: options.timeout,
+    env_vars: options.env,
+    event: options.event,
+    stdin: options.stdin ? await readSource('-', stdin) : undefined,
   };
 }

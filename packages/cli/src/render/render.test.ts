@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { RuntimeHealth } from '@caisson/protocol/ports';
+import { ApiError } from '@caisson/sdk';
 import { CliFailure } from '../failure.ts';
-import { anExecution, aSession } from '../results.testing.ts';
+import { anExecution, aSession } from '../../../../tests/support/api-values.ts';
 import { renderDoctor } from './doctor.ts';
 import { renderFailure } from './failure.ts';
 import { renderEnding, renderReport } from './report.ts';
@@ -12,6 +13,12 @@ test('a failure is its message and what to do, in lines that no terminal obeys',
   const failure = new CliFailure('queue: full\u001b[2J\nreally', { suggestions: ['Try again.'] });
   assert.equal(renderFailure(failure), 'caisson: queue: full [2J really\n  Try again.\n');
   assert.equal(renderFailure(new Error('no stack')), 'caisson: no stack\n');
+  const refused = new ApiError('queue_full', 'queue: is full', { suggestion: 'Try again in 2 seconds.' });
+  assert.equal(renderFailure(refused), 'caisson: queue: is full\n  Try again in 2 seconds.\n');
+  assert.match(
+    renderFailure(new ApiError('connection_failed', 'cannot reach it')),
+    /\n {2}Start a server with "caisson serve"/,
+  );
 });
 
 test('doctor tells what works, what does not, and what to do about it', () => {

@@ -1,16 +1,21 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Settings } from '../context.ts';
-import { CliFailure } from '../failure.ts';
-import type { Target } from './http.ts';
+import type { Settings } from './context.ts';
+import { CliFailure } from './failure.ts';
 
 const DEFAULT_URL = 'http://127.0.0.1:8000';
 const KEY_FILE = 'admin.key';
 
+/** A server, and the key to call it with. */
+export interface Target {
+  readonly url: URL;
+  readonly apiKey: string | undefined;
+}
+
 /**
- * Which server to speak to, with which key: that of `keyFile`, else CAISSON_API_KEY, else the one that a server with
- * the default data directory has written, but that one only goes to this machine.
- * @throws CliFailure if the URL or the key file is no good
+ * The server at CAISSON_URL, and the key from `keyFile`, else from CAISSON_API_KEY. Without both, a server on this host gets
+ * the key that a server with the default data directory has written; no other host ever gets that one.
+ * @throws CliFailure if the URL is invalid or the key file cannot be read
  */
 export async function findTarget(settings: Settings, keyFile: string | undefined): Promise<Target> {
   const url = parseUrl(settings.url ?? DEFAULT_URL);

@@ -1,12 +1,16 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { Target } from './http.ts';
+/** Where the server is, and the key that its clients send. */
+export interface FakeServer extends AsyncDisposable {
+  readonly url: URL;
+  readonly apiKey: string;
+}
 
 /** A server on a free port that answers as `answer` says. */
 export async function serveFake(
   answer: (request: IncomingMessage, response: ServerResponse) => void,
-): Promise<Target & AsyncDisposable> {
+): Promise<FakeServer> {
   const server = createServer(answer).listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;

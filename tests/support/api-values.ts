@@ -2,6 +2,7 @@ import { type ExecutionResult, newExecutionId, newSessionId, type Session } from
 
 const AT = '2026-01-31T12:00:00.000Z';
 
+/** An execution as a server would answer with it, but for `changes`. */
 export function anExecution(changes: Partial<ExecutionResult>): ExecutionResult {
   return {
     execution_id: newExecutionId(),
@@ -30,6 +31,7 @@ export function anExecution(changes: Partial<ExecutionResult>): ExecutionResult 
   };
 }
 
+/** A session as a server would answer with it, but for `changes`. */
 export function aSession(changes: Partial<Session>): Session {
   return {
     session_id: newSessionId(),
