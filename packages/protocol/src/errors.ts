@@ -1,6 +1,6 @@
 /**
  * The one catalogue of errors: code → context → HTTP status, title, detail and suggestion. One code has one cause.
- * The context holds what the detail speaks of; it never holds user code, keys or paths of the host.
+ * The context holds the values that the detail names; never user code, keys or paths of the host.
  */
 export interface ErrorContexts {
   malformed_request: NoContext;
@@ -55,9 +55,9 @@ type NoContext = Readonly<Record<string, never>>;
 
 export type ErrorCode = keyof ErrorContexts;
 
-/** One thing that is wrong with the input: where, what, and what would have been right. */
+/** One problem with the input: the field, and what it must be. */
 export interface FieldProblem {
-  /** Path of the field, such as `resources.memory`; `body` for the whole. */
+  /** Path of the field, such as `resources.memory`; `body` for the whole body. */
   readonly field: string;
   readonly message: string;
 }
@@ -70,159 +70,159 @@ interface ErrorKind<Context> {
 }
 
 const KEYS_HINT =
-  'Send the header "Authorization: Bearer <key>"; the first start wrote a key to <data-dir>/admin.key.';
+  'Send the header "Authorization: Bearer <key>". On its first start the server wrote a key to <data-dir>/admin.key.';
 
 export const ERROR_KINDS: { readonly [Code in ErrorCode]: ErrorKind<ErrorContexts[Code]> } = {
   malformed_request: {
     status: 400,
-    title: 'The request is not valid HTTP',
-    detail: () => 'request: is not valid HTTP',
+    title: 'Malformed request',
+    detail: () => 'request: not valid HTTP',
   },
   request_timeout: {
     status: 408,
-    title: 'The request took too long to arrive',
+    title: 'Request timeout',
     detail: () => 'request: did not arrive in time',
   },
   headers_too_large: {
     status: 431,
-    title: 'The headers are too large',
-    detail: () => 'headers: are too large',
+    title: 'Headers too large',
+    detail: () => 'headers: too large',
   },
   malformed_json: {
     status: 400,
-    title: 'The body is not valid JSON',
+    title: 'Malformed JSON',
     detail: ({ problem }) => `body: ${problem}`,
   },
   invalid_utf8: {
     status: 400,
-    title: 'The text is not valid UTF-8',
-    detail: ({ field }) => `${field}: contains bytes that are not UTF-8`,
+    title: 'Invalid UTF-8',
+    detail: ({ field }) => `${field}: contains bytes that are not valid UTF-8`,
     suggestion: () => 'Encode the request as UTF-8; upload binary data as a file.',
   },
   validation_failed: {
     status: 422,
-    title: 'The request is not valid',
+    title: 'Validation failed',
     detail: ({ fields }) => fields.map(({ field, message }) => `${field}: ${message}`).join('; '),
   },
   body_too_large: {
     status: 413,
-    title: 'The body is too large',
-    detail: ({ limitBytes }) => `body: is larger than ${limitBytes} bytes`,
+    title: 'Body too large',
+    detail: ({ limitBytes }) => `body: larger than ${limitBytes} bytes`,
     suggestion: () => 'Upload large data as a file: PUT /api/v1/sessions/{id}/files/{path}.',
   },
   unsupported_media_type: {
     status: 415,
-    title: 'The content type is not supported',
-    detail: ({ contentType, expected }) => `content-type: is "${contentType}", must be ${expected}`,
+    title: 'Unsupported media type',
+    detail: ({ contentType, expected }) => `content-type: must be ${expected}, not "${contentType}"`,
   },
   unauthenticated: {
     status: 401,
-    title: 'The caller is not authenticated',
+    title: 'Authentication failed',
     detail: ({ problem }) =>
       ({
-        missing: 'authorization: the header is missing',
+        missing: 'authorization: header missing',
         malformed: 'authorization: must be "Bearer <key>"',
-        unknown: 'authorization: the key is not known',
+        unknown: 'authorization: unknown API key',
       })[problem],
     suggestion: () => KEYS_HINT,
   },
   forbidden: {
     status: 403,
-    title: 'The caller may not do this',
-    detail: ({ needs }) => `authorization: the key lacks the role "${needs}"`,
+    title: 'Permission denied',
+    detail: ({ needs }) => `authorization: requires a key with the role "${needs}"`,
   },
   route_not_found: {
     status: 404,
-    title: 'There is no such endpoint',
-    detail: ({ method, path }) => `path: there is no ${method} ${path}`,
-    suggestion: () => 'The endpoints are listed at /docs and in /openapi.json.',
+    title: 'Endpoint not found',
+    detail: ({ method, path }) => `path: no endpoint ${method} ${path}`,
+    suggestion: () => 'All endpoints are listed at /docs and in /openapi.json.',
   },
   session_not_found: {
     status: 404,
-    title: 'There is no such session',
-    detail: ({ id }) => `session_id: there is no session "${id}"`,
+    title: 'Session not found',
+    detail: ({ id }) => `session_id: session "${id}" does not exist`,
   },
   execution_not_found: {
     status: 404,
-    title: 'There is no such execution',
-    detail: ({ id }) => `execution_id: there is no execution "${id}"`,
+    title: 'Execution not found',
+    detail: ({ id }) => `execution_id: execution "${id}" does not exist`,
   },
   file_not_found: {
     status: 404,
-    title: 'There is no such file',
-    detail: ({ path }) => `path: there is no "${path}" in the workspace`,
+    title: 'File not found',
+    detail: ({ path }) => `path: "${path}" does not exist in the workspace`,
   },
   not_a_directory: {
     status: 409,
-    title: 'The path is not a directory',
+    title: 'Not a directory',
     detail: ({ path }) => `path: "${path}" is not a directory`,
   },
   is_a_directory: {
     status: 409,
-    title: 'The path is a directory',
+    title: 'Is a directory',
     detail: ({ path }) => `path: "${path}" is a directory`,
   },
   not_a_regular_file: {
     status: 409,
-    title: 'The path is not a regular file',
+    title: 'Not a regular file',
     detail: ({ path }) => `path: "${path}" is a pipe, socket or device`,
   },
   file_busy: {
     status: 409,
-    title: 'The file is busy',
-    detail: ({ path }) => `path: "${path}" is held or kept changing by a process in the sandbox`,
+    title: 'File busy',
+    detail: ({ path }) => `path: a process in the sandbox holds "${path}" or keeps changing it`,
     suggestion: () => 'Try again when that process has ended.',
   },
   path_outside_workspace: {
     status: 422,
-    title: 'The path leads out of the workspace',
-    detail: ({ path }) => `path: "${path}" leads out of the workspace through a link`,
+    title: 'Path outside the workspace',
+    detail: ({ path }) => `path: "${path}" leads out of the workspace through a symbolic link`,
   },
   workspace_full: {
     status: 413,
-    title: 'The workspace is full',
-    detail: ({ path }) => `path: no space is left in the workspace for "${path}"`,
+    title: 'Workspace full',
+    detail: ({ path }) => `path: no space left in the workspace for "${path}"`,
     suggestion: () => 'Delete files, or create the session with a larger resources.disk.',
   },
   file_operation_unfinished: {
     status: 409,
-    title: 'The file operation was not finished in time',
-    detail: ({ path, action, seconds }) =>
-      `path: to ${action} "${path}" takes longer than ${seconds} seconds`,
+    title: 'File operation timed out',
+    detail: ({ path, action, seconds }) => `path: could not ${action} "${path}" within ${seconds} seconds`,
     suggestion: ({ action }) =>
       action === 'delete'
-        ? 'Part of it is deleted. Send the request again: it goes on where it ended.'
-        : 'Try again when there are fewer entries in it, or fewer file operations at once.',
+        ? 'Part of it has been deleted. Send the request again to delete the rest.'
+        : 'Try again with fewer entries in the directory, or fewer file operations at once.',
   },
   file_operations_limit_reached: {
     status: 429,
-    title: 'There are too many file operations',
-    detail: ({ limit }) => `files: ${limit} file operations are waiting already`,
+    title: 'Too many file operations',
+    detail: ({ limit }) => `files: ${limit} file operations are already waiting`,
     suggestion: ({ retryAfterSeconds }) => `Try again in ${retryAfterSeconds} seconds.`,
   },
   file_transfers_limit_reached: {
     status: 429,
-    title: 'There are too many uploads and downloads',
-    detail: ({ limit }) => `files: ${limit} uploads and downloads are under way already`,
-    suggestion: ({ retryAfterSeconds }) => `Try again in ${retryAfterSeconds} seconds, when some have ended.`,
+    title: 'Too many file transfers',
+    detail: ({ limit }) => `files: ${limit} uploads and downloads are already in progress`,
+    suggestion: ({ retryAfterSeconds }) =>
+      `Try again in ${retryAfterSeconds} seconds, when some have finished.`,
   },
   template_not_found: {
     status: 422,
-    title: 'There is no such template',
-    detail: ({ id, known }) => `template_id: there is no template "${id}"; there are ${known.join(', ')}`,
+    title: 'Template not found',
+    detail: ({ id, known }) => `template_id: template "${id}" does not exist; available: ${known.join(', ')}`,
   },
   language_not_in_template: {
     status: 422,
-    title: 'The template does not offer this language',
+    title: 'Language not in template',
     detail: ({ language, template, known }) =>
-      `language: the template "${template}" does not offer "${language}"; it offers ${known.join(', ')}`,
+      `language: "${language}" is not in template "${template}"; available: ${known.join(', ')}`,
   },
   isolation_unavailable: {
     status: 422,
-    title: 'This isolation is not available here',
+    title: 'Isolation not available',
     detail: ({ isolation, available }) =>
-      `isolation: "${isolation}" is not available; there is ${available.join(', ')}`,
-    suggestion: () => '"caisson doctor" says what each runtime lacks on this host.',
+      `isolation: "${isolation}" is not supported on this server; available: ${available.join(', ')}`,
+    suggestion: () => 'Run "caisson doctor" on the host to see what each runtime lacks.',
   },
   pause_unavailable: {
     status: 422,
@@ -232,13 +232,13 @@ export const ERROR_KINDS: { readonly [Code in ErrorCode]: ErrorKind<ErrorContext
   },
   session_not_running: {
     status: 409,
-    title: 'The session is not running',
-    detail: ({ id, status }) => `session_id: the session "${id}" is ${status}`,
+    title: 'Session not running',
+    detail: ({ id, status }) => `session_id: session "${id}" is ${status}`,
   },
   session_state_conflict: {
     status: 409,
-    title: 'The session is in another state',
-    detail: ({ id, status, action }) => `session_id: the session "${id}" is ${status} and cannot ${action}`,
+    title: 'Session state conflict',
+    detail: ({ id, status, action }) => `session_id: session "${id}" is ${status} and cannot ${action}`,
   },
   pause_failed: {
     status: 503,
@@ -254,68 +254,68 @@ export const ERROR_KINDS: { readonly [Code in ErrorCode]: ErrorKind<ErrorContext
   },
   session_lifetime_exceeded: {
     status: 422,
-    title: 'The session would live too long',
+    title: 'Session lifetime exceeded',
     detail: ({ id, maximumSeconds }) =>
-      `timeout: the session "${id}" may live for ${maximumSeconds} seconds in all, counted from its creation`,
+      `timeout: session "${id}" can live for at most ${maximumSeconds} seconds from its creation`,
   },
   session_limit_reached: {
     status: 429,
-    title: 'There are too many sessions',
-    detail: ({ limit }) => `sessions: the limit of ${limit} live sessions is reached`,
+    title: 'Session limit reached',
+    detail: ({ limit }) => `sessions: limit of ${limit} live sessions reached`,
     suggestion: () => 'Terminate sessions that are no longer needed.',
   },
   execution_not_finished: {
     status: 409,
-    title: 'The execution has not finished',
-    detail: ({ id, status }) => `execution_id: the execution "${id}" is ${status}`,
+    title: 'Execution not finished',
+    detail: ({ id, status }) => `execution_id: execution "${id}" is ${status}`,
     suggestion: () => 'Poll GET /api/v1/executions/{id}/status, or read /logs as server-sent events.',
   },
   output_expired: {
     status: 410,
-    title: 'The output is no longer kept',
+    title: 'Output expired',
     detail: ({ id }) =>
-      `execution_id: what the execution "${id}" has made was removed, for its tenant had too much`,
+      `execution_id: output of execution "${id}" was removed to keep its tenant within the output limit`,
     suggestion: () =>
-      'Its status is still at GET /api/v1/executions/{id}/status and in the list of executions.',
+      'Its status is still available at GET /api/v1/executions/{id}/status and in the list of executions.',
   },
   idempotency_key_reused: {
     status: 422,
-    title: 'The idempotency key was used for another request',
-    detail: ({ key }) => `idempotency-key: "${key}" was used before with another request`,
+    title: 'Idempotency key reused',
+    detail: ({ key }) => `idempotency-key: "${key}" was already used for a different request`,
   },
   queue_full: {
     status: 429,
-    title: 'The queue is full',
-    detail: ({ limit }) => `queue: ${limit} executions are waiting already`,
+    title: 'Queue full',
+    detail: ({ limit }) => `queue: ${limit} executions are already waiting`,
     suggestion: ({ retryAfterSeconds }) => `Try again in ${retryAfterSeconds} seconds.`,
   },
   parse_share_exceeded: {
     status: 429,
-    title: 'The bodies take too long to parse',
-    detail: () => "body: the tenant's large bodies take more than their share of the server's time",
+    title: 'Parsing limit reached',
+    detail: () => "body: parsing the tenant's large bodies takes more than its share of the server's time",
     suggestion: ({ retryAfterSeconds }) =>
-      `Try again in ${retryAfterSeconds} seconds, or send large data as a file.`,
+      `Try again in ${retryAfterSeconds} seconds, or upload large data as a file.`,
   },
   too_many_readers: {
     status: 429,
-    title: 'There are too many readers of events',
-    detail: ({ limit }) => `events: ${limit} readers follow events already`,
+    title: 'Too many event streams',
+    detail: ({ limit }) => `events: ${limit} event streams are already open`,
     suggestion: ({ retryAfterSeconds }) =>
-      `Close those that are no longer needed, or try again in ${retryAfterSeconds} seconds.`,
+      `Close streams that are no longer needed, or try again in ${retryAfterSeconds} seconds.`,
   },
   insufficient_capacity: {
     status: 503,
-    title: 'The server has no room at the moment',
+    title: 'Insufficient capacity',
     detail: ({ resource }) =>
-      `resources: there is no room for another sandbox of this size now; ${resource} is short`,
+      `resources: no room for another sandbox of this size at the moment: not enough ${resource}`,
     suggestion: ({ retryAfterSeconds }) =>
-      `Try again in ${retryAfterSeconds} seconds, ask for less, or terminate sessions that are no longer needed.`,
+      `Try again in ${retryAfterSeconds} seconds, request less, or terminate sessions that are no longer needed.`,
   },
   sandbox_unavailable: {
     status: 503,
-    title: 'No sandbox could be made',
+    title: 'Sandbox unavailable',
     detail: ({ problem }) => `sandbox: ${problem}`,
-    suggestion: () => '"caisson doctor" says what each runtime lacks on this host.',
+    suggestion: () => 'Run "caisson doctor" on the host to see what each runtime lacks.',
   },
   sandbox_state_conflict: {
     status: 409,
@@ -324,29 +324,29 @@ export const ERROR_KINDS: { readonly [Code in ErrorCode]: ErrorKind<ErrorContext
   },
   sandbox_lost: {
     status: 409,
-    title: 'The sandbox is gone',
-    detail: ({ id }) => `session_id: the sandbox of the session "${id}" is gone`,
+    title: 'Sandbox lost',
+    detail: ({ id }) => `session_id: the sandbox of session "${id}" is gone`,
   },
   shutting_down: {
     status: 503,
-    title: 'The server is shutting down',
-    detail: () => 'server: takes no new work, for it is shutting down',
+    title: 'Server shutting down',
+    detail: () => 'server: shutting down; no new work is accepted',
   },
   storage_unavailable: {
     status: 503,
-    title: 'The server cannot write to its storage',
-    detail: () => 'storage: cannot be written; the disk is full or broken',
+    title: 'Storage unavailable',
+    detail: () => 'storage: not writable; the disk is full or has failed',
     suggestion: () =>
-      'Try again later. An execution or a session that has ended meanwhile is told as ended once that is on record.',
+      'Try again later. Executions and sessions that end in the meantime are reported as ended once that is recorded.',
   },
   internal: {
     status: 500,
-    title: 'Something went wrong in the server',
-    detail: ({ requestId }) => `server: the log has the cause under the request id ${requestId}`,
+    title: 'Internal server error',
+    detail: ({ requestId }) => `server: the log has the cause under request id ${requestId}`,
   },
 };
 
-/** An error of the catalogue; what a boundary throws and the API turns into a problem. */
+/** An error from the catalogue. Boundaries throw it, and the API turns it into a problem. */
 export class CaissonError<Code extends ErrorCode = ErrorCode> extends Error {
   override readonly name = 'CaissonError';
   readonly code: Code;

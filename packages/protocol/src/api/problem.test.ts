@@ -9,7 +9,7 @@ test('a problem names the field, what was wrong with it, and the request', () =>
   });
   assert.deepEqual(toProblem(error, 'req_1'), {
     type: '/docs/errors#validation_failed',
-    title: 'The request is not valid',
+    title: 'Validation failed',
     status: 422,
     code: 'validation_failed',
     detail: 'timeout: must be at least 1',

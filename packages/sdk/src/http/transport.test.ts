@@ -18,10 +18,10 @@ test("a refusal has the server's own words, and the key is sent", async () => {
     response.writeHead(429, { 'content-type': 'application/problem+json', 'retry-after': '2' }).end(
       JSON.stringify({
         type: '/docs/errors#queue_full',
-        title: 'The queue is full',
+        title: 'Queue full',
         status: 429,
         code: 'queue_full',
-        detail: 'queue: 5 executions are waiting already',
+        detail: 'queue: 5 executions are already waiting',
         suggestion: 'Try again in 2 seconds.',
         errors: [{ field: 'queue', message: 'is full' }],
         request_id: 'req_1',
@@ -30,7 +30,7 @@ test("a refusal has the server's own words, and the key is sent", async () => {
   });
   await assert.rejects(new Transport(server).json(HEALTH, health), (error) => {
     assert.ok(error instanceof ApiError);
-    assert.equal(error.message, 'queue: 5 executions are waiting already');
+    assert.equal(error.message, 'queue: 5 executions are already waiting');
     assert.deepEqual(
       [error.code, error.status, error.suggestion, error.requestId, error.retryAfterSeconds],
       ['queue_full', 429, 'Try again in 2 seconds.', 'req_1', 2],
