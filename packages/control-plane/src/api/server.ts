@@ -132,7 +132,7 @@ function requireOperator(api: Api): void {
     done();
   });
   api.addHook('onRoute', (route) => {
-    route.schema = { ...route.schema, description: 'Needs a key with the role `operator`.' };
+    route.schema = { ...route.schema, description: 'Requires a key with the role `operator`.' };
   });
 }
 
@@ -151,7 +151,7 @@ function observe(api: Api, { metrics }: Services): void {
         status: reply.statusCode,
         ms: Math.round(reply.elapsedTime * 10) / 10,
       },
-      'answered',
+      'Request completed',
     );
     done();
   });

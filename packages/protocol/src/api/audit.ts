@@ -17,37 +17,39 @@ export const AUDIT_ACTIONS = [
 ] as const;
 export type AuditAction = (typeof AUDIT_ACTIONS)[number];
 
-/** Acts where no caller does: at a timeout, after a crash, when the server stops. */
+/** The principal of what the server does by itself: at a timeout, after a crash, at shutdown. */
 export const SYSTEM = 'system';
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 
 export const auditEvent = z
   .object({
-    sequence: z.int().min(1).meta({ description: 'Counts the events of the tenant, without a gap' }),
+    sequence: z.int().min(1).meta({ description: 'Position in the audit trail of the tenant, without gaps' }),
     at: timestamp,
     tenant_id: tenantId,
     principal: z
       .union([apiKeyId, z.literal(SYSTEM)])
-      .meta({ description: 'The API key that acted, or `system` where the server did by itself' }),
+      .meta({ description: 'API key that acted; `system` for the server itself' }),
     action: z.enum(AUDIT_ACTIONS),
-    subject: z.string().meta({ description: 'The id of what was acted on' }),
+    subject: z.string().meta({ description: 'ID of the object of the action' }),
     details: z
       .record(z.string(), z.union([z.string(), z.number(), z.null()]))
-      .meta({ description: 'More, by action; never code, output or secrets' }),
+      .meta({ description: 'Details that depend on the action; never code, output or secrets' }),
     previous_hash: sha256.meta({
-      description: '`hash` of the event of the tenant before; 64 zeros for its first',
+      description: '`hash` of the previous event of the tenant; 64 zeros for the first event',
     }),
-    hash: sha256.meta({ description: 'SHA-256 of the canonical JSON (RFC 8785) of the rest of this event' }),
+    hash: sha256.meta({
+      description: 'SHA-256 of the canonical JSON (RFC 8785) of this event without `hash`',
+    }),
   })
   .meta({ id: 'AuditEvent' });
 export type AuditEvent = z.output<typeof auditEvent>;
 
 export const auditCheckpoint = z
   .object({
-    sequence: z.int().min(1).meta({ description: 'The newest event that was removed for its age' }),
+    sequence: z.int().min(1).meta({ description: 'Newest event that was removed because of its age' }),
     hash: sha256.meta({
-      description: 'Its `hash`: the `previous_hash` of the oldest event that is still there',
+      description: '`hash` of that event, which is the `previous_hash` of the oldest event left',
     }),
   })
   .meta({ id: 'AuditCheckpoint' });
@@ -56,6 +58,6 @@ export const auditList = page(auditEvent)
   .extend({
     checkpoint: auditCheckpoint
       .nullable()
-      .meta({ description: 'Where the trail begins; `null` where it has all its events' }),
+      .meta({ description: 'Where the trail starts; `null` if no event has been removed' }),
   })
   .meta({ id: 'AuditList' });

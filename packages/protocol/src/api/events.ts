@@ -2,8 +2,8 @@ import { z } from 'zod';
 import { executionResult, executionStatusView, mimeBundle } from './executions.ts';
 
 /**
- * The events of one execution, in their order, as server-sent events: `event` is `type`, `id` counts from 1, `data`
- * is the rest as JSON. The last is always `finished`.
+ * The events of an execution in order, as server-sent events: `event` is `type`, `id` counts from 1, `data` has the other
+ * fields as JSON. The last event is always `finished`.
  */
 export const executionEvent = z
   .discriminatedUnion('type', [

@@ -12,19 +12,20 @@ export const DEFAULT_EXECUTION_SECONDS = 30;
 export const MAX_EXECUTION_SECONDS = 3600;
 
 const code = plainText(MAX_CODE_CHARACTERS).meta({
-  description: 'Source code. If it defines `handler(event)` or `handler(event, context)`, that is called.',
+  description:
+    'Source code. A function `handler(event)` or `handler(event, context)` is called if the code defines one.',
   example: 'def handler(event):\n    return {"result": "hello world"}',
 });
 
 const step = {
   code,
-  language: language.optional().meta({ description: "Default: the template's first language" }),
+  language: language.optional().meta({ description: 'Default: the first language of the template' }),
   timeout: seconds({ min: 0.1, max: MAX_EXECUTION_SECONDS })
     .default(DEFAULT_EXECUTION_SECONDS)
-    .meta({ description: 'Seconds until the code is interrupted, and killed one second later' }),
+    .meta({ description: 'Seconds until the code is interrupted; it is killed one second later' }),
   env_vars: envVars.default({}),
-  stdin: plainText(MAX_STDIN_CHARACTERS).nullish().meta({ description: 'Standard input of the code' }),
-  event: jsonValue.optional().meta({ description: 'Given to `handler`; default {}' }),
+  stdin: plainText(MAX_STDIN_CHARACTERS).nullish().meta({ description: 'Standard input' }),
+  event: jsonValue.optional().meta({ description: 'Argument of `handler`; default {}' }),
 };
 
 /** Body of `POST /sessions/{id}/execute`. */
@@ -40,7 +41,7 @@ export const jobRequest = z
       .meta({ description: 'Default: the template of the language', example: 'python' }),
     isolation: isolation.default('container'),
     isolation_scope: isolationScope.optional().meta({
-      description: '`sandbox` gives the job a sandbox of its own; default: the quickest that isolates it',
+      description: '`sandbox` gives the job a sandbox of its own; default: the fastest scope available',
     }),
     resources: resources.optional(),
   })
@@ -49,7 +50,7 @@ export type JobRequest = z.output<typeof jobRequest>;
 
 export const mimeBundle = z.record(z.string(), jsonValue).meta({
   id: 'MimeBundle',
-  description: 'One value in several forms, by MIME type; binary ones are base64',
+  description: 'One value in several formats, by MIME type; binary formats are base64',
 });
 
 export const codeError = z
@@ -58,7 +59,7 @@ export const codeError = z
     message: z.string(),
     traceback: z
       .array(z.string())
-      .meta({ description: "The caller's own lines, as the language prints them" }),
+      .meta({ description: "Stack frames of the caller's code, as the language prints them" }),
   })
   .meta({ id: 'CodeError' });
 
@@ -71,13 +72,16 @@ const metrics = z
   })
   .meta({ id: 'ExecutionMetrics' });
 
-/** What is known of an execution without its output. */
+/** An execution without its output. */
 export const executionSummary = z
   .object({
     execution_id: executionId,
     session_id: sessionId.nullable().meta({ description: 'null for a job' }),
     status: z.enum(EXECUTION_STATUSES),
-    reason: z.enum(EXECUTION_REASONS).nullable().meta({ description: 'Why it did not end well' }),
+    reason: z
+      .enum(EXECUTION_REASONS)
+      .nullable()
+      .meta({ description: 'Why it did not succeed; null if it did, or has not finished' }),
     language,
     template_id: z.string(),
     runtime: z.enum(RUNTIMES).nullable(),
@@ -91,18 +95,18 @@ export const executionSummary = z
   .meta({ id: 'ExecutionSummary' });
 export type ExecutionSummary = z.output<typeof executionSummary>;
 
-/** An execution with all that came of it. */
+/** An execution with its output and results. */
 export const executionResult = executionSummary
   .extend({
     stdout: z.string(),
     stderr: z.string(),
-    truncated: z.boolean().meta({ description: 'Whether output was cut at the limit' }),
+    truncated: z.boolean().meta({ description: 'Whether output was cut off at the limit' }),
     exit_code: z.int().nullable(),
-    return_value: jsonValue.nullable().meta({ description: 'What `handler` returned' }),
+    return_value: jsonValue.nullable().meta({ description: 'Return value of `handler`' }),
     results: z.array(mimeBundle).meta({ description: 'Rich results, as in a notebook' }),
     error: codeError.nullable(),
-    kernel_restarted: z.boolean().meta({ description: 'Whether the state of the session was lost' }),
-    artifacts: z.array(z.never()).meta({ description: 'Always empty so far' }),
+    kernel_restarted: z.boolean().meta({ description: 'Whether the session lost its state' }),
+    artifacts: z.array(z.never()).meta({ description: 'Reserved; always empty' }),
   })
   .meta({ id: 'Execution' });
 export type ExecutionResult = z.output<typeof executionResult>;

@@ -6,14 +6,14 @@ export const fileEntry = z
   .object({
     path: z.string().meta({
       description:
-        'Relative to /workspace; reaches exactly this entry. Where a name is not UTF-8, each byte 0x80 to 0xFF that is ' +
-        'part of no character stands as U+EF80 to U+EFFF',
+        'Relative to /workspace; identifies exactly this entry. Bytes of a name that are not valid UTF-8 are encoded as ' +
+        'U+EF80 to U+EFFF',
       example: 'data/table.csv',
     }),
     name: z.string(),
     type: z.enum(['file', 'directory', 'link', 'other']),
     size_bytes: z.int(),
-    mode: z.string().meta({ description: 'Permission bits, octal', example: '0644' }),
+    mode: z.string().meta({ description: 'Permission bits in octal', example: '0644' }),
     modified_at: timestamp,
   })
   .meta({ id: 'FileEntry' });

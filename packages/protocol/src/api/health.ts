@@ -7,10 +7,10 @@ export const health = z
   .meta({ id: 'Health' });
 
 const figures = z.object({
-  total: z.number().meta({ description: 'What all sandboxes together can use' }),
-  promisable: z.number().meta({ description: 'What can be promised to them, which may be more' }),
-  promised: z.number().meta({ description: 'What is promised to those that there are, ready ones included' }),
-  used: z.number().nullable().meta({ description: 'What they use now; null where that is not measured' }),
+  total: z.number().meta({ description: 'Capacity for all sandboxes' }),
+  promisable: z.number().meta({ description: 'How much can be reserved, overcommitment included' }),
+  promised: z.number().meta({ description: 'How much is reserved, ready sandboxes included' }),
+  used: z.number().nullable().meta({ description: 'Current usage; null if not measured' }),
 });
 
 export const healthDetailed = health
@@ -33,35 +33,38 @@ export const healthDetailed = health
           template_id: z.string(),
           isolation,
           resources: resourcesView,
-          ready: z.int().meta({ description: 'Sandboxes that were made ahead, for nobody yet' }),
-          target: z.int().meta({ description: 'How many should be ready' }),
-          claimed: z.int().meta({ description: 'Requests that got a ready one, since the start' }),
-          missed: z.int().meta({ description: 'Requests that found none, since the start' }),
+          ready: z.int().meta({ description: 'Sandboxes that are ready and not yet in use' }),
+          target: z.int().meta({ description: 'Desired number of ready sandboxes' }),
+          claimed: z.int().meta({ description: 'Requests since the start that got a ready sandbox' }),
+          missed: z.int().meta({ description: 'Requests since the start that found none' }),
         }),
       )
-      .meta({ description: 'One for each template, isolation and size that was asked for of late' }),
+      .meta({
+        description:
+          'One pool for each combination of template, isolation and size that was requested recently',
+      }),
     reads: z
       .object({
-        dropped_bytes: z.int().meta({ description: 'Said by kernels that ran no step' }),
+        dropped_bytes: z.int().meta({ description: 'Bytes sent by kernels while no step was running' }),
         delayed_ms: z.number().meta({
-          description: 'How long the reading of sandboxes over their share was put off, all together',
+          description: 'Total time for which reading was delayed because sandboxes exceeded their share',
         }),
-        broken: z.int().meta({ description: 'Kernels that were killed because reading them failed' }),
+        broken: z.int().meta({ description: 'Kernels killed because reading from them failed' }),
       })
-      .meta({ description: 'What sandboxes made of the event loop that reads them, since the start' }),
+      .meta({ description: 'Reading of output from sandboxes, since the start' }),
     problems: z
       .array(z.string())
-      .meta({ description: 'Why no sandboxes can be made any more; empty while they can' }),
+      .meta({ description: 'Why no more sandboxes can be created; empty while they can' }),
     capacity: z
       .object({
-        memory_bytes: figures.meta({ description: 'Processes, and files in memory' }),
-        disk_bytes: figures.meta({ description: 'Workspaces that lie on disk' }),
+        memory_bytes: figures.meta({ description: 'Memory of processes, and of files in memory' }),
+        disk_bytes: figures.meta({ description: 'Workspaces on disk' }),
         cpu_millicores: figures,
         pids: figures,
-        descriptors: figures.meta({ description: 'Open files of the server' }),
-        maximum: resourcesView.meta({ description: 'The most that one sandbox can be asked for with' }),
+        descriptors: figures.meta({ description: 'File descriptors of the server' }),
+        maximum: resourcesView.meta({ description: 'Most that one sandbox can request' }),
       })
-      .meta({ description: 'What this machine can hold, and what was promised of it' }),
+      .meta({ description: 'Capacity of this machine, and how much of it is reserved' }),
     executions: z.object({ running: z.int(), queued: z.int(), limit: z.int(), queue_limit: z.int() }),
     event_loop_delay: z
       .object({
@@ -70,14 +73,18 @@ export const healthDetailed = health
         max_ms: z.number(),
         over_ms: z
           .number()
-          .meta({ description: 'For how long up to now it was seen: 30 to 60 seconds, less after a start' }),
+          .meta({ description: 'Length of the observed period: 30 to 60 seconds, less after a start' }),
       })
-      .meta({ description: 'How late the event loop was of late; reading it resets nothing' }),
+      .meta({ description: 'Recent event loop delay; reading it resets nothing' }),
     database: z.object({
       driver: z.string(),
-      ok: z.boolean().meta({ description: 'Whether it can be read' }),
-      writable: z.boolean().meta({ description: 'Whether it can be written: new work is refused while not' }),
-      unwritten: z.int().meta({ description: 'Ends and other facts that wait until it can be written' }),
+      ok: z.boolean().meta({ description: 'Whether the database can be read' }),
+      writable: z
+        .boolean()
+        .meta({ description: 'Whether the database can be written; if not, new work is refused' }),
+      unwritten: z
+        .int()
+        .meta({ description: 'Records that wait to be written, such as the ends of executions' }),
     }),
   })
   .meta({ id: 'HealthDetailed' });

@@ -2,27 +2,27 @@ import { z } from 'zod';
 import { ERROR_KINDS } from '../errors.ts';
 import type { CaissonError, ErrorCode } from '../errors.ts';
 
-/** The body of every error: problem details of RFC 9457, content type `application/problem+json`. */
+/** The body of every error: problem details (RFC 9457), content type `application/problem+json`. */
 export const problemSchema = z
   .object({
     type: z
       .string()
-      .meta({ description: 'URI reference of the kind of problem', example: '/docs/errors#queue_full' }),
+      .meta({ description: 'URI reference of the type of problem', example: '/docs/errors#queue_full' }),
     title: z.string(),
     status: z.int(),
-    code: z.string().meta({ description: 'Stable name of the kind of problem', example: 'queue_full' }),
-    detail: z.string().meta({ description: 'What was wrong with which value' }),
-    suggestion: z.string().optional().meta({ description: 'What to do about it' }),
+    code: z.string().meta({ description: 'Stable name of the type of problem', example: 'queue_full' }),
+    detail: z.string().meta({ description: 'What is wrong, beginning with the field' }),
+    suggestion: z.string().optional().meta({ description: 'How to solve the problem' }),
     errors: z
       .array(z.object({ field: z.string(), message: z.string() }))
       .optional()
-      .meta({ description: 'Each field that was wrong' }),
+      .meta({ description: 'Invalid fields' }),
     request_id: z.string().optional(),
   })
-  .meta({ id: 'Problem', description: 'Problem details, RFC 9457' });
+  .meta({ id: 'Problem', description: 'Problem details (RFC 9457)' });
 export type Problem = z.output<typeof problemSchema>;
 
-/** The problem that tells `error` to a caller. */
+/** The problem that a caller gets for `error`. */
 export function toProblem<Code extends ErrorCode>(error: CaissonError<Code>, requestId?: string): Problem {
   const kind = ERROR_KINDS[error.code];
   const suggestion = kind.suggestion?.(error.context);

@@ -25,10 +25,10 @@ export const createSessionRequest = z
     template_id: plainText(128).default('python').meta({ example: 'python' }),
     timeout: lifetime
       .default(DEFAULT_SESSION_SECONDS)
-      .meta({ description: 'Seconds that the session lives, counted from now; see extend' }),
+      .meta({ description: 'Lifetime in seconds; see `extend`' }),
     idle_timeout: lifetime
       .nullish()
-      .meta({ description: 'Seconds without a call after which it ends earlier; default: none' }),
+      .meta({ description: 'Seconds without a request after which the session ends; default: none' }),
     isolation: isolation.default('container'),
     resources: resources.optional(),
     env_vars: envVars.default({}),
@@ -36,7 +36,7 @@ export const createSessionRequest = z
       .record(plainText(128), plainText(1024))
       .refine((record) => Object.keys(record).length <= 32, 'must have at most 32 entries')
       .default({})
-      .meta({ description: "The caller's own labels" }),
+      .meta({ description: 'Labels for your own use' }),
   })
   .meta({ id: 'CreateSessionRequest' });
 export type CreateSessionRequest = z.output<typeof createSessionRequest>;
@@ -45,7 +45,7 @@ export const extendSessionRequest = z
   .strictObject({
     timeout: lifetime
       .default(DEFAULT_SESSION_SECONDS)
-      .meta({ description: 'Seconds to live, counted from now' }),
+      .meta({ description: 'New lifetime in seconds, counted from now' }),
   })
   .meta({ id: 'ExtendSessionRequest' });
 
@@ -53,7 +53,10 @@ export const session = z
   .object({
     session_id: sessionId,
     status: z.enum(SESSION_STATUSES),
-    reason: z.enum(SESSION_REASONS).nullable().meta({ description: 'Why it ended' }),
+    reason: z
+      .enum(SESSION_REASONS)
+      .nullable()
+      .meta({ description: 'Why the session ended; null until it does' }),
     template_id: z.string(),
     languages: z.array(language),
     runtime: z.enum(RUNTIMES).nullable(),

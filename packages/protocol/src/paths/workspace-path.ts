@@ -3,8 +3,8 @@ import { bytesOfName, isCanonicalName } from './file-names.ts';
 import type { Branded } from '../ids.ts';
 
 /**
- * A path below `/workspace`: relative, no `.` or `..`, no empty component. `''` is `/workspace` itself. Names that are
- * not UTF-8 are in it as `nameOfBytes` tells them; `bytesOfName` gives what the kernel is asked for.
+ * A path below `/workspace`: relative, without `.`, `..` or empty components; `''` is `/workspace` itself. Names that are not
+ * UTF-8 are encoded by `nameOfBytes`; `bytesOfName` decodes them for the kernel.
  */
 export type WorkspacePath = Branded<string, 'workspacePath'>;
 
@@ -13,13 +13,13 @@ export const WORKSPACE_DIRECTORY = '/workspace';
 const MAX_PATH_BYTES = 4000;
 const MAX_COMPONENT_BYTES = 255;
 
-/** The path below `/workspace` that `text` means, or why it means none. */
+/** The path below `/workspace` that `text` stands for, or why it is invalid. */
 export function parseWorkspacePath(text: string): { path: WorkspacePath } | { problem: string } {
   if (text.includes('\0')) return { problem: 'must not contain a null byte' };
   if (!text.isWellFormed()) return { problem: 'must be valid Unicode' };
   if (!isCanonicalName(text)) {
     return {
-      problem: 'must not spell a character as single bytes (U+EF80 to U+EFFF) that can be written as itself',
+      problem: 'must not encode valid UTF-8 as single bytes (U+EF80 to U+EFFF)',
     };
   }
   const below = withoutRoot(text);
@@ -51,6 +51,6 @@ export const workspacePath = z
   })
   .meta({
     description:
-      'A path in the workspace: relative to /workspace, or beginning with /workspace/. Where a name is not UTF-8, each ' +
-      'byte 0x80 to 0xFF that is part of no character stands as U+EF80 to U+EFFF, as in the `path` of a listed entry',
+      'Path in the workspace: relative to /workspace, or beginning with /workspace/. Bytes of a name that are not valid ' +
+      'UTF-8 are encoded as U+EF80 to U+EFFF, as in the `path` of a listed entry',
   });

@@ -27,13 +27,15 @@ export function wantsEvents(accept: string | undefined): boolean {
 
 export const executionAnswers = {
   200: {
-    description: 'The result, or its events as they happen (`Accept: text/event-stream`, see ExecutionEvent)',
+    description: 'Result, or events as they happen (`Accept: text/event-stream`, see ExecutionEvent)',
     content: {
       'application/json': { schema: executionResult },
       'text/event-stream': { schema: z.string() },
     },
   },
-  202: executionStatusView.describe('Accepted (`Prefer: respond-async`); `Location` tells where it is'),
+  202: executionStatusView.describe(
+    'Accepted (`Prefer: respond-async`); `Location` is the URL of the execution',
+  ),
 };
 
 export interface Answering {
@@ -95,8 +97,8 @@ export function sendShown(reply: FastifyReply, shown: object | JsonPieces): Fast
 
 /** Every answer that is not the one asked for is a problem. */
 export const problems = {
-  '4xx': problemContent('What was wrong with the request'),
-  '5xx': problemContent('What went wrong in the server'),
+  '4xx': problemContent('Problem with the request'),
+  '5xx': problemContent('Problem in the server'),
 };
 
 function problemContent(description: string) {

@@ -10,10 +10,10 @@ export function auditRoute(api: Api, { audit }: Services): void {
     method: 'GET',
     url: '/audit',
     schema: {
-      summary: 'Read the audit trail of the tenant, newest first',
+      summary: 'List the events of the audit trail, newest first',
       description:
-        'Who did what, each event with its place in the chain of hashes over the events of the tenant. Every key of it ' +
-        'may read them.',
+        'Who did what. Each event holds the hash of the previous event of the tenant. Every key of the tenant may read ' +
+        'the trail.',
       tags: ['audit'],
       querystring: pageQuery,
       response: { 200: auditList, ...problems },

@@ -24,7 +24,7 @@ function renderErrorsPage(): string {
 <title>Caisson: problems</title>
 <style>body { font-family: sans-serif; margin: 2rem } td, th { padding: 0.2rem 1rem; text-align: left } :target { background: #ffd }</style>
 <h1>Problems</h1>
-<p>Errors are problem details of RFC 9457; <code>type</code> points to a row of this table, <code>detail</code> says what was wrong with which value.</p>
+<p>Errors are problem details (RFC 9457): <code>type</code> points to a row of this table, <code>detail</code> names the field and says what is wrong with it.</p>
 <table><tr><th>code</th><th>status</th><th>title</th></tr>
 ${rows.join('\n')}
 </table>

@@ -24,7 +24,8 @@ export function executionRoutes(api: Api, services: Services): void {
     method: 'POST',
     url: '/executions/:execution_id/cancel',
     schema: {
-      summary: 'Cancel an execution; one that has ended stays as it is',
+      summary: 'Cancel an execution',
+      description: 'An execution that has finished stays unchanged.',
       tags,
       params,
       response: { 200: executionResult, ...problems },
@@ -55,7 +56,7 @@ function readRoutes(api: Api, { executions }: Services): void {
     method: 'GET',
     url: '/executions/:execution_id',
     schema: {
-      summary: 'Read an execution with all that came of it so far',
+      summary: 'Get an execution with its output so far',
       tags,
       params,
       response: { 200: executionResult, ...problems },
@@ -67,7 +68,7 @@ function readRoutes(api: Api, { executions }: Services): void {
     method: 'GET',
     url: '/executions/:execution_id/status',
     schema: {
-      summary: 'Read the status of an execution',
+      summary: 'Get the status of an execution',
       tags,
       params,
       response: { 200: executionStatusView, ...problems },
@@ -82,7 +83,7 @@ function outputRoutes(api: Api, { executions, answering }: Services): void {
     method: 'GET',
     url: '/executions/:execution_id/result',
     schema: {
-      summary: 'Read the result of an execution that has ended',
+      summary: 'Get the result of a finished execution',
       tags,
       params,
       response: { 200: executionResult, ...problems },
@@ -94,15 +95,15 @@ function outputRoutes(api: Api, { executions, answering }: Services): void {
     method: 'GET',
     url: '/executions/:execution_id/logs',
     schema: {
-      summary: 'Read the output of an execution, or follow its events',
+      summary: 'Get the output of an execution, or stream its events',
       description:
-        'With `Accept: text/event-stream`, all events (see ExecutionEvent), live or replayed; `Last-Event-ID` ' +
-        'goes on after the event with that id.',
+        'With `Accept: text/event-stream` it streams all events (see ExecutionEvent), live or replayed; `Last-Event-ID` ' +
+        'resumes after the event with that ID.',
       tags,
       params,
       response: {
         200: {
-          description: 'The output so far, or the events',
+          description: 'Output so far, or events',
           content: {
             'application/json': { schema: executionLogs },
             'text/event-stream': { schema: z.string() },

@@ -40,7 +40,7 @@ test('what takes too long is told as unfinished, and a deletion is recorded all 
   const { server, files, url } = started;
   files.before = untilAborted;
   for (const [method, path, detail] of [
-    ['GET', '', /^path: to list "\/workspace"/],
+    ['GET', '', /^path: could not list "\/workspace"/],
     ['DELETE', '/large', /^path: to delete "large"/],
   ] as const) {
     const answer = await server.call(method, url + path);

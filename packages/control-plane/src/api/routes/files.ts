@@ -35,7 +35,7 @@ function listRoute(api: Api, services: Services): void {
     method: 'GET',
     url: '/sessions/:session_id/files',
     schema: {
-      summary: 'List a directory of the workspace, in the order of the names',
+      summary: 'List a directory of the workspace, sorted by name',
       tags,
       params: sessionParams,
       querystring: fileListQuery,
@@ -68,7 +68,7 @@ function headersOf(entry: FileEntry): Record<string, string> {
 /** Hangs up on a reader that takes nothing for `ms`, which would keep the file open. */
 function dropStalledReader(request: FastifyRequest, reply: FastifyReply, ms: number): void {
   reply.raw.setTimeout(ms, () => {
-    request.log.info('a download was dropped, for its reader took nothing');
+    request.log.info('Download dropped: reader stalled');
     reply.raw.destroy();
   });
 }
@@ -82,7 +82,7 @@ function downloadRoutes(api: Api, services: Services): void {
       summary: 'Download a file',
       tags,
       params,
-      response: { 200: { description: 'The bytes of the file', content: bytes }, ...problems },
+      response: { 200: { description: 'Content of the file', content: bytes }, ...problems },
     },
     handler: async (request, reply) => {
       const { principal: caller } = request;
@@ -103,10 +103,10 @@ function downloadRoutes(api: Api, services: Services): void {
     method: 'HEAD',
     url,
     schema: {
-      summary: 'Read the size and time of a file',
+      summary: 'Get the size and modification time of a file',
       tags,
       params,
-      response: { 200: z.undefined().describe('The headers of the download'), ...problems },
+      response: { 200: z.undefined().describe('Headers of the download'), ...problems },
     },
     handler: async (request, reply) => {
       const { session_id: sessionId, '*': path } = request.params;
@@ -121,10 +121,16 @@ function writeRoute(api: Api, services: Services): void {
     method: 'PUT',
     url,
     schema: {
-      summary: 'Write a file: the body is its bytes, of any size and any content type',
+      summary: 'Write a file',
+      description:
+        'The body is the content of the file, of any size and content type. Missing directories are created.',
       tags,
       params,
-      response: { 200: fileEntry.describe('Written over'), 201: fileEntry.describe('Made'), ...problems },
+      response: {
+        200: fileEntry.describe('File replaced'),
+        201: fileEntry.describe('File created'),
+        ...problems,
+      },
     },
     handler: async (request, reply) => {
       const { session_id: sessionId, '*': path } = request.params;
@@ -145,10 +151,10 @@ function deleteRoute(api: Api, services: Services): void {
     method: 'DELETE',
     url,
     schema: {
-      summary: 'Delete a file, or a directory with all that is in it',
+      summary: 'Delete a file, or a directory and everything in it',
       tags,
       params,
-      response: { 204: z.undefined().describe('It is gone'), ...problems },
+      response: { 204: z.undefined().describe('Deleted'), ...problems },
     },
     handler: async (request, reply) => {
       const { principal: caller } = request;

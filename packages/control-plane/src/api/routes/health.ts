@@ -17,7 +17,7 @@ export function healthRoutes(api: Api, services: Services): void {
     api.route({
       method: 'GET',
       url,
-      schema: { summary: 'Whether the server lives', tags, response: { 200: health } },
+      schema: { summary: 'Liveness', tags, response: { 200: health } },
       handler: () => alive,
     });
   }
@@ -25,9 +25,9 @@ export function healthRoutes(api: Api, services: Services): void {
     method: 'GET',
     url: '/readyz',
     schema: {
-      summary: 'Whether the server takes work',
+      summary: 'Readiness',
       tags,
-      response: { 200: health, 503: health.describe('It does not, or not any more') },
+      response: { 200: health, 503: health.describe('Not ready') },
     },
     handler: async (_request, reply) => {
       const [database, { problems }] = await Promise.all([
@@ -59,7 +59,7 @@ export function operatorRoutes(api: Api, services: Services): void {
     method: 'GET',
     url: '/metrics',
     schema: {
-      summary: 'Metrics in the text format of Prometheus',
+      summary: 'Metrics in Prometheus text format',
       tags,
       response: {
         200: { description: 'Metrics', content: { 'text/plain': { schema: z.string() } } },
@@ -75,7 +75,7 @@ export function operatorRoutes(api: Api, services: Services): void {
     method: 'GET',
     url: '/api/v1/health/detailed',
     schema: {
-      summary: 'What the server has and does',
+      summary: 'Detailed server status',
       tags,
       response: { 200: healthDetailed, ...problems },
     },

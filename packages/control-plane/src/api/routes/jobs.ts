@@ -9,10 +9,10 @@ export function jobRoutes(api: Api, services: Services): void {
     method: 'POST',
     url: '/jobs',
     schema: {
-      summary: 'Run code in a fresh sandbox that is thrown away',
+      summary: 'Run a job: code in a fresh sandbox that is destroyed afterwards',
       description:
-        'Waits and answers with the result; `Prefer: respond-async` answers with the id at once, `Accept: ' +
-        'text/event-stream` with the events as they happen. An exception in the code is a result, not an error.',
+        'Returns the result once the code has finished; with `Prefer: respond-async` it returns the ID at once, and with ' +
+        '`Accept: text/event-stream` it streams events as they happen. An exception in the code is a result, not an error.',
       tags: ['jobs'],
       body: jobRequest,
       response: { ...executionAnswers, ...problems },

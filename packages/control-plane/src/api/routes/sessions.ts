@@ -27,11 +27,11 @@ import type { Services } from '../services.ts';
 export const sessionParams = z.object({ session_id: sessionId });
 const tags = ['sessions'];
 
-/** What can be done to a session without saying more. */
+/** Actions on a session that need no body. */
 const ACTIONS = [
-  ['terminate', 'End a session and delete its workspace'],
-  ['pause', 'Freeze all processes of a session that does nothing'],
-  ['resume', 'Let a paused session go on'],
+  ['terminate', 'Terminate a session and delete its workspace'],
+  ['pause', 'Pause a session that runs no step: freeze all of its processes'],
+  ['resume', 'Resume a paused session'],
 ] as const;
 
 export function sessionRoutes(api: Api, services: Services): void {
@@ -46,10 +46,11 @@ function createRoute(api: Api, { sessions }: Services): void {
     method: 'POST',
     url: '/sessions',
     schema: {
-      summary: 'Make a sandbox that keeps its state between steps',
+      summary: 'Create a session',
+      description: 'A session is a sandbox that keeps its state and its workspace between steps.',
       tags,
       body: createSessionRequest,
-      response: { 201: session.describe('The session runs'), ...problems },
+      response: { 201: session.describe('Session is running'), ...problems },
     },
     handler: async (request, reply) => {
       const key = idempotencyKey(request.headers);
@@ -81,7 +82,7 @@ function readRoutes(api: Api, { sessions }: Services): void {
     method: 'GET',
     url: '/sessions/:session_id',
     schema: {
-      summary: 'Read a session',
+      summary: 'Get a session',
       tags,
       params: sessionParams,
       response: { 200: session, ...problems },
@@ -98,10 +99,10 @@ function changeRoutes(api: Api, { sessions }: Services): void {
     method: 'DELETE',
     url: '/sessions/:session_id',
     schema: {
-      summary: 'End a session and delete its workspace',
+      summary: 'Terminate a session and delete its workspace',
       tags,
       params,
-      response: { 204: z.undefined().describe('It has ended'), ...problems },
+      response: { 204: z.undefined().describe('Session terminated'), ...problems },
     },
     handler: async (request, reply) => {
       await sessions.terminate(request.principal, request.params.session_id);
@@ -121,7 +122,7 @@ function changeRoutes(api: Api, { sessions }: Services): void {
     method: 'POST',
     url: '/sessions/:session_id/extend',
     schema: {
-      summary: 'Let a session live longer, counted from now',
+      summary: 'Extend the lifetime of a session',
       tags,
       params,
       body: extendSessionRequest,
@@ -140,10 +141,11 @@ function stepRoutes(api: Api, services: Services): void {
     method: 'POST',
     url: '/sessions/:session_id/execute',
     schema: {
-      summary: 'Run code in a session; steps run one after another and share their state',
+      summary: 'Run code in a session',
       description:
-        'Waits and answers with the result; `Prefer: respond-async` answers with the id at once, `Accept: ' +
-        'text/event-stream` with the events as they happen. An exception in the code is a result, not an error.',
+        'Steps of a session run one after another and share its state. Returns the result once the code has finished; ' +
+        'with `Prefer: respond-async` it returns the ID at once, and with `Accept: text/event-stream` it streams events ' +
+        'as they happen. An exception in the code is a result, not an error.',
       tags,
       params: sessionParams,
       body: executeRequest,

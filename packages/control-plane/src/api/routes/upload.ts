@@ -40,7 +40,7 @@ export async function uploadRoute(api: Api, services: Services): Promise<void> {
       url: '/sessions/:session_id/files/upload',
       schema: {
         summary: 'Upload files as multipart/form-data',
-        description: 'The field `path`, before the files, names the directory that they are put into.',
+        description: 'The field `path`, sent before the files, names the target directory.',
         tags: ['files'],
         consumes: ['multipart/form-data'],
         params: sessionParams,
@@ -52,7 +52,7 @@ export async function uploadRoute(api: Api, services: Services): Promise<void> {
           throw new CaissonError('unsupported_media_type', { contentType, expected: 'multipart/form-data' });
         }
         const entries = await receiveForm(services, request, request.params.session_id, callerSignal(reply));
-        if (entries.length === 0) throw invalid('body', 'must have at least one file');
+        if (entries.length === 0) throw invalid('body', 'must contain at least one file');
         return reply.code(201).send({ files: entries.map(fileEntryOf) });
       },
     });
