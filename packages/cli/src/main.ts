@@ -36,7 +36,7 @@ async function startServer(options: ServerOptions): Promise<RunningServer> {
   const lastWords = await makeLogger('fatal', true);
   endOnUncaught(
     (error) => {
-      lastWords.fatal({ err: error }, 'an error that nobody caught ends the server');
+      lastWords.fatal({ err: error }, 'uncaught error: the server ends');
     },
     (code) => process.exit(code),
   );

@@ -151,7 +151,7 @@ function observe(api: Api, { metrics }: Services): void {
         status: reply.statusCode,
         ms: Math.round(reply.elapsedTime * 10) / 10,
       },
-      'Request completed',
+      'request completed',
     );
     done();
   });

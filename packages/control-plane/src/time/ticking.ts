@@ -14,7 +14,7 @@ export function startTicking(
       await tick();
       failing = false;
     } catch (error) {
-      if (!failing) logger.error({ err: error }, `the ${name} failed`);
+      if (!failing) logger.error({ err: error }, `${name} failed`);
       failing = true;
     } finally {
       underWay = undefined;

@@ -135,7 +135,7 @@ export class MemoryGuard implements Disposable {
     for (const { guarded, heldBytes } of chooseOffenders(places, bytes)) {
       this.#parts.logger.warn(
         { sandbox_id: guarded.id, held_bytes: heldBytes, ...state },
-        'a sandbox is ended, for memory runs out and it holds most',
+        'sandbox ended: memory is short and it holds the most',
       );
       this.#endedAtMs = this.#parts.nowMs();
       this.#ending.add(guarded);

@@ -196,6 +196,8 @@ export class TestPool implements AsyncDisposable {
   readonly runtime = new FakeRuntime();
   readonly pool: WarmPool;
   readonly node: FakeNode;
+  /** Lines of JSON. */
+  readonly log: string[] = [];
   nowMs = START_MS;
   load = IDLE;
 
@@ -211,7 +213,7 @@ export class TestPool implements AsyncDisposable {
       readLoad: () => this.load,
       clock: { nowMs: () => this.nowMs },
       newId: newSandboxId,
-      logger: pino({ level: 'silent' }),
+      logger: pino({ level: 'info' }, { write: (line: string) => this.log.push(line) }),
     });
     this.node.reservations.onShortage((missing) => this.pool.giveWay(missing));
   }

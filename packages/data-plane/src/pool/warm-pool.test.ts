@@ -37,6 +37,22 @@ test('a ready one is lent under the id and with the environment of the request, 
   assert.equal(test.numbers.claimed, 1);
 });
 
+test('the log tells which cgroup a claimed sandbox is in', async () => {
+  await using test = new TestPool({ warm: { python: 1 } });
+  test.pool.start();
+  await settled();
+  const [ready] = test.runtime.made;
+  assert.ok(ready);
+  const sandbox = await test.take();
+  assert.notEqual(sandbox.id, ready.spec.id);
+  const lines = test.log.map((line) => JSON.parse(line) as Record<string, unknown>);
+  const claims = lines.filter(({ msg }) => msg === 'sandbox claimed');
+  assert.deepEqual(
+    claims.map(({ sandbox_id: id, cgroup }) => [id, cgroup]),
+    [[sandbox.id, ready.spec.id]],
+  );
+});
+
 test('many who ask at once get each another one', async () => {
   await using test = new TestPool({ warm: { python: 5 } });
   test.pool.start();

@@ -90,6 +90,9 @@ export class WarmPool implements AsyncDisposable {
     const held = unlessTaken.use(this.#counts.hold(quotaKeyOf(request)));
     const taken = lend(await this.#take(request, language, signal), request.id, held);
     unlessTaken.move();
+    // One that stood ready has a cgroup by the name of the id that it had until now.
+    const { id, tenantId } = request;
+    this.#parts.logger.info({ sandbox_id: id, tenant_id: tenantId, cgroup: sandbox.id }, 'sandbox claimed');
     return taken;
   }
 
@@ -232,7 +235,7 @@ export class WarmPool implements AsyncDisposable {
     } catch (error) {
       const isFirst = shelf.failed(clock.nowMs());
       if (isFirst && !this.#closing.signal.aborted) {
-        logger.error({ err: error, template: shelf.class.templateId }, 'no sandbox could be made ready');
+        logger.error({ err: error, template: shelf.class.templateId }, 'ready sandbox not created');
       }
     }
   }
@@ -259,10 +262,7 @@ export class WarmPool implements AsyncDisposable {
     try {
       await sandbox[Symbol.asyncDispose]();
     } catch (error) {
-      this.#parts.logger.error(
-        { err: error, sandbox_id: sandbox.id },
-        'a ready sandbox could not be removed',
-      );
+      this.#parts.logger.error({ err: error, sandbox_id: sandbox.id }, 'ready sandbox not removed');
     }
   }
 

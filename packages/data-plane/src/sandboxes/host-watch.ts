@@ -48,7 +48,7 @@ export class HostWatch implements Disposable {
     if (this.#disposed || this.#problem !== undefined) return this.#problem === undefined;
     this.#problem = this.#host.problem();
     if (this.#problem === undefined) return true;
-    this.#logger.fatal({ problem: this.#problem }, 'no sandbox can live any more: all are ended');
+    this.#logger.fatal({ problem: this.#problem }, 'host failure: all sandboxes are ended');
     this.#gone.resolve(this.#problem);
     return false;
   }
@@ -63,7 +63,7 @@ export class HostWatch implements Disposable {
       await this.#host.killAll(AbortSignal.timeout(KILL_TIMEOUT_MS));
       await this.#afterKill();
     } catch (error) {
-      this.#logger.error({ err: error }, 'the sandboxes could not be ended');
+      this.#logger.error({ err: error }, 'sandboxes not ended');
     }
     return new Error(problem);
   }

@@ -28,6 +28,6 @@ export async function removeLeftovers(
     const images = join(host.workspaceDirectory, instance.name);
     if (existsSync(images)) rmdirSync(images);
     host.idRanges.releaseAll(instance.name);
-    host.logger.info({ instance: instance.name, processes }, 'removed what a dead server left');
+    host.logger.info({ instance: instance.name, processes }, 'leftovers of a dead server removed');
   }
 }

@@ -271,7 +271,7 @@ export class LocalSandboxPlane implements SandboxPlane {
 
   #checkHost(): void {
     if (this.#host.problems.length === 0) return;
-    throw new CaissonError('sandbox_unavailable', { problem: 'the server has failed and is about to end' });
+    throw new CaissonError('sandbox_unavailable', { problem: 'the server has failed and is shutting down' });
   }
 
   async #create(
@@ -305,7 +305,7 @@ export class LocalSandboxPlane implements SandboxPlane {
         await place[Symbol.asyncDispose]();
         for (const each of held) each[Symbol.dispose]();
       } catch (error) {
-        this.#logger.error({ err: error, sandbox_id: id }, 'a sandbox could not be removed');
+        this.#logger.error({ err: error, sandbox_id: id }, 'sandbox not removed');
       }
     })();
     this.#ending.add(ended);
@@ -322,7 +322,7 @@ export class LocalSandboxPlane implements SandboxPlane {
 
   #lose({ id }: Sandbox, lent: LentSandbox): void {
     lent.destroy().catch((error: unknown) => {
-      this.#logger.error({ err: error, sandbox_id: id }, 'a lost sandbox could not be removed');
+      this.#logger.error({ err: error, sandbox_id: id }, 'lost sandbox not removed');
     });
     for (const listener of this.#listeners) listener(id);
   }

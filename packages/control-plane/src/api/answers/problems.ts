@@ -9,7 +9,7 @@ export const PROBLEM_TYPE = 'application/problem+json; charset=utf-8';
 export function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const known = asCaissonError(error, request);
   const { status } = ERROR_KINDS[known.code];
-  if (known.code === 'internal') request.log.error({ err: error }, 'the request failed');
+  if (known.code === 'internal') request.log.error({ err: error }, 'request failed');
   const { context } = known;
   if ('retryAfterSeconds' in context) void reply.header('retry-after', String(context.retryAfterSeconds));
   if (status === 401) void reply.header('www-authenticate', 'Bearer realm="caisson"');

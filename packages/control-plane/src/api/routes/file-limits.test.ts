@@ -41,7 +41,7 @@ test('what takes too long is told as unfinished, and a deletion is recorded all 
   files.before = untilAborted;
   for (const [method, path, detail] of [
     ['GET', '', /^path: could not list "\/workspace"/],
-    ['DELETE', '/large', /^path: to delete "large"/],
+    ['DELETE', '/large', /^path: could not delete "large"/],
   ] as const) {
     const answer = await server.call(method, url + path);
     const problem = problemSchema.parse(await answer.json());
@@ -145,7 +145,7 @@ test('a caller that goes away is no failure of the server', async () => {
     (await (await server.call('GET', '/api/v1/audit?limit=1')).text()).includes('unfinished');
   await until(recorded);
   assert.deepEqual(
-    lines.filter((line) => line.includes('the request failed')),
+    lines.filter((line) => line.includes('request failed')),
     [],
   );
 });

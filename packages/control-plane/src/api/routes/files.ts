@@ -68,7 +68,7 @@ function headersOf(entry: FileEntry): Record<string, string> {
 /** Hangs up on a reader that takes nothing for `ms`, which would keep the file open. */
 function dropStalledReader(request: FastifyRequest, reply: FastifyReply, ms: number): void {
   reply.raw.setTimeout(ms, () => {
-    request.log.info('Download dropped: reader stalled');
+    request.log.info('download dropped: reader stalled');
     reply.raw.destroy();
   });
 }
