@@ -6,14 +6,14 @@ import { CliFailure } from './failure.ts';
 import type { Planes } from './planes.ts';
 import type { Target } from './target.ts';
 
-/** A server of our own on a free port, with nothing before and nothing after it. */
+/** A server in this process on a free port. Disposing it removes everything that it made. */
 export async function startEmbeddedServer(planes: Planes): Promise<Target & AsyncDisposable> {
   await using stack = new AsyncDisposableStack();
   const dataDir = await mkdtemp(join(tmpdir(), 'caisson-'));
   const removeData = () => {
     rmSync(dataDir, { recursive: true, force: true });
   };
-  // Also where a second interrupt ends the process at once: the directory holds a key.
+  // The directory holds a key: it also has to go if a second interrupt ends the process at once.
   process.once('exit', removeData);
   stack.defer(() => {
     process.off('exit', removeData);
@@ -28,7 +28,7 @@ export async function startEmbeddedServer(planes: Planes): Promise<Target & Asyn
     warmPool: false,
   });
   stack.defer(async () => server.close());
-  if (server.newKeyFile === undefined) throw new CliFailure('the embedded server has made no key');
+  if (server.newKeyFile === undefined) throw new CliFailure('the embedded server created no key');
   const apiKey = await readFile(server.newKeyFile, 'utf8');
   const release = stack.move();
   return {

@@ -1,8 +1,8 @@
 import { INTERNAL_ERROR } from './exit-code.ts';
 
 /**
- * From now on an error that nobody has caught ends the process, with one line in the log: what state it has left is not known.
- * @param log writes at once, for nothing is written later
+ * From now on an uncaught error ends the process with one line in the log, since the state that it leaves is unknown.
+ * @param log must write synchronously: the process exits right after it
  */
 export function endOnUncaught(log: (error: unknown) => void, exit: (code: number) => never): void {
   const end = (error: unknown): never => {

@@ -1,17 +1,17 @@
 import type { ExecutionResult } from '@caisson/protocol/api';
 import type { InterruptSignal } from './context.ts';
 
-/** As `timeout` of coreutils says it. */
+/** The exit code of coreutils' `timeout`. */
 const TIMED_OUT = 124;
-/** As a shell says it of a program that Ctrl-C ended. */
+/** A shell's exit code for a program that Ctrl-C ended. */
 const CANCELLED = 130;
 
-/** Of a server that met an error which nobody had thought of: EX_SOFTWARE of sysexits(3). */
+/** The server hit an internal error: EX_SOFTWARE of sysexits(3). */
 export const INTERNAL_ERROR = 70;
-/** Of a server whose host took away what its sandboxes need: EX_OSERR of sysexits(3). */
+/** The host no longer provides what sandboxes need: EX_OSERR of sysexits(3). */
 export const HOST_FAILURE = 71;
 
-/** The exit code that tells how an execution ended: the code's own where it has one. */
+/** The exit code for an execution: that of the code if it has one. */
 export function exitCodeOf({
   status,
   exit_code: exitCode,
@@ -27,12 +27,12 @@ export function exitCodeOf({
     case 'queued':
     case 'running':
     default:
-      // A failure may not look like a success, whatever the code said.
+      // A failure must not look like a success, whatever the exit code of the code.
       return exitCode === null || exitCode % 256 === 0 ? 1 : exitCode & 0xff;
   }
 }
 
-/** As a shell says it of a program that the signal ended. */
+/** A shell's exit code for a program that the signal ended. */
 export function exitCodeOfSignal(signal: InterruptSignal): number {
   return { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 }[signal];
 }

@@ -1,7 +1,7 @@
-/** What the command tells its user instead of doing what was asked: printed without a stack. */
+/** An error for the user of the command: printed without a stack. */
 export class CliFailure extends Error {
   override readonly name = 'CliFailure';
-  /** What to do about it, each a line. */
+  /** How to solve the problem, one line each. */
   readonly suggestions: readonly string[];
   readonly exitCode: number;
 

@@ -50,7 +50,7 @@ test('output goes where the code wrote it, then comes what the handler returned'
   assert.equal(await followExecution(out, fake(events), never, QUIET), 0);
   assert.deepEqual(await printed(), {
     stdout: 'out\n{"result":"hello"}\n',
-    stderr: 'err\ncaisson: stdout reached its limit; the rest is dropped\n',
+    stderr: 'err\ncaisson: stdout exceeds its limit; the rest is dropped\n',
   });
 });
 

@@ -7,21 +7,21 @@ import { isBrokenPipe, writeText } from './output.ts';
 import { renderFailure } from './render/failure.ts';
 import { renderEnding, renderReport } from './render/report.ts';
 
-/** As a shell says it of a program whose reader has gone. */
+/** A shell's exit code for a program that SIGPIPE ended. */
 const BROKEN_PIPE = 141;
 
 export interface FollowOptions {
-  /** Print the whole result as JSON, and nothing else. */
+  /** Print only the complete result, as JSON. */
   readonly json: boolean;
-  /** Print where it ran and how long it took, on stderr. */
+  /** Print on stderr where the code ran and how long it took. */
   readonly verbose: boolean;
 }
 
 type Streams = Pick<Context, 'stdout' | 'stderr'>;
 
 /**
- * Starts an execution, prints its output as it comes, then its return value, and returns the exit code for it.
- * @param interrupt its abort cancels the execution, whose end is still waited for
+ * Starts an execution, prints its output as it arrives, then its return value, and returns its exit code.
+ * @param interrupt an abort cancels the execution; its end is still awaited
  */
 export async function followExecution(
   streams: Streams,
@@ -38,7 +38,7 @@ export async function followExecution(
   cleanup.defer(() => {
     connection.abort();
   });
-  // Not aborted by an interrupt: an execution whose id is not known yet could not be cancelled.
+  // Not aborted by an interrupt: without its id the execution could not be cancelled.
   const stream = await execution.start(connection.signal);
   const cancel = () => {
     execution.cancel(stream.id).catch((error: unknown) => streams.stderr.write(renderFailure(error)));
@@ -67,7 +67,7 @@ async function printEvents(
     if (event.type === 'stdout') await writeText(stdout, event.text);
     if (event.type === 'stderr') await writeText(stderr, event.text);
     if (event.type === 'truncated') {
-      await writeText(stderr, `caisson: ${event.stream} reached its limit; the rest is dropped\n`);
+      await writeText(stderr, `caisson: ${event.stream} exceeds its limit; the rest is dropped\n`);
     }
   }
   throw new CliFailure('the server ended the stream before the execution ended');

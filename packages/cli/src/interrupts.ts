@@ -4,16 +4,16 @@ import { exitCodeOfSignal } from './exit-code.ts';
 export interface Interrupts extends Disposable {
   /** Aborted by the first interrupt. */
   readonly signal: AbortSignal;
-  /** Which it was. */
+  /** The first interrupt. */
   readonly received: InterruptSignal | undefined;
 }
 
-/** What comes so soon after the first is its echo: `make`, for one, passes on what its whole process group has got already. */
+/** A second interrupt this soon is an echo of the first: `make` forwards one that its whole process group got already. */
 const ECHO_MS = 500;
 
 /**
- * The first interrupt asks for an orderly end, a later one ends the process at once.
- * @param nowMs a clock that never goes back
+ * The first interrupt asks for a graceful end, a later one ends the process at once.
+ * @param nowMs a monotonic clock
  */
 export function watchForInterrupts(
   context: Pick<Context, 'watchInterrupts' | 'exit'>,

@@ -15,7 +15,7 @@ const BY_INTERPRETER: readonly (readonly [RegExp, Language])[] = [
   [/^(ba|da)?sh$/, 'shell'],
 ];
 
-/** The language of a program, told by its file's name, else by its first line; `undefined` where neither tells. */
+/** The language of a program by the extension of its file, else by its shebang; `undefined` if neither says. */
 export function languageOf(path: string, code: string): Language | undefined {
   return BY_EXTENSION[extname(path).toLowerCase()] ?? languageOfShebang(code);
 }

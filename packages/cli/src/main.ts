@@ -14,7 +14,7 @@ import { whyNotListening } from './why-not-listening.ts';
 
 const INTERRUPTS: readonly InterruptSignal[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 const { CAISSON_URL, CAISSON_API_KEY, CAISSON_STATE_DIR, XDG_DATA_HOME } = process.env;
-/** Where live sandboxes are kept track of, instead of /run/caisson. */
+/** Where the state of running instances is kept, instead of /run/caisson. */
 const stateDirectory = CAISSON_STATE_DIR === undefined ? {} : { stateDirectory: resolve(CAISSON_STATE_DIR) };
 
 async function makeLogger(level: ServerOptions['logLevel'], sync = false) {
@@ -45,7 +45,7 @@ async function startServer(options: ServerOptions): Promise<RunningServer> {
     await createDataPlane({ ...node, ...stateDirectory, runtime, logger }).catch((error: unknown) => {
       if (!(error instanceof RuntimeUnavailableError)) throw error;
       const { problems } = error;
-      throw new CliFailure('this host cannot make sandboxes', { suggestions: problems, cause: error });
+      throw new CliFailure('this host cannot create sandboxes', { suggestions: problems, cause: error });
     }),
   );
   const controlPlane = await createControlPlane({ config, dataPlane, logger });
@@ -93,7 +93,7 @@ const context: Context = {
   exit: (code) => process.exit(code),
 };
 
-// Each write tells its own failure; without a listener the same failure would end the process with a stack.
+// Each write reports its own failure; without a listener it would also end the process with a stack.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
 
 try {
@@ -105,5 +105,5 @@ try {
   process.exitCode = error instanceof CommanderError || error instanceof CliFailure ? error.exitCode : 1;
   if (!(error instanceof CommanderError) && !isBrokenPipe(error)) process.stderr.write(renderFailure(error));
 }
-// Connections that are kept for a next request would keep the process for some seconds.
+// Idle keep-alive connections would hold the process for some seconds.
 process.exit();

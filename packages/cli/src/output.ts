@@ -1,6 +1,6 @@
 import type { Writable } from 'node:stream';
 
-/** Writes `text` and resolves when the stream has taken it, so that a slow reader slows the sender. */
+/** Writes `text` and resolves once the stream has accepted it, so that a slow reader slows down the sender. */
 export async function writeText(stream: Writable, text: string): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     stream.write(text, (error) => {
@@ -10,7 +10,7 @@ export async function writeText(stream: Writable, text: string): Promise<void> {
   });
 }
 
-/** Whether the reader of our output has gone, as `head` does when it has seen enough. */
+/** Whether the reader of our output is gone, as `head` is once it has read enough. */
 export function isBrokenPipe(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'EPIPE';
 }

@@ -2,7 +2,7 @@ import { createReadStream } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { CliFailure } from './failure.ts';
 
-/** Far more than a server takes; it says itself what its limit is. */
+/** Far more than a server accepts; the server enforces its own limit. */
 const MAX_BYTES = 16 * 2 ** 20;
 
 /**
@@ -35,11 +35,11 @@ function whyUnreadable(error: unknown): string {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   switch (code) {
     case 'ENOENT':
-      return 'there is no such file';
+      return 'no such file';
     case 'EISDIR':
-      return 'it is a directory';
+      return 'is a directory';
     case 'EACCES':
-      return 'it may not be read';
+      return 'permission denied';
     default:
       return error instanceof Error ? error.message : String(error);
   }

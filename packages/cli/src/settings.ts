@@ -1,14 +1,15 @@
 import type { z } from 'zod';
 import { CliFailure } from './failure.ts';
 
-/** `maxPids` is `CAISSON_MAX_PIDS`. */
+/** The environment variable of a setting: `CAISSON_MAX_PIDS` for `maxPids`. */
 export function variableOf(setting: string): string {
   return `CAISSON_${setting.replaceAll(/[A-Z]/g, '_$&').toUpperCase()}`;
 }
 
 /**
- * The settings of a server that the environment gives, each by its variable.
- * @throws CliFailure that names each variable whose value is wrong, and says what would be right
+ * The settings of a server from the environment.
+ * @param given takes precedence
+ * @throws CliFailure that names each variable with an invalid value, and what it must be
  */
 export function readSettings<Schema extends z.ZodType>(
   schema: Schema,
@@ -25,7 +26,7 @@ export function readSettings<Schema extends z.ZodType>(
   const suggestions = parsed.error.issues.map(
     ({ path, message }) => `${variableOf(String(path[0]))}: ${message}`,
   );
-  throw new CliFailure('some settings are wrong', { suggestions });
+  throw new CliFailure('invalid settings', { suggestions });
 }
 
 function valueOf(text: string): string | number {

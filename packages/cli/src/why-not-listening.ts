@@ -1,18 +1,17 @@
 import { CliFailure } from './failure.ts';
 
-/** What a user is told where a server cannot listen. */
+/** The failure to report if a server cannot listen. */
 export function whyNotListening(error: unknown, { host, port }: { host: string; port: number }): CliFailure {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   switch (code) {
     case 'EADDRINUSE':
-      return new CliFailure(`port ${port} on ${host} is taken; choose another with --port`, { cause: error });
+      return new CliFailure(`port ${port} on ${host} is in use; choose another with --port`, {
+        cause: error,
+      });
     case 'EACCES':
-      return new CliFailure(
-        `port ${port} needs more rights than we have; choose one above 1023 with --port`,
-        {
-          cause: error,
-        },
-      );
+      return new CliFailure(`no permission to use port ${port}; choose one above 1023 with --port`, {
+        cause: error,
+      });
     case 'EADDRNOTAVAIL':
     case 'ENOTFOUND':
       return new CliFailure(`${host} is not an address of this host; choose another with --host`, {

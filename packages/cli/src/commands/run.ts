@@ -7,7 +7,7 @@ import { watchForInterrupts } from '../interrupts.ts';
 import { findTarget, type Target } from '../target.ts';
 import { readStep, type StepOptions } from './step-request.ts';
 
-/** Runs a file as a job: on the server at CAISSON_URL, else on one of our own. Returns the exit code. */
+/** Runs a file as a job, on the server at CAISSON_URL or else on an embedded one. Returns the exit code. */
 export async function run(
   context: Context,
   file: string,

@@ -14,12 +14,12 @@ export interface ServeOptions {
   readonly runtime: RuntimeName | 'auto';
 }
 
-/** How long the orderly end of a server that has failed may take. */
+/** How long the graceful shutdown of a failed server may take. */
 const CLOSE_TIMEOUT_MS = 60_000;
 
 /**
- * Serves the API until it is interrupted, then stops gracefully. Returns the exit code.
- * @throws CliFailure where it has failed; it is stopped gracefully even so
+ * Serves the API until it is interrupted, then shuts down gracefully. Returns the exit code.
+ * @throws CliFailure if the server fails; it is shut down gracefully then, too
  */
 export async function serve(context: Context, options: ServeOptions): Promise<number> {
   const { planes, settings, stdout } = context;
@@ -28,16 +28,16 @@ export async function serve(context: Context, options: ServeOptions): Promise<nu
   const dataDir = resolve(options.dataDir ?? settings.defaultDataDir);
   const server = await planes.startServer({ port, host, dataDir, runtime, logLevel: 'info', warmPool: true });
   try {
-    await writeText(stdout, `caisson listens on ${server.url}\n`);
+    await writeText(stdout, `Listening on ${server.url}\n`);
     if (server.newKeyFile !== undefined) {
-      // Only where it is: standard output often ends up in a log.
-      await writeText(stdout, `the admin key is in ${server.newKeyFile}\n`);
+      // The path and not the key: standard output often ends up in a log.
+      await writeText(stdout, `Admin key written to ${server.newKeyFile}\n`);
     }
     const failure = await Promise.race([interrupted(interrupts.signal), server.failed]);
     if (failure === undefined) return 0;
     setTimeout(() => context.exit(HOST_FAILURE), CLOSE_TIMEOUT_MS).unref();
-    throw new CliFailure(`the server cannot go on: ${failure.message}`, {
-      suggestions: ['start it again: it removes what is left of the sandboxes'],
+    throw new CliFailure(`server failed: ${failure.message}`, {
+      suggestions: ['Restart it: on start it removes what is left of its sandboxes.'],
       exitCode: HOST_FAILURE,
       cause: failure,
     });

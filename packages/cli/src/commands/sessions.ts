@@ -40,7 +40,7 @@ export async function listSessions(
   return 0;
 }
 
-/** Prints the id of the new session. */
+/** Creates a session and prints its id. */
 export async function createSession(context: Context, options: CreateOptions): Promise<number> {
   const { template, timeout, idleTimeout, cpu, memory, disk, env, json } = options;
   const client = await clientFor(context, options);
@@ -55,7 +55,7 @@ export async function createSession(context: Context, options: CreateOptions): P
   return 0;
 }
 
-/** Runs a file as a step of a session. Returns the code's exit code. */
+/** Runs a file as a step of a session. Returns the exit code of the code. */
 export async function executeInSession(
   context: Context,
   id: string,
@@ -73,7 +73,7 @@ export async function executeInSession(
   return await followExecution(context, execution, interrupts.signal, options);
 }
 
-/** Deletes all that can be deleted; returns 1 if one could not. */
+/** Terminates every session that it can; returns 1 if one failed. */
 export async function removeSessions(
   context: Context,
   ids: readonly string[],
@@ -95,7 +95,7 @@ export async function removeSessions(
 
 function sessionIdOf(text: string): string {
   if (sessionId.safeParse(text).success) return text;
-  throw new CliFailure(`"${text}" is not the id of a session`, {
+  throw new CliFailure(`"${text}" is not a session ID`, {
     suggestions: ['List sessions with "caisson sessions ls".'],
   });
 }

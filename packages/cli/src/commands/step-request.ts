@@ -4,7 +4,7 @@ import { CliFailure } from '../failure.ts';
 import { languageOf } from '../language-of-file.ts';
 import { readSource } from '../read-source.ts';
 
-/** Options of every command that runs code. */
+/** Options of all commands that run code. */
 export interface StepOptions {
   readonly language?: Language;
   /** Seconds. */
@@ -16,18 +16,18 @@ export interface StepOptions {
   readonly verbose: boolean;
 }
 
-/** What to run, in the words of the API. @throws CliFailure if a file is no good or tells no language */
+/** The body of the request for a file. @throws CliFailure if the file cannot be read or its language is unknown */
 export async function readStep(file: string, options: StepOptions, { stdin }: Pick<Context, 'stdin'>) {
   if (file === '-' && options.stdin) {
     throw new CliFailure('standard input cannot be both the code and its input', {
-      suggestions: ['Give the code as a file, or leave out --stdin.'],
+      suggestions: ['Pass the code as a file, or omit --stdin.'],
     });
   }
   const code = await readSource(file, stdin);
   const language = options.language ?? languageOf(file, code);
   if (language === undefined) {
-    throw new CliFailure(`cannot tell the language of ${file === '-' ? 'standard input' : `"${file}"`}`, {
-      suggestions: [`Give it: --language ${LANGUAGES.join('|')}`],
+    throw new CliFailure(`cannot infer the language of ${file === '-' ? 'standard input' : `"${file}"`}`, {
+      suggestions: [`Specify it with --language ${LANGUAGES.join('|')}.`],
     });
   }
   return {

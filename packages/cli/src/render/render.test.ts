@@ -29,9 +29,9 @@ test('doctor tells what works, what does not, and what to do about it', () => {
   const broken = { ...runtime, name: 'runc', version: null, available: false, chosen: false } as const;
   assert.equal(
     renderDoctor([runtime, { ...broken, problems: ['install the package runc'] }]),
-    '✓ crun 1.8.1 (container): works, is used\n✗ runc (container): does not work\n    install the package runc\n\nThis host can run code in sandboxes.\n',
+    '✓ crun 1.8.1 (container): works (in use)\n✗ runc (container): does not work\n    install the package runc\n\nThis host can run code in sandboxes.\n',
   );
-  assert.match(renderDoctor([broken]), /cannot make sandboxes yet\.\n$/);
+  assert.match(renderDoctor([broken]), /cannot create sandboxes yet\.\n$/);
 });
 
 test('an ending is told with the traceback, and nothing is said of code that ended itself', () => {
@@ -50,7 +50,7 @@ test('an ending is told with the traceback, and nothing is said of code that end
   assert.match(renderEnding(anExecution({ status: 'timed_out', reason: 'timeout' })) ?? '', /time limit/);
   assert.match(
     renderEnding(anExecution({ status: 'failed', reason: 'out_of_memory', kernel_restarted: true })) ?? '',
-    /memory limit and was killed; the state of the session is lost/,
+    /memory limit reached, code killed; the session lost its state/,
   );
 });
 

@@ -2,12 +2,12 @@ import type { ExecutionResult } from '@caisson/protocol/api';
 import type { CodeError } from '@caisson/protocol/ports';
 
 /**
- * Why an execution did not end well, with the traceback of an uncaught exception;
- * `undefined` where it did end well, or ended itself.
+ * Why an execution did not succeed, with the traceback of an uncaught exception; `undefined` if it succeeded or exited by
+ * itself.
  */
 export function renderEnding(result: ExecutionResult): string | undefined {
   const { status, reason, error, kernel_restarted: restarted } = result;
-  const lost = restarted ? '; the state of the session is lost' : '';
+  const lost = restarted ? '; the session lost its state' : '';
   switch (reason) {
     case null:
       return undefined;
@@ -16,11 +16,11 @@ export function renderEnding(result: ExecutionResult): string | undefined {
     case 'exit_code':
       return undefined;
     case 'timeout':
-      return `caisson: the code reached its time limit and was stopped${lost}\n`;
+      return `caisson: time limit reached, code stopped${lost}\n`;
     case 'out_of_memory':
-      return `caisson: the code reached its memory limit and was killed${lost}\n`;
+      return `caisson: memory limit reached, code killed${lost}\n`;
     case 'kernel_crashed':
-      return `caisson: the process that ran the code has crashed${lost}\n`;
+      return `caisson: kernel crashed${lost}\n`;
     case 'cancelled':
       return `caisson: cancelled${lost}\n`;
     case 'session_terminated':
@@ -29,11 +29,11 @@ export function renderEnding(result: ExecutionResult): string | undefined {
     case 'sandbox_unavailable':
     case 'insufficient_capacity':
     default:
-      return `caisson: the execution ${status}: ${reason.replaceAll('_', ' ')}\n`;
+      return `caisson: execution ${status}: ${reason.replaceAll('_', ' ')}\n`;
   }
 }
 
-/** The traceback as the language prints it, which ends with the error itself; some errors have none. */
+/** The traceback as the language prints it, which ends with the error; some errors have no traceback. */
 function renderError({ name, message, traceback }: CodeError): string {
   const lines = traceback.length > 0 ? traceback : [`${name}: ${message}`];
   return lines.map((line) => (line.endsWith('\n') ? line : `${line}\n`)).join('');

@@ -1,6 +1,6 @@
 import type { Session } from '@caisson/protocol/api';
 
-/** A table of sessions with a heading; columns as wide as their widest value. */
+/** A table of sessions with a header; each column is as wide as its widest value. */
 export function renderSessions(sessions: readonly Session[]): string {
   const rows = [
     ['SESSION', 'STATUS', 'TEMPLATE', 'RUNTIME', 'CREATED', 'EXPIRES'],
