@@ -1,18 +1,24 @@
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { after, before, suite, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { ApiError, CaissonClient } from '../../packages/sdk/src/index.ts';
 import { makeServerHome, Server, until } from '../support/server.ts';
+
+const EXAMPLE = fileURLToPath(new URL('../../examples/session.ts', import.meta.url));
 
 suite('the SDK over a real server', () => {
   const cleanup = new AsyncDisposableStack();
   let client: CaissonClient;
   let url: string;
+  let apiKey: string;
 
   before(async () => {
     const home = cleanup.use(makeServerHome());
     const server = cleanup.use(await Server.start(home));
-    ({ url } = server);
-    client = new CaissonClient({ url, apiKey: server.key });
+    ({ url, key: apiKey } = server);
+    client = new CaissonClient({ url, apiKey });
   });
   after(async () => cleanup.disposeAsync());
 
@@ -116,6 +122,13 @@ suite('the SDK over a real server', () => {
     const { execution_id: id } = await client.jobs.start({ code });
     assert.equal((await client.jobs.cancel(id)).status, 'cancelled');
     assert.equal((await client.executions.status(id)).status, 'cancelled');
+  });
+
+  test('the example runs as it stands', async () => {
+    const { stdout } = await promisify(execFile)(process.execPath, [EXAMPLE], {
+      env: { ...process.env, CAISSON_URL: url, CAISSON_API_KEY: apiKey },
+    });
+    assert.equal(stdout, '6\n');
   });
 
   test('a wrong key is refused with what to do about it, and the health needs none', async () => {
