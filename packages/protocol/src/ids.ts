@@ -3,7 +3,7 @@ import { z } from 'zod';
 declare const brand: unique symbol;
 export type Branded<T, Name extends string> = T & { readonly [brand]: Name };
 
-/** What each kind of id begins with. */
+/** The prefix of each kind of id. */
 const PREFIXES = {
   tenant: 'ten',
   apiKey: 'key',
@@ -26,13 +26,13 @@ export type NodeId = Branded<string, 'node'>;
 /** A control plane, under a name from its configuration; no two that run have the same. */
 export type ReplicaId = Branded<string, 'replica'>;
 
-/** Crockford's base 32 in lower case: no i, l, o or u, and it sorts as the bytes do. */
+/** Crockford's base 32 in lower case: without i, l, o and u, and in the order of the bytes. */
 const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz';
 const TIME_BYTES = 6;
 const RANDOM_BYTES = 14;
 const TEXT_LENGTH = ((TIME_BYTES + RANDOM_BYTES) * 8) / 5;
 
-/** Source of an id's two parts; tests pass a fixed one. */
+/** Source of the two parts of an id; tests pass a fixed one. */
 export interface IdSource {
   nowMs(): number;
   random(bytes: number): Uint8Array;
@@ -43,7 +43,7 @@ const systemSource: IdSource = {
   random: (bytes) => crypto.getRandomValues(new Uint8Array(bytes)),
 };
 
-/** 48 bits of time in milliseconds, then 112 random bits: ids sort by age and cannot be guessed. */
+/** 48 bits of time in milliseconds, then 112 random bits: ids sort by creation time and cannot be guessed. */
 function newId(kind: IdKind, source: IdSource): string {
   const bytes = new Uint8Array(TIME_BYTES + RANDOM_BYTES);
   let timeMs = source.nowMs();

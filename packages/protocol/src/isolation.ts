@@ -1,14 +1,14 @@
 import { z } from 'zod';
 
-/** What a caller asks for. */
+/** The kinds of isolation that a caller can request. */
 export const ISOLATIONS = ['container'] as const;
 export type Isolation = (typeof ISOLATIONS)[number];
 
-/** What offers it. */
+/** The runtimes that provide it. */
 export const RUNTIMES = ['crun', 'runc'] as const;
 export type RuntimeName = (typeof RUNTIMES)[number];
 
-/** How much a job has to itself: a whole sandbox, or a cell in a sandbox that its tenant alone uses. */
+/** What a job has to itself: a sandbox, or a cell in a sandbox that only its tenant uses. */
 export const ISOLATION_SCOPES = ['cell', 'sandbox'] as const;
 export type IsolationScope = (typeof ISOLATION_SCOPES)[number];
 

@@ -10,14 +10,14 @@ const BYTE_UNITS: Readonly<Record<string, number>> = {
   Gi: 2 ** 30,
 };
 
-/** Bytes from a Kubernetes quantity such as `512Mi`, `1G` or `1048576`; `undefined` where it is none. */
+/** Bytes of a Kubernetes quantity such as `512Mi`, `1G` or `1048576`; `undefined` if it is invalid. */
 export function parseBytes(text: string): number | undefined {
   const match = /^(\d{1,15}(?:\.\d{1,6})?)(k|M|G|Ki|Mi|Gi|)$/.exec(text);
   if (match?.[1] === undefined) return undefined;
   return Math.floor(Number(match[1]) * (BYTE_UNITS[match[2] ?? ''] ?? 1));
 }
 
-/** Thousandths of a core from a Kubernetes quantity such as `1`, `0.5` or `500m`; `undefined` where it is none. */
+/** Thousandths of a core of a Kubernetes quantity such as `1`, `0.5` or `500m`; `undefined` if it is invalid. */
 export function parseMillicores(text: string): number | undefined {
   const match = /^(?:(\d{1,7})m|(\d{1,4}(?:\.\d{1,3})?))$/.exec(text);
   if (match === null) return undefined;
@@ -29,7 +29,7 @@ export interface Bounds {
   readonly max: number;
 }
 
-/** A schema of a byte quantity within `bounds` (bytes), parsed to bytes. */
+/** A schema for a byte quantity within `bounds` (bytes), parsed to bytes. */
 export function bytesWithin(bounds: Bounds): z.ZodType<number, string> {
   return quantity(
     parseBytes,
@@ -39,7 +39,7 @@ export function bytesWithin(bounds: Bounds): z.ZodType<number, string> {
   );
 }
 
-/** A schema of a CPU quantity within `bounds` (thousandths of a core), parsed to thousandths of a core. */
+/** A schema for a CPU quantity within `bounds` (thousandths of a core), parsed to thousandths of a core. */
 export function millicoresWithin(bounds: Bounds): z.ZodType<number, string> {
   return quantity(
     parseMillicores,

@@ -1,18 +1,17 @@
 const [QUOTE, BACKSLASH, COMMA, SPACE] = [0x22, 0x5c, 0x2c, 0x20];
 const [OPEN_BRACKET, CLOSE_BRACKET, OPEN_BRACE, CLOSE_BRACE] = [0x5b, 0x5d, 0x7b, 0x7d];
 
-/** Where something stands in a text, in bytes; `end` is behind it. */
+/** A range of bytes in a text; `end` is exclusive. */
 export interface Span {
   readonly start: number;
   readonly end: number;
 }
 
 /**
- * Where the value of the member `name` of a JSON object stands, without anything being built.
+ * Finds the value of the member `name` of a JSON object without parsing it.
  * @param bytes a valid JSON object
  * @param name without characters that JSON escapes
- * @returns `undefined` where there is no such member, or where it cannot be told which one counts: there are several, or names
- * with escapes
+ * @returns `undefined` if there is no such member, or if it is ambiguous: there are several, or a name has escapes
  */
 export function findMember(bytes: Uint8Array, name: string): Span | undefined {
   const wanted = new TextEncoder().encode(name);
@@ -44,7 +43,7 @@ function endOfValue(bytes: Uint8Array, start: number): number {
     }
     if (byte === OPEN_BRACKET || byte === OPEN_BRACE) depth += 1;
     else if (byte === CLOSE_BRACKET || byte === CLOSE_BRACE) {
-      // That of the object itself, behind a number or a literal.
+      // The end of the object itself, after a number or a literal.
       if (depth === 0) return at;
       depth -= 1;
       if (depth === 0) return at + 1;
@@ -54,7 +53,7 @@ function endOfValue(bytes: Uint8Array, start: number): number {
   return bytes.length;
 }
 
-/** Behind the quote that ends the string whose first quote is at `start`. */
+/** The index after the closing quote of the string that opens at `start`. */
 function endOfString(bytes: Uint8Array, start: number): number {
   for (let at = start + 1; at < bytes.length; at += 1) {
     if (bytes[at] === BACKSLASH) at += 1;

@@ -1,19 +1,19 @@
-/** How much a JSON text may make its reader do. */
+/** Limits on the work that a JSON text can cause. */
 export interface JsonLimits {
-  /** Arrays and objects within each other. */
+  /** Nesting depth of arrays and objects. */
   readonly maxDepth: number;
-  /** Values and keys together. */
+  /** Number of values and keys together. */
   readonly maxValues: number;
-  /** Whether line breaks and tabs may stand between values; without them the text is a single line. */
+  /** Whether line breaks and tabs are allowed between values; without them the text is a single line. */
   readonly lineBreaks: boolean;
 }
 
 export type JsonProblem = 'invalid' | 'too_deep' | 'too_many_values';
 
-/** Few texts are nested deeper. */
+/** Initial capacity: few texts are nested deeper. */
 const FIRST_DEPTH = 16;
 
-/** What may come next. The states of a number are those of the grammar of RFC 8259, section 6. */
+/** What may follow. The states of a number are those of the grammar in RFC 8259, section 6. */
 const VALUE = 0;
 const VALUE_OR_END = 1;
 const KEY_OR_END = 2;
@@ -40,12 +40,12 @@ const ESCAPED = new Set(new TextEncoder().encode('"\\/bfnrt'));
 const LITERALS = new Map(['true', 'false', 'null'].map((text) => [text.charCodeAt(0), text]));
 
 /**
- * Checks JSON (RFC 8259) byte by byte as it comes, in constant memory, before anything of it is built. It does not check that
- * the bytes within strings are UTF-8.
+ * Validates JSON (RFC 8259) byte by byte as it arrives, in constant memory and before any of it is parsed. It does not check
+ * that strings are valid UTF-8.
  */
 export class JsonScanner {
   readonly #limits: JsonLimits;
-  /** Of each open array or object: whether it is an object. */
+  /** Whether each open array or object is an object. */
   #isObject = new Uint8Array(FIRST_DEPTH);
   #depth = 0;
   #deepest = 0;
@@ -61,12 +61,12 @@ export class JsonScanner {
     this.#limits = limits;
   }
 
-  /** What is wrong with the text so far. */
+  /** The first problem in the text so far. */
   get problem(): JsonProblem | undefined {
     return this.#problem;
   }
 
-  /** How many arrays and objects lay within each other at most, so far. */
+  /** The greatest nesting depth so far. */
   get deepest(): number {
     return this.#deepest;
   }
@@ -80,7 +80,7 @@ export class JsonScanner {
     }
   }
 
-  /** What is wrong with the whole text, of which no more will come. */
+  /** Ends the text. Returns its first problem. */
   end(): JsonProblem | undefined {
     if (isEndOfNumber(this.#state)) this.#state = COMMA_OR_END;
     if (this.#depth > 0 || this.#state !== COMMA_OR_END) this.#problem ??= 'invalid';
@@ -223,14 +223,14 @@ export class JsonScanner {
   }
 }
 
-/** Checks a whole text. */
+/** The first problem of a complete text. */
 export function findJsonProblem(bytes: Uint8Array, limits: JsonLimits): JsonProblem | undefined {
   const scanner = new JsonScanner(limits);
   scanner.write(bytes);
   return scanner.end();
 }
 
-/** Where text that needs no look ends: at a quote, a backslash or a control character. */
+/** The end of plain text within a string: a quote, a backslash or a control character. */
 function endOfPlainText(bytes: Uint8Array, from: number): number {
   for (let at = from; at < bytes.length; at += 1) {
     const byte = bytes[at] ?? 0;
@@ -239,7 +239,7 @@ function endOfPlainText(bytes: Uint8Array, from: number): number {
   return bytes.length;
 }
 
-/** The state of a number behind `byte`; `undefined` if it is no part of it. */
+/** The state of a number after `byte`; `undefined` if `byte` is not part of the number. */
 function afterInNumber(state: number, byte: number): number | undefined {
   const digit = isDigit(byte);
   switch (state) {

@@ -2,12 +2,12 @@ import type { JsonValue } from './json-value.ts';
 import type { Branded } from '../ids.ts';
 
 /**
- * JSON in one line, checked where it came in (see `JsonScanner`) and then passed on as it is: to parse a value that only
- * the caller will look at, and to write it again, costs event-loop time and memory that its author chooses.
+ * JSON on one line, validated on entry (see `JsonScanner`) and then passed on as text: parsing and serialising a value that
+ * only the caller reads would cost event-loop time and memory, and its author decides how much.
  */
 export type JsonText = Branded<string, 'jsonText'>;
 
-/** The text of a value that this process made or has already parsed. */
+/** The text of a value that this process created or has parsed already. */
 export function jsonTextOf(value: JsonValue): JsonText {
   return JSON.stringify(value) as JsonText;
 }

@@ -10,29 +10,29 @@ export const EXECUTION_STATUSES = [
 ] as const;
 export type ExecutionStatus = (typeof EXECUTION_STATUSES)[number];
 
-/** How an execution can end other than well. */
+/** Why an execution did not succeed. */
 export const EXECUTION_REASONS = [
-  /** The code raised an exception that nothing caught, or returned what JSON cannot hold. */
+  /** The code raised an uncaught exception, or returned a value that is not JSON. */
   'exception',
-  /** The code ended itself with an exit code other than 0. */
+  /** The code exited with a code other than 0. */
   'exit_code',
-  /** The deadline came first. */
+  /** The code reached its deadline. */
   'timeout',
-  /** The sandbox's memory limit was reached and the kernel process was killed. */
+  /** The sandbox reached its memory limit and the kernel process was killed. */
   'out_of_memory',
-  /** The kernel process died of a signal, or cut its own connection. */
+  /** The kernel process was killed by a signal, or closed its connection. */
   'kernel_crashed',
-  /** The caller cancelled it, or went away while waiting for it. */
+  /** The caller cancelled it, or disconnected while waiting for it. */
   'cancelled',
   /** Its session was terminated. */
   'session_terminated',
-  /** The server was stopped. */
+  /** The server was shut down. */
   'shutdown',
-  /** The sandbox, or the server that watched it, was lost. */
+  /** The sandbox, or the server that ran it, was lost. */
   'sandbox_lost',
-  /** No sandbox could be made for it. */
+  /** No sandbox could be created for it. */
   'sandbox_unavailable',
-  /** The server had no room for it in time. */
+  /** The server had no capacity for it in time. */
   'insufficient_capacity',
 ] as const;
 export type ExecutionReason = (typeof EXECUTION_REASONS)[number];

@@ -6,11 +6,11 @@ export type SessionStatus = (typeof SESSION_STATUSES)[number];
 /** Why a session ended. */
 export const SESSION_REASONS = [
   'requested',
-  /** Nothing was asked of it for `idle_timeout`. */
+  /** It had no request for `idle_timeout`. */
   'idle_timeout',
-  /** Its `timeout`, counted from its creation or the last `extend`, has passed. */
+  /** Its `timeout`, counted from its creation or its last extension, has passed. */
   'timeout',
-  /** Its sandbox could not be made. */
+  /** Its sandbox could not be created. */
   'create_failed',
   /** Its sandbox, or the server that held it, was lost. */
   'sandbox_lost',
@@ -32,7 +32,7 @@ export type SessionEvent =
 
 export const CREATING: SessionState = { status: 'creating', reason: null };
 
-/** The state that follows, or `undefined` where the event cannot happen in `state`. */
+/** The state after `event`, or `undefined` if `event` cannot happen in `state`. */
 export function nextSessionState(state: SessionState, event: SessionEvent): SessionState | undefined {
   if (state.status === 'terminated') return undefined;
   switch (event.type) {
