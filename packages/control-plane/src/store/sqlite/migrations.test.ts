@@ -34,3 +34,26 @@ test('a key from before there were roles becomes an operator; one that comes wit
   assert.deepEqual((await tenants.findPrincipal('old'))?.roles, ['operator']);
   assert.deepEqual((await tenants.findPrincipal('without'))?.roles, ['member']);
 });
+
+test('migrations are made together or not at all', async () => {
+  const dataDir = await mkdtemp(join(tmpdir(), 'caisson-migrations-'));
+  await using undo = new AsyncDisposableStack();
+  undo.defer(() => rm(dataDir, { recursive: true, force: true }));
+  const database = openSqlite(join(dataDir, DATABASE_FILE));
+  const db = new Kysely<Tables>({ dialect: sqliteDialect(database, statementCache(database)) });
+  undo.defer(() => db.destroy());
+  const halfway = {
+    ...migrations(COLUMN_TYPES),
+    '9999-fails': { up: () => Promise.reject(new Error('halfway')) },
+  };
+  const provider = { getMigrations: () => Promise.resolve(halfway) };
+  const { error } = await new Migrator({ db, provider }).migrateToLatest();
+  assert.match(String(error), /halfway/);
+  const tables = await db.introspection.getTables();
+  assert.deepEqual(
+    tables.map(({ name }) => name),
+    [],
+  );
+  await using store = await openStore(dataDir);
+  assert.equal((await store.db.selectFrom('tenants').select('id').execute()).length, 0);
+});
