@@ -25,6 +25,7 @@ export class KernelProcess {
   /** Whether a step ran in it, so that there is state to lose. */
   used = false;
   readonly #process: SpawnedKernel;
+  readonly #account: LoopAccount;
   readonly #control: ControlChannel;
   readonly #ready = Promise.withResolvers<undefined>();
   #end: KernelEnd | undefined;
@@ -37,6 +38,7 @@ export class KernelProcess {
   /** @param account pays for the event-loop time of reading its output */
   constructor(process: SpawnedKernel, account: LoopAccount) {
     this.#process = process;
+    this.#account = account;
     const guard = new ReadGuard(account, () => {
       this.#break();
     });
@@ -55,6 +57,11 @@ export class KernelProcess {
 
   get alive(): boolean {
     return this.#end === undefined;
+  }
+
+  /** Whether its output is not read now because its sandbox is over its share of the event loop. */
+  get isReadDelayed(): boolean {
+    return this.#account.delays > 0;
   }
 
   /** Whether it is ready for a step, or dead. */

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { KernelProcess } from '../kernel/kernel-process.ts';
 import type { StepEvents } from './step-events.ts';
 import type { StepStop } from './step-stop.ts';
@@ -14,7 +15,7 @@ interface Drain {
 
 /**
  * Waits for the end of a step's output. A slow sink may take until the step is stopped; after that, or if the kernel is
- * dead, it gets half a second.
+ * dead, it gets half a second. While reading is delayed for the sandbox's share, nothing but a stop ends the wait.
  */
 export async function drainOutput(
   kernel: KernelProcess,
@@ -24,13 +25,17 @@ export async function drainOutput(
   if (!kernel.stdout.isInStep && !kernel.stderr.isInStep) return;
   const { stop, events, alive } = drain;
   const finished = drained.then(() => true);
-  const giveUp = alive && stop.cause === undefined ? stop.signal : undefined;
+  const giveUp = stop.cause === undefined ? stop.signal : undefined;
   for (;;) {
     const before = kernel.stdout.bytesRead + kernel.stderr.bytesRead;
-    const done = await doneWithin(finished, SILENCE_MS, giveUp);
+    const done = await doneWithin(finished, SILENCE_MS, alive ? giveUp : undefined);
     if (done || giveUp === undefined || giveUp.aborted) return;
+    // After a busy turn of the event loop, output that has arrived is read only now.
+    await nextTurn();
+    // Silence is of the sandbox only while it is read.
+    if (kernel.isReadDelayed) continue;
     const moved = kernel.stdout.bytesRead + kernel.stderr.bytesRead > before;
-    if (!moved && events.pending === 0) return;
+    if (!alive || (!moved && events.pending === 0)) return;
   }
 }
 
