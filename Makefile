@@ -2,7 +2,7 @@
 BIN := node_modules/.bin
 TESTS := 'packages/**/*.test.ts' 'tests/**/*.test.ts'
 
-.PHONY: run serve test lint setup bench bench-steady
+.PHONY: run serve test mutate-walls lint setup bench bench-steady
 
 run: setup
 	@./caisson run examples/hello.py --verbose
@@ -13,6 +13,11 @@ serve: setup
 test: setup
 	@scripts/require-sandbox-host.sh
 	@$(BIN)/node --test --test-concurrency=2 --test-timeout=180000 $(TESTS)
+
+# Some walls alone, by a part of their names: make mutate-walls ARGS="'limit of' seccomp"
+mutate-walls: setup
+	@scripts/require-sandbox-host.sh
+	@$(BIN)/node tests/isolation/mutation/main.ts $(ARGS)
 
 lint:
 	@scripts/setup.sh node
