@@ -56,9 +56,9 @@ test(
         Promise.resolve(plenty.seen.mostStallPercent >= 10),
       );
     }
-    assert.doesNotMatch(little.log.join(''), /memory is there again/);
+    assert.doesNotMatch(little.log.join(''), /memory is available again/);
     await until('something is ready again', async () => (await readyIn(little.dataPlane)) > 0);
-    assert.match(little.log.join(''), /memory is there again: the warm pools are refilled/);
+    assert.match(little.log.join(''), /memory is available again: the warm pools are refilled/);
     assert.doesNotMatch(plenty.log.join(''), /memory is scarce/);
     assert.ok((await readyIn(plenty.dataPlane)) > 0);
   },
