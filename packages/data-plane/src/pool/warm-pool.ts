@@ -88,7 +88,8 @@ export class WarmPool implements AsyncDisposable {
   async take(request: SandboxRequest, language: Language, signal: AbortSignal): Promise<Sandbox> {
     using unlessTaken = new DisposableStack();
     const held = unlessTaken.use(this.#counts.hold(quotaKeyOf(request)));
-    const taken = lend(await this.#take(request, language, signal), request.id, held);
+    const sandbox = await this.#take(request, language, signal);
+    const taken = lend(sandbox, request.id, held);
     unlessTaken.move();
     // One that stood ready has a cgroup by the name of the id that it had until now.
     const { id, tenantId } = request;
