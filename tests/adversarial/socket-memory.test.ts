@@ -5,6 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { ISOLATION_SCOPES, newTenantId } from '@caisson/protocol';
 import type { DataPlane, IsolationScope } from '@caisson/protocol';
 import { holdJob } from '../support/held-job.ts';
+import { patience } from '../support/patience.ts';
 import { runJob, sandboxRequest, startDataPlane } from '../support/sandbox.ts';
 
 const MIB = 2 ** 20;
@@ -74,7 +75,7 @@ for thread in threads: thread.start()
 for thread in threads: thread.join()
 print(wrong)`;
         const request = sandboxRequest({ isolationScope, tenantId });
-        const ran = await runJob(dataPlane, code, { request, timeoutMs: 120_000 });
+        const ran = await runJob(dataPlane, code, { request, timeoutMs: patience(120_000) });
         assert.equal(ran.stdout, "[(1, 'lo')]\n[]\n", ran.stderr);
       });
     }

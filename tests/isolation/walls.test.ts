@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync, statSync } from 'node:fs';
 import { after, before, suite, test } from 'node:test';
 import type { DataPlane, LentSandbox } from '@caisson/protocol';
+import { patience } from '../support/patience.ts';
 import { LOWEST_OOM_SCORE_ADJ, MASKED_PROC } from './host-facts.ts';
 import { outputOf, runStep, sandboxRequest, startDataPlane } from '../support/sandbox.ts';
 
@@ -16,7 +17,7 @@ for (const runtime of ['crun', 'runc'] as const) {
 
     before(async () => {
       ({ dataPlane, stateDirectory } = cleanup.use(await startDataPlane(runtime)));
-      sandbox = await dataPlane.createSandbox(sandboxRequest(), AbortSignal.timeout(30_000));
+      sandbox = await dataPlane.createSandbox(sandboxRequest(), AbortSignal.timeout(patience(30_000)));
     });
     after(async () => cleanup.disposeAsync());
 
@@ -70,7 +71,7 @@ for (const runtime of ['crun', 'runc'] as const) {
     test('no score makes the kernel end the server before the sandbox', async () => {
       const lowest = Number(await outputOf(sandbox, LOWEST_OOM_SCORE_ADJ));
       const own = Number(readFileSync('/proc/self/oom_score_adj', 'utf8'));
-      const { runtimes } = await dataPlane.health(AbortSignal.timeout(5_000));
+      const { runtimes } = await dataPlane.health(AbortSignal.timeout(patience(5_000)));
       const told = runtimes.some(({ problems }) =>
         problems.some((problem) => problem.includes('oom_score_adj')),
       );
@@ -162,7 +163,9 @@ for name, (number, argument) in calls.items():
     });
 
     test('two sandboxes share no ids, and neither sees the other', async () => {
-      await using other = lend(await dataPlane.createSandbox(sandboxRequest(), AbortSignal.timeout(30_000)));
+      await using other = lend(
+        await dataPlane.createSandbox(sandboxRequest(), AbortSignal.timeout(patience(30_000))),
+      );
       const idMap = 'cat /proc/self/uid_map';
       const [mine, others] = [
         await outputOf(sandbox, idMap, shell),

@@ -1,4 +1,5 @@
 import type { DataPlane, SandboxRequest } from '@caisson/protocol';
+import { patience } from './patience.ts';
 import { runJob, sandboxRequest } from './sandbox.ts';
 import type { RanJob } from './sandbox.ts';
 
@@ -26,7 +27,7 @@ export async function holdJob(
   const ended = runJob(
     dataPlane,
     code,
-    { request: sandboxRequest(request), signal: controller.signal, timeoutMs: 120_000 },
+    { request: sandboxRequest(request), signal: controller.signal, timeoutMs: patience(120_000) },
     (event) => {
       if (event.type !== 'stdout' || !/^ready$/m.test(event.text)) return;
       whenReady();

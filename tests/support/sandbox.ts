@@ -15,6 +15,7 @@ import type {
 } from '@caisson/protocol';
 import { pino } from 'pino';
 import type { Logger } from 'pino';
+import { patience } from './patience.ts';
 
 const MIB = 2 ** 20;
 
@@ -73,7 +74,7 @@ export function stepRequest(code: string, overrides: StepOverrides = {}): StepRe
     sessionId: newSessionId(),
     language: 'python',
     code,
-    timeoutMs: 20_000,
+    timeoutMs: patience(20_000),
     env: {},
     stdin: null,
     event: jsonTextOf({}),
@@ -95,7 +96,7 @@ export async function runStep(
       events.push(event);
       return undefined;
     },
-    AbortSignal.timeout(170_000),
+    AbortSignal.timeout(patience(170_000)),
   );
   return gather(outcome, events);
 }
@@ -112,7 +113,7 @@ export async function runJob(
   overrides: StepOverrides & { request?: SandboxRequest; signal?: AbortSignal } = {},
   onEvent: (event: OutputEvent) => void = () => undefined,
 ): Promise<RanJob> {
-  const { request = sandboxRequest(), signal = AbortSignal.timeout(170_000), ...step } = overrides;
+  const { request = sandboxRequest(), signal = AbortSignal.timeout(patience(170_000)), ...step } = overrides;
   const events: OutputEvent[] = [];
   const { outcome, placement } = await dataPlane.runJob(
     request,
