@@ -73,7 +73,8 @@ export class CgroupUsageMeter implements UsageMeter, MemoryHolder {
   }
 }
 
-function readCpuMs(cgroup: CgroupFiles): number {
+/** Processor time that all that was ever in it has used, in milliseconds. */
+export function readCpuMs(cgroup: CgroupFiles): number {
   if (cgroup.isV2) return (statValue(cgroup.read('cpu', 'cpu.stat'), 'usage_usec') ?? 0) / 1e3;
   return Number(cgroup.read('cpuacct', 'cpuacct.usage') ?? 0) / 1e6;
 }

@@ -7,6 +7,7 @@ import { OpenCgroup } from '../cgroups/open-cgroup.ts';
 import type { Amounts, ResourceName } from './amounts.ts';
 import { capacityHealth } from './capacity-health.ts';
 import type { Capacity } from './capacity.ts';
+import { CpuHogs } from './cpu-hogs.ts';
 import { MemoryGuard, readAvailableBytes } from './memory-guard.ts';
 import type { Guarded } from './memory-guard.ts';
 import type { NodeOptions } from './node-options.ts';
@@ -24,6 +25,7 @@ export class HostNode implements Disposable {
   readonly #reservations: Reservations;
   readonly #counters: OpenCgroup;
   readonly #guard: MemoryGuard;
+  readonly #hogs: CpuHogs;
   #reclaimedAtMs = 0;
 
   /** @param instance the cgroup that all sandboxes of this server lie below, with its limits */
@@ -37,6 +39,7 @@ export class HostNode implements Disposable {
     this.#options = options;
     this.#reservations = new Reservations(capacity.promisable, (amounts) => this.#object(amounts));
     this.#counters = new OpenCgroup(new Cgroup(instance.layout, instance.cgroupPath));
+    this.#hogs = new CpuHogs(instance);
     this.#guard = new MemoryGuard({
       cgroup: this.#counters,
       limitBytes: capacity.total.memoryBytes,
@@ -112,6 +115,7 @@ export class HostNode implements Disposable {
 
   [Symbol.dispose](): void {
     this.#guard[Symbol.dispose]();
+    this.#hogs[Symbol.dispose]();
     this.#counters[Symbol.dispose]();
   }
 
