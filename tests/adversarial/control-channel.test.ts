@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { test } from 'node:test';
 import type { Language } from '@caisson/protocol/api';
+import { patience } from '../support/patience.ts';
 import { outputOf, runJob, runStep, sandboxRequest, startDataPlane } from '../support/sandbox.ts';
 
 const LINGER_SECONDS = 8;
@@ -42,7 +43,7 @@ for fd in map(int, os.listdir('/proc/self/fd')):
 test('a descriptor that a kernel sends to the server does not stop the server', async () => {
   await using started = await startDataPlane();
   const { dataPlane } = started;
-  const sandbox = await dataPlane.createSandbox(sandboxRequest(), AbortSignal.timeout(30_000));
+  const sandbox = await dataPlane.createSandbox(sandboxRequest(), AbortSignal.timeout(patience(30_000)));
   const delay = monitorEventLoopDelay({ resolution: 10 });
   delay.enable();
   const ran = await runStep(sandbox, LINGERING_SOCKET);
@@ -71,7 +72,10 @@ print(result, os.strerror(ctypes.get_errno()))
 
 test('code cannot hold a pipe locked by a page fault in the middle of a write', async () => {
   await using started = await startDataPlane();
-  const sandbox = await started.dataPlane.createSandbox(sandboxRequest(), AbortSignal.timeout(30_000));
+  const sandbox = await started.dataPlane.createSandbox(
+    sandboxRequest(),
+    AbortSignal.timeout(patience(30_000)),
+  );
   assert.equal(await outputOf(sandbox, USERFAULTFD), '-1 Function not implemented\n');
   assert.match(
     await outputOf(sandbox, 'ls /dev/userfaultfd /dev/fuse 2>&1; true', { language: 'shell' }),
@@ -114,7 +118,7 @@ for (const [language, templateId] of [
     await using started = await startDataPlane();
     const sandbox = await started.dataPlane.createSandbox(
       sandboxRequest({ templateId }),
-      AbortSignal.timeout(30_000),
+      AbortSignal.timeout(patience(30_000)),
     );
     const targets = (await outputOf(sandbox, DESCRIPTORS[language], { language })).trim().split('\n');
     // Standard output and error, and two of the control channel, at least.

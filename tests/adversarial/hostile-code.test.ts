@@ -3,6 +3,7 @@ import { after, before, suite, test } from 'node:test';
 import { ISOLATION_SCOPES, newTenantId } from '@caisson/protocol/api';
 import type { SandboxPlane, LentSandbox } from '@caisson/data-plane';
 import type { IsolationScope, Language } from '@caisson/protocol/api';
+import { patience } from '../support/patience.ts';
 import { outputOf, runJob, runStep, sandboxRequest, startDataPlane } from '../support/sandbox.ts';
 import type { Ran } from '../support/sandbox.ts';
 import { HOSTILE_CODE } from './hostile-code.ts';
@@ -23,7 +24,7 @@ suite('hostile code in a session ends as it must, and the session works on', () 
     const { dataPlane } = cleanup.use(await startDataPlane());
     for (const language of ['python', 'javascript', 'shell'] as const) {
       const request = sandboxRequest({ templateId: TEMPLATES[language] });
-      sandboxes.set(language, await dataPlane.createSandbox(request, AbortSignal.timeout(30_000)));
+      sandboxes.set(language, await dataPlane.createSandbox(request, AbortSignal.timeout(patience(30_000))));
     }
   });
   after(async () => cleanup.disposeAsync());

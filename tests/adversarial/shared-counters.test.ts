@@ -5,6 +5,7 @@ import { after, before, suite, test } from 'node:test';
 import { ISOLATION_SCOPES } from '@caisson/protocol/api';
 import type { SandboxPlane } from '@caisson/data-plane';
 import { holdJob } from '../support/held-job.ts';
+import { patience } from '../support/patience.ts';
 import { runJob, sandboxRequest, startDataPlane } from '../support/sandbox.ts';
 
 const CODE = readFileSync(new URL('take_counters.py', import.meta.url), 'utf8');
@@ -45,7 +46,7 @@ for (const runtime of ['crun', 'runc'] as const) {
         assert.deepEqual(JSON.parse(host), HOST);
         for (const otherScope of ISOLATION_SCOPES) {
           const request = sandboxRequest({ isolationScope: otherScope });
-          const other = await runJob(dataPlane, takeSome, { request, timeoutMs: 120_000 });
+          const other = await runJob(dataPlane, takeSome, { request, timeoutMs: patience(120_000) });
           assert.deepEqual(JSON.parse(other.stdout), OTHERS, otherScope);
         }
         const [line = ''] = (await held.end()).split('\n');

@@ -6,6 +6,7 @@ import { ISOLATION_SCOPES, newTenantId } from '@caisson/protocol/api';
 import type { SandboxPlane } from '@caisson/data-plane';
 import type { IsolationScope } from '@caisson/protocol/api';
 import { holdJob } from '../support/held-job.ts';
+import { patience } from '../support/patience.ts';
 import { runJob, sandboxRequest, startDataPlane } from '../support/sandbox.ts';
 
 const MIB = 2 ** 20;
@@ -75,7 +76,7 @@ for thread in threads: thread.start()
 for thread in threads: thread.join()
 print(wrong)`;
         const request = sandboxRequest({ isolationScope, tenantId });
-        const ran = await runJob(dataPlane, code, { request, timeoutMs: 120_000 });
+        const ran = await runJob(dataPlane, code, { request, timeoutMs: patience(120_000) });
         assert.equal(ran.stdout, "[(1, 'lo')]\n[]\n", ran.stderr);
       });
     }

@@ -4,6 +4,7 @@ import { after, before, suite, test } from 'node:test';
 import { ISOLATION_SCOPES, newTenantId } from '@caisson/protocol/api';
 import type { SandboxPlane } from '@caisson/data-plane';
 import { holdJob } from '../support/held-job.ts';
+import { patience } from '../support/patience.ts';
 import { runJob, sandboxRequest, startDataPlane } from '../support/sandbox.ts';
 
 /** Watches all that sandboxes share, prints what it has seen at its interrupt, and then what it sees of itself. */
@@ -59,7 +60,7 @@ for (const runtime of ['crun', 'runc'] as const) {
           const request = sandboxRequest({ isolationScope: otherScope, tenantId: newTenantId() });
           const code =
             'import json, subprocess, sys, wave\nsubprocess.run(["/usr/bin/true"])\nprint(wave.__file__)';
-          const other = await runJob(dataPlane, code, { request, timeoutMs: 120_000 });
+          const other = await runJob(dataPlane, code, { request, timeoutMs: patience(120_000) });
           assert.equal(other.status, 'succeeded', `${other.reason}: ${other.stderr} ${other.error?.message}`);
           readFileSync(other.stdout.trim());
         }

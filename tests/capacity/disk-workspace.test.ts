@@ -5,13 +5,14 @@ import { test } from 'node:test';
 import type { LentSandbox } from '@caisson/data-plane';
 import type { WorkspacePath } from '@caisson/protocol/api';
 import { instanceOf, leftoversOf } from '../support/leftovers.ts';
+import { patience } from '../support/patience.ts';
 import { outputOf, runJob, runStep, sandboxRequest, startDataPlane } from '../support/sandbox.ts';
 import { makeServerHome, Server, until } from '../support/server.ts';
 
 const MIB = 2 ** 20;
 const SIZE = 300 * MIB;
 const RESOURCES = { cpuMillicores: 1000, memoryBytes: 96 * MIB, diskBytes: SIZE, pids: 64 };
-const DEADLINE = () => AbortSignal.timeout(120_000);
+const DEADLINE = () => AbortSignal.timeout(patience(120_000));
 
 /** Writes until nothing more can be written, then prints how much it was, in MiB, and why it ended. */
 const FILL = `

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { instanceOf } from '../support/leftovers.ts';
+import { patience } from '../support/patience.ts';
 import { runJob, runStep, sandboxRequest, startDataPlane } from '../support/sandbox.ts';
 import { until } from '../support/server.ts';
 
@@ -35,10 +36,10 @@ test('the sandbox that fills memory is ended, told as lost, and frees what it he
   const { dataPlane } = started;
   const lost: string[] = [];
   dataPlane.onSandboxLost((id) => lost.push(id));
-  const quiet = await dataPlane.createSandbox(sandboxRequest(), AbortSignal.timeout(30_000));
+  const quiet = await dataPlane.createSandbox(sandboxRequest(), AbortSignal.timeout(patience(30_000)));
   await runStep(quiet, 'x = 42');
   const request = sandboxRequest({ resources: RESOURCES });
-  const greedy = await dataPlane.createSandbox(request, AbortSignal.timeout(30_000));
+  const greedy = await dataPlane.createSandbox(request, AbortSignal.timeout(patience(30_000)));
   // Files stay when whoever wrote them is killed, so no kill inside the sandbox could free them.
   const { status, reason } = await runStep(
     greedy,

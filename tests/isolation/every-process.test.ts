@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
 import { newTenantId } from '@caisson/protocol/api';
 import type { SandboxPlane, LentSandbox } from '@caisson/data-plane';
+import { patience } from '../support/patience.ts';
 import { outputOf, runJob, runStep, sandboxRequest, startDataPlane } from '../support/sandbox.ts';
 
 /** What a process tells of itself, as `/proc/self/…` has it; the same program in every language. */
@@ -53,10 +54,10 @@ for (const runtime of ['crun', 'runc'] as const) {
 
       before(async () => {
         ({ dataPlane } = cleanup.use(await startDataPlane(runtime)));
-        python = await dataPlane.createSandbox(sandboxRequest(), AbortSignal.timeout(30_000));
+        python = await dataPlane.createSandbox(sandboxRequest(), AbortSignal.timeout(patience(30_000)));
         node = await dataPlane.createSandbox(
           sandboxRequest({ templateId: 'node' }),
-          AbortSignal.timeout(30_000),
+          AbortSignal.timeout(patience(30_000)),
         );
       });
       after(async () => cleanup.disposeAsync());

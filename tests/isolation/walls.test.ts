@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { after, before, suite, test } from 'node:test';
 import type { SandboxPlane, LentSandbox } from '@caisson/data-plane';
+import { patience } from '../support/patience.ts';
 import { LOWEST_OOM_SCORE_ADJ, MASKED_PROC } from './host-facts.ts';
 import { helperPid, instanceOf } from '../support/leftovers.ts';
 import { outputOf, runStep, sandboxRequest, startDataPlane } from '../support/sandbox.ts';
@@ -18,7 +19,7 @@ for (const runtime of ['crun', 'runc'] as const) {
 
     before(async () => {
       ({ dataPlane, stateDirectory } = cleanup.use(await startDataPlane(runtime)));
-      sandbox = await dataPlane.createSandbox(sandboxRequest(), AbortSignal.timeout(30_000));
+      sandbox = await dataPlane.createSandbox(sandboxRequest(), AbortSignal.timeout(patience(30_000)));
     });
     after(async () => cleanup.disposeAsync());
 
@@ -77,7 +78,7 @@ for (const runtime of ['crun', 'runc'] as const) {
     test('no score makes the kernel end the server before the sandbox', async () => {
       const lowest = Number(await outputOf(sandbox, LOWEST_OOM_SCORE_ADJ));
       const own = Number(readFileSync('/proc/self/oom_score_adj', 'utf8'));
-      const { runtimes } = await dataPlane.health(AbortSignal.timeout(5_000));
+      const { runtimes } = await dataPlane.health(AbortSignal.timeout(patience(5_000)));
       const told = runtimes.some(({ problems }) =>
         problems.some((problem) => problem.includes('oom_score_adj')),
       );
@@ -127,7 +128,9 @@ print(attempt(socket.AF_INET, socket.SOCK_STREAM, server.getsockname()))
     });
 
     test('two sandboxes share no ids, and neither sees the other', async () => {
-      await using other = lend(await dataPlane.createSandbox(sandboxRequest(), AbortSignal.timeout(30_000)));
+      await using other = lend(
+        await dataPlane.createSandbox(sandboxRequest(), AbortSignal.timeout(patience(30_000))),
+      );
       const idMap = 'cat /proc/self/uid_map';
       const [mine, others] = [
         await outputOf(sandbox, idMap, shell),

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { helperPid, instanceOf, leftoversOf, processesOf } from '../support/leftovers.ts';
+import { patience } from '../support/patience.ts';
 import { makeServerHome, Server, until } from '../support/server.ts';
 
 const SLEEP =
@@ -15,7 +16,7 @@ while True:
         time.sleep(0.001)
 `;
 /** A second is what is promised; a busy machine gets some more. */
-const GUARDIAN_TIMEOUT_MS = 5_000;
+const GUARDIAN_TIMEOUT_MS = patience(5_000);
 
 test('kill -9 of the server ends all code at once: what runs, what is paused, what forks without end', async () => {
   using home = makeServerHome();

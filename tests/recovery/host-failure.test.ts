@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { helperPid, instanceOf, leftoversOf, processesOf } from '../support/leftovers.ts';
+import { patience } from '../support/patience.ts';
 import { makeServerHome, Server, until } from '../support/server.ts';
 
 const SLEEP = 'import subprocess\nsubprocess.run(["sleep", "600"])';
@@ -111,7 +112,7 @@ for (const [signal, message] of [
     await until(
       'no process of the instance is left',
       async () => Promise.resolve(processesOf(home.stateDirectory, instance).length === 0),
-      5_000,
+      patience(5_000),
     );
     await job;
     await using next = await Server.start(home);

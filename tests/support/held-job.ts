@@ -1,5 +1,6 @@
 import type { SandboxPlane } from '@caisson/data-plane';
 import type { SandboxRequest } from '@caisson/protocol/ports';
+import { patience } from './patience.ts';
 import { runJob, sandboxRequest } from './sandbox.ts';
 import type { RanJob } from './sandbox.ts';
 
@@ -27,7 +28,7 @@ export async function holdJob(
   const ended = runJob(
     dataPlane,
     code,
-    { request: sandboxRequest(request), signal: controller.signal, timeoutMs: 120_000 },
+    { request: sandboxRequest(request), signal: controller.signal, timeoutMs: patience(120_000) },
     (event) => {
       if (event.type !== 'stdout' || !/^ready$/m.test(event.text)) return;
       whenReady();

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -8,6 +9,7 @@ export function leftoversOf(stateDirectory: string, instance: string): string[] 
     ...filesBelow(join(stateDirectory, 'ids')).map((path) => `id range ${path}`),
     ...mountsOf(stateDirectory).map((line) => `mount ${line}`),
     ...cgroupsOf(instance).map((path) => `cgroup ${path}`),
+    ...hiddenDirectoriesOf(instance).map((path) => `directory below a mount ${path}`),
     ...processesOf(stateDirectory, instance).map((line) => `process ${line}`),
     ...workspaceImagesOf(instance),
   ];
@@ -28,6 +30,18 @@ function cgroupsOf(instance: string): string[] {
   const root = '/sys/fs/cgroup';
   const hierarchies = [root, ...readdirSync(root).map((name) => join(root, name))];
   return hierarchies.map((path) => join(path, 'caisson', instance)).filter((path) => existsSync(path));
+}
+
+/** Directories of the instance in the place that the v2 hierarchy of a hybrid host is mounted on. */
+function hiddenDirectoriesOf(instance: string): string[] {
+  const script = 'umount "$1" && ls -d "$1/caisson/$2" || true';
+  const unified = '/sys/fs/cgroup/unified';
+  if (!existsSync(join(unified, 'cgroup.controllers'))) return [];
+  const found = execFileSync('unshare', ['--mount', 'sh', '-c', script, 'sh', unified, instance], {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  return found.split('\n').filter((line) => line !== '');
 }
 
 /** Processes in the instance's cgroup, or whose command line names its directory, each as a line. */

@@ -4,11 +4,12 @@ import { existsSync, mkdirSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { readHostLoad } from '@caisson/data-plane';
+import { patience } from './patience.ts';
 import { until } from './server.ts';
 
 const PROGRAM = fileURLToPath(new URL('stall_for_memory.py', import.meta.url));
 const LIMIT_BYTES = 32 * 2 ** 20;
-const END_TIMEOUT_MS = 10_000;
+const END_TIMEOUT_MS = patience(10_000);
 
 /** Why nobody could see the pressure on this host; `undefined` where it can be seen. */
 export function whyUnseen(): string | undefined {

@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import { controlPlaneConfig, createControlPlane } from '@caisson/control-plane';
 import type { NodeOptionsInput } from '@caisson/data-plane';
 import { pino } from 'pino';
+import { patience } from './patience.ts';
 import { startDataPlane } from './sandbox.ts';
 
-const DEADLINE_MS = 60_000;
+const DEADLINE_MS = patience(60_000);
 
 export interface Answer {
   readonly status: number;

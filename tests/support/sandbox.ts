@@ -22,6 +22,7 @@ import type {
 } from '@caisson/protocol/ports';
 import { pino } from 'pino';
 import type { Logger } from 'pino';
+import { patience } from './patience.ts';
 
 const MIB = 2 ** 20;
 
@@ -91,7 +92,7 @@ export function stepRequest(code: string, overrides: StepOverrides = {}): StepRe
     sessionId: newSessionId(),
     language: 'python',
     code,
-    timeoutMs: 20_000,
+    timeoutMs: patience(20_000),
     env: {},
     stdin: null,
     event: jsonTextOf({}),
@@ -113,7 +114,7 @@ export async function runStep(
       events.push(event);
       return undefined;
     },
-    AbortSignal.timeout(170_000),
+    AbortSignal.timeout(patience(170_000)),
   );
   return gather(outcome, events);
 }
@@ -130,7 +131,7 @@ export async function runJob(
   overrides: StepOverrides & { request?: SandboxRequest; signal?: AbortSignal } = {},
   onEvent: (event: OutputEvent) => void = () => undefined,
 ): Promise<RanJob> {
-  const { request = sandboxRequest(), signal = AbortSignal.timeout(170_000), ...step } = overrides;
+  const { request = sandboxRequest(), signal = AbortSignal.timeout(patience(170_000)), ...step } = overrides;
   const events: OutputEvent[] = [];
   const { outcome, placement } = await dataPlane.runJob(
     request,

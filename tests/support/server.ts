@@ -6,10 +6,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { patience } from './patience.ts';
 
 const COMMAND = fileURLToPath(new URL('../../caisson', import.meta.url));
-const START_TIMEOUT_MS = 60_000;
-const STOP_TIMEOUT_MS = 60_000;
+const START_TIMEOUT_MS = patience(60_000);
+const STOP_TIMEOUT_MS = patience(60_000);
 
 export interface Answer<Body> {
   readonly status: number;
@@ -93,7 +94,7 @@ export class Server implements AsyncDisposable {
     path: string,
     options: { body?: object; headers?: Record<string, string>; signal?: AbortSignal } = {},
   ): Promise<Answer<Body>> {
-    const { body, headers = {}, signal = AbortSignal.timeout(150_000) } = options;
+    const { body, headers = {}, signal = AbortSignal.timeout(patience(150_000)) } = options;
     const response = await fetch(`${this.url}${path}`, {
       method,
       headers: {
@@ -145,7 +146,7 @@ export class Server implements AsyncDisposable {
 export async function until(
   what: string,
   condition: () => Promise<boolean>,
-  timeoutMs = 60_000,
+  timeoutMs = patience(60_000),
 ): Promise<void> {
   const deadline = Date.now() + timeoutMs;
   while (!(await condition())) {

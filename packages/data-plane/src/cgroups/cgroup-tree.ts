@@ -38,6 +38,18 @@ export function withSubdirectories(directory: string): string[] {
   return [directory, ...subdirectories(directory)];
 }
 
+/** Names of the cgroups directly below `directory`. */
+export function childrenOf(directory: string): string[] {
+  try {
+    return readdirSync(directory, { withFileTypes: true })
+      .filter((entry) => entry.isDirectory())
+      .map(({ name }) => name);
+  } catch (error) {
+    if (isCgroupGone(error)) return [];
+    throw error;
+  }
+}
+
 /** Removes the cgroup `directory` and all below it, which hold no process any more. */
 export async function removeTree(directory: string, signal: AbortSignal): Promise<void> {
   // The kernel takes a moment to let go of the last process of a cgroup.
@@ -59,14 +71,7 @@ export async function until(condition: () => boolean, signal: AbortSignal): Prom
 }
 
 function subdirectories(directory: string): string[] {
-  try {
-    return readdirSync(directory, { withFileTypes: true })
-      .filter((entry) => entry.isDirectory())
-      .flatMap((entry) => withSubdirectories(join(directory, entry.name)));
-  } catch (error) {
-    if (isCgroupGone(error)) return [];
-    throw error;
-  }
+  return childrenOf(directory).flatMap((name) => withSubdirectories(join(directory, name)));
 }
 
 function tryRemoveTree(directory: string): boolean {

@@ -35,6 +35,8 @@ export interface Cgroup {
 
   /** What it counts. The caller disposes it. */
   openCounters(): CgroupCounters;
+  /** Those directly below it. */
+  children(): readonly Cgroup[];
   /** Host pids of all processes in it and in the cgroups below it. */
   processes(): number[];
   /** Files by which a process enters it: it writes `0` to each. */

@@ -6,6 +6,7 @@ import type { Cgroup } from '../cgroups/cgroup.ts';
 import type { Amounts, ResourceName } from './amounts.ts';
 import { capacityHealth } from './capacity-health.ts';
 import type { Capacity } from './capacity.ts';
+import { CpuHogs } from './cpu-hogs.ts';
 import { MemoryGuard, readAvailableBytes } from './memory-guard.ts';
 import type { Guarded } from './memory-guard.ts';
 import type { NodeOptions } from './node-options.ts';
@@ -23,19 +24,21 @@ export class HostNode implements Disposable {
   readonly #reservations: Reservations;
   readonly #counters: CgroupCounters;
   readonly #guard: MemoryGuard;
+  readonly #hogs: CpuHogs;
   #reclaimedAtMs = 0;
 
   /** @param instance the cgroup that all sandboxes of this server lie below, with its limits */
   constructor(
     capacity: Capacity,
     options: NodeOptions,
-    instance: Pick<Cgroup, 'openCounters'>,
+    instance: Pick<Cgroup, 'openCounters' | 'children'>,
     logger: Logger,
   ) {
     this.capacity = capacity;
     this.#options = options;
     this.#reservations = new Reservations(capacity.promisable, (amounts) => this.#object(amounts));
     this.#counters = instance.openCounters();
+    this.#hogs = new CpuHogs(instance);
     this.#guard = new MemoryGuard({
       cgroup: this.#counters,
       limitBytes: capacity.total.memoryBytes,
@@ -111,6 +114,7 @@ export class HostNode implements Disposable {
 
   [Symbol.dispose](): void {
     this.#guard[Symbol.dispose]();
+    this.#hogs[Symbol.dispose]();
     this.#counters[Symbol.dispose]();
   }
 

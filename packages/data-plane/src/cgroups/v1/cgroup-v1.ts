@@ -5,7 +5,7 @@ import type { CgroupCounters } from '@caisson/session-agent';
 import type { CgroupLayout } from '../cgroup-layout.ts';
 import type { Cgroup, CgroupLimits } from '../cgroup.ts';
 import {
-  processesBelow,
+  childrenOf, processesBelow,
   readCgroupFile,
   removeTree,
   until,
@@ -68,6 +68,12 @@ export class CgroupV1 implements Cgroup {
 
   openCounters(): CgroupCounters {
     return new CgroupCountersV1((controller, name) => this.#pathOf(controller, name));
+  }
+
+  children(): readonly Cgroup[] {
+    const directory = this.#directory('cpu');
+    if (directory === undefined) return [];
+    return childrenOf(directory).map((name) => new CgroupV1(this.#layout, `${this.path}/${name}`));
   }
 
   processes(): number[] {

@@ -4,7 +4,7 @@ import { CgroupCountersV2 } from '@caisson/session-agent';
 import type { CgroupCounters } from '@caisson/session-agent';
 import type { Cgroup, CgroupLimits } from '../cgroup.ts';
 import {
-  processesBelow,
+  childrenOf, processesBelow,
   readCgroupFile,
   removeTree,
   until,
@@ -65,6 +65,10 @@ export class CgroupV2 implements Cgroup {
 
   openCounters(): CgroupCounters {
     return new CgroupCountersV2((_controller, name) => this.#pathOf(name));
+  }
+
+  children(): readonly Cgroup[] {
+    return childrenOf(this.#directory).map((name) => new CgroupV2(this.#mountPoint, `${this.path}/${name}`));
   }
 
   processes(): number[] {

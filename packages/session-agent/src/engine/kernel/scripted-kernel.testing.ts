@@ -1,4 +1,4 @@
-import type { ProcessExit } from '@caisson/protocol';
+import type { ProcessExit } from '@caisson/protocol/ports';
 import type { SpawnedKernel } from '../ports/kernel-spawner.ts';
 import type { ByteChannel } from '../reading/byte-streams.ts';
 

@@ -6,7 +6,7 @@ tables for each program, and to start a second one only to get here.
 It is also the guardian of the sandboxes. When the server dies, however it dies, its standard input closes: then it kills every
 process of the instance, and ends, and with it the namespace and all its mounts.
 
-Its one argument is JSON: `directory` (gets a file system in memory), `unmount` (mount points to leave out), `bind` (pairs of a
+Its one argument is JSON: `directory` (gets a file system in memory), `unmount` (cgroup hierarchies to leave out), `bind` (pairs of a
 source and a target, read-only), `cgroup` (null, or the instance's cgroup: its directories in the hierarchies of `pids` and
 `freezer`).
 Standard input, lines of JSON, each with an `id` of the asker's choice.
@@ -41,6 +41,7 @@ from user_namespace import make_user_namespace  # noqa: E402
 MS_RDONLY = 1
 MS_REMOUNT = 32
 MS_BIND = 4096
+MS_MOVE = 8192
 MNT_DETACH = 2
 FLAGS = {'nosuid': 2, 'nodev': 4}
 KEPT_FLAGS = 2 | 4 | 8
@@ -73,7 +74,7 @@ def main(text):
 def prepare(preparation):
     """Returns the pidfd of the gate."""
     for path in preparation['unmount']:
-        unmount(path, 0)
+        leave_out(path, preparation['directory'])
     for source, target in preparation['bind']:
         mount(source, target, None, MS_BIND, None)
         # A new flag takes the place of those that were there, which have the numbers of statvfs(3).
@@ -84,6 +85,24 @@ def prepare(preparation):
     os.chdir('/')
     os.umask(0o022)
     return gate
+
+
+def leave_out(path, scratch):
+    """Unmounts it and leaves no directory of that name: in one crun would make a directory for each sandbox, and remove none."""
+    above = os.path.dirname(path)
+    if above != '/sys/fs/cgroup':
+        unmount(path, 0)
+        return
+    mount('caisson', scratch, 'tmpfs', FLAGS['nosuid'] | FLAGS['nodev'], 'mode=0755')
+    for entry in os.scandir(above):
+        place = os.path.join(scratch, entry.name)
+        if entry.is_symlink():
+            os.symlink(os.readlink(entry.path), place)
+        elif entry.is_dir() and entry.path != path:
+            os.mkdir(place)
+            mount(entry.path, place, None, MS_BIND, None)
+    unmount(above, MNT_DETACH)
+    mount(scratch, above, None, MS_MOVE, None)
 
 
 def mount(source, target, kind, flags, options):
