@@ -5,7 +5,8 @@ import type { CgroupCounters } from '@caisson/session-agent';
 import type { CgroupLayout } from '../cgroup-layout.ts';
 import type { Cgroup, CgroupLimits } from '../cgroup.ts';
 import {
-  childrenOf, processesBelow,
+  childrenOf,
+  processesBelow,
   readCgroupFile,
   removeTree,
   until,

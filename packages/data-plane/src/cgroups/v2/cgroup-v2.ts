@@ -4,7 +4,8 @@ import { CgroupCountersV2 } from '@caisson/session-agent';
 import type { CgroupCounters } from '@caisson/session-agent';
 import type { Cgroup, CgroupLimits } from '../cgroup.ts';
 import {
-  childrenOf, processesBelow,
+  childrenOf,
+  processesBelow,
   readCgroupFile,
   removeTree,
   until,
