@@ -48,7 +48,7 @@ test('a session for which there is no room is refused with the time to try again
   assert.equal(answer.headers.get('retry-after'), '3');
   const { code, detail } = (await answer.json()) as { code: string; detail: string };
   assert.equal(code, 'insufficient_capacity');
-  assert.match(detail, /memory is short/);
+  assert.match(detail, /not enough memory/);
 });
 
 test('a job for which there is no room in time tells it as its reason', async () => {

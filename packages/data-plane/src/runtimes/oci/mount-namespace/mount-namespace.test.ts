@@ -42,8 +42,11 @@ test('the end of a process that the namespace did not start is told, and that of
   for (const child of [killed, outliving]) both.defer(() => child.kill('SIGKILL'));
   const watched = await namespace.watch(killed.pid ?? 0);
   const other = await namespace.watch(outliving.pid ?? 0);
+  const reaped = once(killed, 'exit');
   killed.kill('SIGKILL');
   await watched.ended;
+  // Until then its pid still names it.
+  await reaped;
   await assert.rejects(namespace.watch(killed.pid ?? 0), /watch: failed: .*No such process/);
   await namespace[Symbol.asyncDispose]();
   await assert.rejects(other.ended, /the mount namespace has ended/);
