@@ -74,7 +74,15 @@ const MOUNTS: readonly Mutation[] = [
 
 const PROCESSES: readonly Mutation[] = [
   byWalls('an id of its own', '        os.setresuid(outer_id, outer_id, outer_id)\n', ''),
-  byWalls('no groups', '        os.setgroups([])\n', ''),
+  {
+    wall: 'cell: no groups',
+    edits: [
+      inForkServer('walls', '        os.setgroups([])\n', ''),
+      // Without any of its own, a runner has none to pass on.
+      inConfig('runner', 'config.process.user.additionalGids = [42];'),
+    ],
+    tests: [EVERY_PROCESS],
+  },
   byWalls('no capabilities', '        self._capabilities.drop_all()\n', ''),
   by('linux')(
     'no capabilities in the bounding set',
