@@ -125,7 +125,7 @@ test('the space of a workspace is set aside as long as it lives, and no more tha
   assert.ok(before - available() > SIZE, 'its blocks are taken before anything is written');
   await assert.rejects(dataPlane.createSandbox(request(), DEADLINE()), {
     code: 'insufficient_capacity',
-    message: /disk is short/,
+    message: /not enough disk/,
   });
   await first.destroy();
   await dataPlane.createSandbox(request(), DEADLINE());

@@ -25,7 +25,7 @@ async function promisedMemory({ call }: Planes): Promise<number> {
 
 function checkInsufficient({ status, headers, body }: Answer): void {
   assert.deepEqual([status, body['code']], [503, 'insufficient_capacity']);
-  assert.match(String(body['detail']), /memory is short/);
+  assert.match(String(body['detail']), /not enough memory/);
   assert.equal(headers.get('retry-after'), '1');
 }
 
