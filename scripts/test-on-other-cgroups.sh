@@ -3,13 +3,16 @@
 # or v1 alone, whatever this host has.
 #   test-on-other-cgroups.sh ROOT [v2|v1]...    both, if none is named
 # ROOT is a Debian root file system; where there is none, debootstrap makes one. It is kept, so the next time is quicker.
+# From the environment: TESTS, the folders or files to run, in this order; MEMORY of the machine; BOOT_SECONDS that it may
+# take; MONITOR, where QEMU's monitor listens, as its option -monitor takes it.
 set -eu
 cd "$(dirname "$(readlink -f "$0")")/.."
 
-BOOT_SECONDS=3000
+TESTS=${TESTS:-tests/isolation tests/recovery tests/capacity tests/adversarial}
+BOOT_SECONDS=${BOOT_SECONDS:-5400}
 IMAGE_SIZE=6G
 # The node admits by what the machine has: with less, tests of many sandboxes at once are refused.
-MEMORY=6G
+MEMORY=${MEMORY:-6G}
 INIT=scripts/other-cgroups-init.sh
 
 fail() {
@@ -44,6 +47,12 @@ in_root() {
 
 copy_project() {
   mkdir -p "$root/root/caisson"
+  # What npm has installed here is copied; where that is not current, the setup installs it.
+  stamp=node_modules/.caisson-package-lock.json
+  if cmp -s package-lock.json $stamp && ! cmp -s $stamp "$root/root/caisson/$stamp"; then
+    rm -rf "$root/root/caisson/node_modules"
+    cp -a node_modules "$root/root/caisson/"
+  fi
   # What is installed stays, for the setup to find it.
   find "$root/root/caisson" -name node_modules -prune -o -type f -exec rm {} +
   git ls-files -z --cached --others --exclude-standard --deduplicate |
@@ -66,12 +75,15 @@ trap 'rm -rf "$work"' EXIT
 trap 'exit 1' INT TERM
 mke2fs -q -t ext4 -d "$root" "$work/image" "$IMAGE_SIZE"
 
-# Software emulation everywhere, for KVM within a virtual machine may abort instead of saying that it is not there.
+# Software emulation everywhere, for KVM within a virtual machine may abort instead of saying that it is not there. The machine's
+# clock counts its instructions, one a nanosecond, so that deadlines hold however busy this host is. QEMU does not start a second
+# processor by such a clock.
 boot() {
-  timeout --foreground "$BOOT_SECONDS" qemu-system-x86_64 -accel tcg,thread=multi -cpu max -smp 2 -m "$MEMORY" \
-    -display none -monitor none -serial stdio -no-reboot -nic none \
+  timeout --foreground "$BOOT_SECONDS" qemu-system-x86_64 -accel tcg,thread=single -icount shift=0 \
+    -cpu max -smp 1 -m "$MEMORY" \
+    -display none -monitor "${MONITOR:-none}" -serial stdio -no-reboot -nic none \
     -kernel "$root/vmlinuz" -initrd "$root/initrd.img" \
-    -append "root=/dev/vda rw console=ttyS0 quiet panic=1 init=/root/caisson/$INIT caisson.cgroups=$1" \
+    -append "root=/dev/vda rw console=ttyS0 quiet panic=1 init=/root/caisson/$INIT caisson.cgroups=$1 caisson.tests=$(echo "$TESTS" | tr ' ' ,)" \
     -drive "file=$work/image,if=virtio,format=raw,snapshot=on" </dev/null
 }
 

@@ -1,3 +1,4 @@
+import { RUNTIMES } from '@caisson/protocol/api';
 import { Command, Option } from 'commander';
 import { parseCount, parseEnv, parseJson, parsePort, parseSeconds } from './arguments.ts';
 import type { CreateOptions, ServerOptions } from './commands/sessions.ts';
@@ -41,7 +42,7 @@ function addServe(program: Command, context: Context, finish: Finish): void {
       'directory for the database and the admin key (default: caisson in XDG_DATA_HOME)',
     )
     .addOption(
-      new Option('--runtime <name>', 'container runtime').choices(['auto', 'crun', 'runc']).default('auto'),
+      new Option('--runtime <name>', 'container runtime').choices(['auto', ...RUNTIMES]).default('auto'),
     )
     .action(async (options: ServeOptions) => {
       finish(await (await import('./commands/serve.ts')).serve(context, options));

@@ -18,7 +18,7 @@ interface Pair extends AsyncDisposable {
 }
 
 /** Two control planes over one data plane and one database. */
-async function startPair(): Promise<Pair> {
+async function startPair(config: { readonly maxConcurrentExecutions?: number } = {}): Promise<Pair> {
   await using undo = new AsyncDisposableStack();
   const dataDir = await mkdtemp(join(tmpdir(), 'caisson-two-'));
   undo.defer(() => rm(dataDir, { recursive: true, force: true }));
@@ -32,7 +32,7 @@ async function startPair(): Promise<Pair> {
       plane: cuttable(plane, cut.signal),
       store: undo.use(await openStore(dataDir)),
       ownsDataPlane: false,
-      config: { replicaId, syncIntervalMs: 50 },
+      config: { replicaId, syncIntervalMs: 50, ...config },
       ...(keyFallback !== undefined && { keyFallback }),
     });
     undo.use(started);
@@ -123,6 +123,31 @@ test('each reads the events of what the other has begun while they happen', asyn
   );
   assert.equal((await read(b, id)).stdout, 'firstsecond');
   assert.equal(await endsOf(b, id), 1);
+});
+
+test("a reader of what waits in the other's queue gets all of its output, however short it runs", async () => {
+  await using pair = await startPair({ maxConcurrentExecutions: 1 });
+  const { plane, a, b } = pair;
+  const gate = Promise.withResolvers<undefined>();
+  plane.on('first', async () => {
+    await gate.promise;
+    return {};
+  });
+  plane.on('short', async (_step, events) => {
+    await events({ type: 'stdout', text: 'short' });
+    return {};
+  });
+  await submit(a, 'first');
+  const id = await submit(a, 'short');
+  const headers = { accept: 'text/event-stream' };
+  const live = b.call('GET', `/api/v1/executions/${id}/logs`, { headers });
+  const text = await live.then(async (answer) => {
+    gate.resolve(undefined);
+    return answer.text();
+  });
+  const replayed = await (await b.call('GET', `/api/v1/executions/${id}/logs`, { headers })).text();
+  assert.match(text, /^id: 3\nevent: stdout$/m);
+  assert.equal(text, replayed);
 });
 
 test('each cancels what the other has begun, and the end is put down to whoever asked', async () => {

@@ -1,4 +1,4 @@
-import { isFinished } from '@caisson/protocol/api';
+import { isCaissonError, isFinished } from '@caisson/protocol/api';
 import type { ExecutionEvent } from '@caisson/protocol/api';
 import type { DataPlane } from '@caisson/protocol/ports';
 import type { ExecutionRecord } from '../model/execution-record.ts';
@@ -35,6 +35,8 @@ export interface UnfinishedSource {
   begun(signal: AbortSignal): Promise<Pick<ExecutionRecord, 'id' | 'state' | 'startedAt'>>;
   /** Resolves when its end is on record. */
   finished(signal: AbortSignal): Promise<FinishedEvent>;
+  /** Its events after the id `after`, once its end is on record. */
+  replay(after: number): Promise<EventReader>;
 }
 
 /**
@@ -71,25 +73,34 @@ async function* eventsOf(
   { after, holdsBack, signal }: { after: number; holdsBack: boolean; signal: AbortSignal },
 ): AsyncGenerator<NumberedEvent, undefined> {
   const { id } = source.record;
-  if (after < 1) yield { id: 1, event: queuedEvent(id) };
+  const [queued] = firstEventsOf({ id, startedAt: null });
+  if (after < 1 && queued !== undefined) yield { id: 1, event: queued };
   const begin = await source.begun(signal);
   const first = firstEventsOf(begin);
   for (const [index, event] of first.entries()) {
     if (index >= Math.max(after, 1)) yield { id: index + 1, event };
   }
   let last = Math.max(after, first.length);
-  if (!isFinished(begin.state.status)) {
+  if (isFinished(begin.state.status)) return yield* replayed(source, last);
+  try {
     for await (const batch of dataPlane.follow(id, last - first.length, holdsBack, signal)) {
       for (const [index, event] of batch.events.entries()) {
         last = first.length + batch.first + index;
         yield { id: last, event: eventOf(event) };
       }
     }
+  } catch (error) {
+    // Its node has never had it, or another replica has recorded its end just now.
+    if (!isCaissonError(error, 'execution_not_found')) throw error;
+    await source.finished(signal);
+    return yield* replayed(source, last);
   }
   yield { id: last + 1, event: await source.finished(signal) };
   return undefined;
 }
 
-function queuedEvent(id: ExecutionRecord['id']): ExecutionEvent {
-  return { type: 'status', execution_id: id, status: 'queued', reason: null };
+async function* replayed(source: UnfinishedSource, after: number): AsyncGenerator<NumberedEvent, undefined> {
+  using reader = await source.replay(after);
+  for (let event = await reader.next(); event !== undefined; event = await reader.next()) yield event;
+  return undefined;
 }

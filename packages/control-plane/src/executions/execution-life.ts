@@ -175,6 +175,11 @@ export class ExecutionLife {
           ? await recorder.record(execution.record, ended, [], onUnwritten)
           : await recorder.recordFromNode(execution.record, ended, closing, onUnwritten);
     } catch (error) {
+      if (isCaissonError(error, 'execution_not_found')) {
+        // Another replica has recorded its end, so that its node has forgotten it.
+        await this.#finishAsRecorded(execution);
+        return;
+      }
       // Nobody is told that it has ended: whoever compares the rows with the nodes next records it.
       this.#log(execution.record).error({ err: error }, 'end of the execution not recorded');
       this.#giveUp(execution, error);

@@ -297,8 +297,10 @@ export class Executions {
   ): Promise<EventReader> {
     const { dataPlane } = this.#dependencies;
     const live = this.#liveOf(tenantId, id);
+    const replay = async (from: number) => followStored(await this.#read(tenantId, id), from);
     if (live !== undefined) {
       const source = {
+        replay,
         record: live.record,
         begun: async () => {
           await live.begun.promise;
@@ -313,6 +315,7 @@ export class Executions {
     assertKept(stored);
     if (isFinished(stored.record.state.status)) return followStored(stored, after);
     const source = {
+      replay,
       record: stored.record,
       begun: async (signal: AbortSignal) => this.#begunElsewhere(tenantId, id, signal),
       finished: async (signal: AbortSignal) => this.#finishedElsewhere(tenantId, id, signal),

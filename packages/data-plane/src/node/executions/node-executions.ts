@@ -57,6 +57,9 @@ export class NodeExecutions implements ExecutionHost, AsyncDisposable {
   readonly #underWay = new Set<Promise<void>>();
   readonly #tick: NodeJS.Timeout;
   #ended = 0;
+  /** In memory, of those that have ended, when they were last looked at. */
+  #heldBytes = 0;
+  #spillFails = false;
 
   constructor(parts: NodeExecutionsParts) {
     this.#parts = parts;
@@ -69,7 +72,7 @@ export class NodeExecutions implements ExecutionHost, AsyncDisposable {
     signal.throwIfAborted();
     const { executionId } = request.step;
     if (this.#known.has(executionId)) return;
-    if (this.#ended >= this.#parts.bounds.count || this.#spilledBytes() >= this.#parts.bounds.diskBytes) {
+    if (this.#isFull()) {
       throw new CaissonError('insufficient_capacity', {
         resource: 'outputs that wait to be recorded',
         retryAfterSeconds: RETRY_AFTER_SECONDS,
@@ -175,6 +178,12 @@ export class NodeExecutions implements ExecutionHost, AsyncDisposable {
     await execution[Symbol.asyncDispose]();
   }
 
+  #isFull(): boolean {
+    const { count, diskBytes, memoryBytes } = this.#parts.bounds;
+    // Twice, for what goes to disk only now, and as a bound where the disk does not take it.
+    return this.#ended >= count || this.#heldBytes >= 2 * memoryBytes || this.#spilledBytes() >= diskBytes;
+  }
+
   /** Puts on disk what waits for long or is too much for memory, and forgets what nobody has asked for. */
   #tidy(): void {
     const { bounds, nowMs } = this.#parts;
@@ -187,21 +196,30 @@ export class NodeExecutions implements ExecutionHost, AsyncDisposable {
       if (ageMs >= bounds.keepMs) this.#giveUp(id, execution);
       else if (ageMs >= SPILL_AFTER_MS || held > bounds.memoryBytes) this.#spill(id, execution);
     }
+    this.#heldBytes = held;
   }
 
   #giveUp(id: ExecutionId, execution: NodeExecution): void {
     this.#parts.logger.error({ execution_id: id }, 'outcome dropped: no control plane has acknowledged it');
-    this.#inBackground(this.#forget(id, execution), id);
+    this.#forget(id, execution).catch((error: unknown) => {
+      this.#parts.logger.error({ err: error, execution_id: id }, 'output not removed');
+    });
   }
 
   #spill(id: ExecutionId, execution: NodeExecution): void {
-    if (execution.heldBytes > 0) this.#inBackground(execution.spill(this.#parts.spillDirectory), id);
-  }
-
-  #inBackground(work: Promise<void>, id: ExecutionId): void {
-    work.catch((error: unknown) => {
-      this.#parts.logger.error({ err: error, execution_id: id }, 'output could not be put on disk');
-    });
+    if (execution.heldBytes === 0) return;
+    execution.spill(this.#parts.spillDirectory).then(
+      () => {
+        this.#spillFails = false;
+      },
+      (error: unknown) => {
+        // It stays in memory, and is tried again.
+        if (!this.#spillFails) {
+          this.#parts.logger.error({ err: error, execution_id: id }, 'output not written to disk');
+        }
+        this.#spillFails = true;
+      },
+    );
   }
 
   #spilledBytes(): number {
