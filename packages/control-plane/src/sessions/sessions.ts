@@ -186,8 +186,13 @@ export class Sessions {
 
   /** Ends all, because the server stops. */
   async endAll(): Promise<void> {
-    const live = await this.#dependencies.store.live();
-    await Promise.all(live.map((record) => this.end(record, 'shutdown', SYSTEM)));
+    const { dataPlane, store, closing } = this.#dependencies;
+    const live = await store.live();
+    const known = new Set((await dataPlane.sandboxes(closing)).map(({ id }) => id));
+    const isLost = ({ id, sandboxId }: SessionRecord) => !known.has(sandboxId) && !this.isChanging(id);
+    await Promise.all(
+      live.map((record) => this.end(record, isLost(record) ? 'sandbox_lost' : 'shutdown', SYSTEM)),
+    );
   }
 
   async #create(caller: Principal, request: CreateSessionRequest, id: SessionId): Promise<void> {
