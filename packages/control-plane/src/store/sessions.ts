@@ -7,7 +7,7 @@ import type { SessionRecord } from '../model/session-record.ts';
 import { fromSessionRow, toSessionRow } from './statements/session-rows.ts';
 import { sessionStatements } from './statements/session-statements.ts';
 import type { SessionStatuses } from './statements/session-statements.ts';
-import type { Tables } from './tables.ts';
+import type { SessionsTable, Tables } from './tables.ts';
 import type { Writer } from './writing/writer.ts';
 
 export interface SessionFilter {
@@ -75,12 +75,8 @@ export function sessionRepository(db: Kysely<Tables>, writer: Writer): SessionRe
       );
     },
     async find(tenantId, id) {
-      const row = await db
-        .selectFrom('sessions')
-        .selectAll()
-        .where('id', '=', id)
-        .where('tenant_id', '=', tenantId)
-        .executeTakeFirst();
+      const { rows } = await db.executeQuery(statements.find({ id, tenant_id: tenantId }));
+      const [row] = rows as SessionsTable[];
       return row && fromSessionRow(row);
     },
     async list(tenantId, { limit, after, status }) {

@@ -12,6 +12,8 @@ export interface SessionStatements {
   update(row: SessionsTable, from: SessionStatuses): CompiledQuery;
   extend(row: SessionsTable, from: SessionStatuses): CompiledQuery;
   touch(row: Pick<SessionsTable, 'id' | 'last_used_at'>): CompiledQuery;
+  /** Each step of a session asks for it. */
+  find(key: Pick<SessionsTable, 'id' | 'tenant_id'>): CompiledQuery;
 }
 
 function liveOf(sessions: SelectQueryBuilder<Tables, 'sessions', object>, tenantId: TenantId) {
@@ -30,6 +32,13 @@ export function sessionStatements(db: Kysely<Tables>): SessionStatements {
       .where('last_used_at', '<', value('last_used_at'))
       .where('terminated_at', 'is', null),
   );
+  const find = prepareQuery<Pick<SessionsTable, 'id' | 'tenant_id'>>((value) =>
+    db
+      .selectFrom('sessions')
+      .selectAll()
+      .where('id', '=', value('id'))
+      .where('tenant_id', '=', value('tenant_id')),
+  );
   const from = (row: SessionsTable, statuses: SessionStatuses) =>
     db
       .updateTable('sessions')
@@ -46,6 +55,7 @@ export function sessionStatements(db: Kysely<Tables>): SessionStatements {
       .where('status', 'in', statuses);
   return {
     touch,
+    find,
     update(row, statuses) {
       const { status, reason, runtime, node_id, terminated_at } = row;
       return from(row, statuses).set({ status, reason, runtime, node_id, terminated_at }).compile();
