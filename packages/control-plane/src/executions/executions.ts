@@ -120,7 +120,7 @@ export class Executions {
   }
 
   /** Its result so far. @throws CaissonError `execution_not_found`, `output_expired` */
-  async look(tenantId: TenantId, id: ExecutionId): Promise<ExecutionResult | JsonPieces> {
+  async snapshot(tenantId: TenantId, id: ExecutionId): Promise<ExecutionResult | JsonPieces> {
     const found = this.#liveOf(tenantId, id) ?? (await this.#read(tenantId, id));
     if (isFinished(found.record.state.status)) return storedResultOf(await this.#stored(found));
     return executionResultOf(found.record, await this.#outputOf(id));
@@ -138,7 +138,7 @@ export class Executions {
    * @throws CaissonError `execution_not_found`, `output_expired`, `execution_not_finished`, and `storage_unavailable` if its
    * outcome is not recorded yet
    */
-  async lookAtEnded(tenantId: TenantId, id: ExecutionId): Promise<ExecutionResult | JsonPieces> {
+  async finishedResult(tenantId: TenantId, id: ExecutionId): Promise<ExecutionResult | JsonPieces> {
     const { status } = (await this.find(tenantId, id)).state;
     if (isFinished(status)) return storedResultOf(await this.#read(tenantId, id));
     throw this.#live.get(id)?.unwritten ?? new CaissonError('execution_not_finished', { id, status });
@@ -210,7 +210,7 @@ export class Executions {
       await this.#life.end(live, end, CANCEL_WAIT_MS);
       if (live.unwritten !== undefined && this.#live.has(id)) throw live.unwritten;
     }
-    return this.look(tenantId, id);
+    return this.snapshot(tenantId, id);
   }
 
   /** Ends the queued steps of a session; running steps end with their sandbox. */

@@ -15,7 +15,7 @@ import {
 } from '@caisson/protocol/api';
 import type { ExecutionId, SessionId, TenantId } from '@caisson/protocol/api';
 import { sql } from 'kysely';
-import { findBreak, tellsOf } from '../audit/chain.ts';
+import { findBreak, recordsTrim } from '../audit/chain.ts';
 import { advance, queuedExecution } from '../model/execution-record.ts';
 import { advanceSession, creatingSession, LIVE_STATUSES } from '../model/session-record.ts';
 import { auditRepository } from '../store/audit.ts';
@@ -218,9 +218,9 @@ test('a trail without its oldest events can be checked from the checkpoint that 
     ],
   );
   assert.equal(findBreak(trail, checkpoint), undefined);
-  assert.equal(tellsOf(trail, checkpoint), true);
+  assert.equal(recordsTrim(trail, checkpoint), true);
   assert.deepEqual(findBreak(trail), { sequence: 1, problem: 'missing' });
-  assert.equal(tellsOf(trail, { ...checkpoint, sequence: 451 }), false);
+  assert.equal(recordsTrim(trail, { ...checkpoint, sequence: 451 }), false);
   assert.equal((await store.audit.checkpoint(other))?.sequence, 2);
   await execute(store, tenant);
   assert.equal(findBreak(await trailOf(store, tenant), checkpoint), undefined);

@@ -72,7 +72,7 @@ function ignore(): void {
   // The reader of the body has already got the error.
 }
 
-/** Value of `Content-Disposition`. Tenants choose the names: quoted with safe characters for old clients, in full (RFC 6266) for others. */
+/** `Content-Disposition` for a name that a tenant chose: safe characters for old clients, the full name (RFC 6266) for others. */
 export function attachment(name: string): string {
   const plain = name.replace(/[^\w.\- ]/g, '_');
   const full = encodeURIComponent(name.toWellFormed()).replace(

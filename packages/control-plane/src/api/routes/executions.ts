@@ -62,7 +62,7 @@ function readRoutes(api: Api, { executions }: Services): void {
       response: { 200: executionResult, ...problems },
     },
     handler: async (request, reply) =>
-      sendResult(reply, await executions.look(request.principal.tenantId, request.params.execution_id)),
+      sendResult(reply, await executions.snapshot(request.principal.tenantId, request.params.execution_id)),
   });
   api.route({
     method: 'GET',
@@ -91,7 +91,7 @@ function outputRoutes(api: Api, { executions, answering }: Services): void {
     handler: async (request, reply) =>
       sendResult(
         reply,
-        await executions.lookAtEnded(request.principal.tenantId, request.params.execution_id),
+        await executions.finishedResult(request.principal.tenantId, request.params.execution_id),
       ),
   });
   api.route({
