@@ -32,7 +32,7 @@ export interface EventReader extends Disposable {
 export interface UnfinishedSource {
   readonly record: ExecutionRecord;
   /** Resolves with its record once it runs, or has ended without a start. */
-  begun(signal: AbortSignal): Promise<Pick<ExecutionRecord, 'id' | 'state' | 'startedAt'>>;
+  started(signal: AbortSignal): Promise<Pick<ExecutionRecord, 'id' | 'state' | 'startedAt'>>;
   /** Resolves with its last event once its outcome is recorded. */
   finished(signal: AbortSignal): Promise<FinishedEvent>;
 }
@@ -72,7 +72,7 @@ async function* eventsOf(
 ): AsyncGenerator<NumberedEvent, undefined> {
   const { id } = source.record;
   if (after < 1) yield { id: 1, event: queuedEvent(id) };
-  const started = await source.begun(signal);
+  const started = await source.started(signal);
   const first = firstEventsOf(started);
   for (const [index, event] of first.entries()) {
     if (index >= Math.max(after, 1)) yield { id: index + 1, event };

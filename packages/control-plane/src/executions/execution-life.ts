@@ -57,10 +57,10 @@ export class ExecutionLife {
   async runQueued(execution: LiveExecution, nodeId: NodeId): Promise<void> {
     const { dispatcher } = this.#dependencies;
     this.begin(execution, nodeId);
-    let begun: boolean;
+    let started: boolean;
     try {
       await execution.inserted;
-      begun = await this.#recordStart(execution);
+      started = await this.#recordStart(execution);
     } catch (error) {
       // If its row was never inserted, its caller got that error and nothing is recorded.
       this.#log(execution.record).debug({ err: error }, 'execution not started');
@@ -68,7 +68,7 @@ export class ExecutionLife {
       dispatcher.leave(execution.item);
       return;
     }
-    if (begun) await this.run(execution);
+    if (started) await this.run(execution);
     else {
       // Another replica has ended it in the meantime.
       await this.#finishAsRecorded(execution);
@@ -82,7 +82,7 @@ export class ExecutionLife {
     const { run, record } = execution;
     try {
       const refused = await this.#start(execution);
-      execution.begun.resolve(undefined);
+      execution.started.resolve(undefined);
       if (refused !== undefined) {
         await this.#finish(execution, refused);
         return;
@@ -107,7 +107,7 @@ export class ExecutionLife {
     if (dispatcher.withdraw(execution.item)) {
       const outcome = stoppedOutcome(end.reason, NOT_RUN);
       const cancelled = { outcome, placement: null, endedBy: end.by, endedMsAgo: 0 };
-      execution.begun.resolve(undefined);
+      execution.started.resolve(undefined);
       await Promise.race([this.#finish(execution, cancelled), ended]);
       return;
     }
@@ -207,13 +207,13 @@ export class ExecutionLife {
   #settle(execution: LiveExecution, record: ExecutionRecord, event: FinishedEvent): void {
     execution.record = record;
     this.#onEnd(execution);
-    execution.begun.resolve(undefined);
+    execution.started.resolve(undefined);
     execution.finished.resolve(event);
   }
 
   #giveUp(execution: LiveExecution, error: unknown): void {
     this.#onEnd(execution);
-    execution.begun.resolve(undefined);
+    execution.started.resolve(undefined);
     execution.finished.reject(error);
   }
 

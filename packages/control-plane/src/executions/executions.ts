@@ -78,7 +78,7 @@ export class Executions {
     if (this.#stopping) throw new CaissonError('shutting_down', SHUTTING_DOWN);
     const { dispatcher, nodeId, storage, store } = this.#dependencies;
     storage.assertWorking();
-    const execution = this.#hold(this.#newRecord(submission), submission);
+    const execution = this.#newLive(this.#newRecord(submission), submission);
     const { id } = execution.record;
     const waits = dispatcher.enter(execution.item) === 'wait';
     this.#live.set(id, execution);
@@ -97,7 +97,7 @@ export class Executions {
 
   /** Requeues a job from the queue of a replica that is gone. */
   requeue(record: ExecutionRecord, run: Run): void {
-    const execution = this.#hold(record, run);
+    const execution = this.#newLive(record, run);
     this.#live.set(record.id, execution);
     this.#dependencies.dispatcher.requeue(execution.item);
   }
@@ -247,10 +247,10 @@ export class Executions {
     await Promise.all(
       waiting.filter((one) => !stays(one)).map((one) => this.#life.end(one, end, CANCEL_WAIT_MS)),
     );
-    for (const { begun, finished, record } of waiting.filter(stays)) {
+    for (const { started, finished, record } of waiting.filter(stays)) {
       this.#live.delete(record.id);
       finished.reject(new CaissonError('shutting_down', SHUTTING_DOWN));
-      begun.resolve(undefined);
+      started.resolve(undefined);
     }
   }
 
@@ -300,8 +300,8 @@ export class Executions {
     if (live !== undefined) {
       const source = {
         record: live.record,
-        begun: async () => {
-          await live.begun.promise;
+        started: async () => {
+          await live.started.promise;
           return live.record;
         },
         finished: async () =>
@@ -314,7 +314,7 @@ export class Executions {
     if (isFinished(stored.record.state.status)) return followStored(stored, after);
     const source = {
       record: stored.record,
-      begun: async (signal: AbortSignal) => this.#begunElsewhere(tenantId, id, signal),
+      started: async (signal: AbortSignal) => this.#startedElsewhere(tenantId, id, signal),
       finished: async (signal: AbortSignal) => this.#finishedElsewhere(tenantId, id, signal),
     };
     return followUnfinished(dataPlane, source, after, holdsBack);
@@ -327,7 +327,11 @@ export class Executions {
   }
 
   /** Waits until another replica has started it, or it has ended. */
-  async #begunElsewhere(tenantId: TenantId, id: ExecutionId, signal: AbortSignal): Promise<ListedExecution> {
+  async #startedElsewhere(
+    tenantId: TenantId,
+    id: ExecutionId,
+    signal: AbortSignal,
+  ): Promise<ListedExecution> {
     for (;;) {
       const record = await this.find(tenantId, id);
       if (record.state.status !== 'queued') return record;
@@ -390,7 +394,7 @@ export class Executions {
     });
   }
 
-  #hold(record: ExecutionRecord, run: Run): LiveExecution {
+  #newLive(record: ExecutionRecord, run: Run): LiveExecution {
     return liveExecution(record, run, (execution) => {
       this.#watch(this.#life.runQueued(execution, this.#dependencies.nodeId));
     });

@@ -17,7 +17,7 @@ export interface LiveExecution {
   readonly run: Run;
   readonly item: QueueItem;
   /** Resolves when it has started on its node, or has ended without a start. */
-  readonly begun: PromiseWithResolvers<unknown>;
+  readonly started: PromiseWithResolvers<unknown>;
   /** Its last event, once its outcome is recorded; rejects if the outcome could not be written at once. */
   readonly finished: PromiseWithResolvers<FinishedEvent>;
   /** Resolves when its row is in the database. */
@@ -37,7 +37,7 @@ export function liveExecution(
   const execution: LiveExecution = {
     record,
     run,
-    begun: Promise.withResolvers(),
+    started: Promise.withResolvers(),
     finished: Promise.withResolvers<FinishedEvent>(),
     inserted: Promise.resolve(),
     end: undefined,

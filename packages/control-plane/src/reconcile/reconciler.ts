@@ -107,9 +107,9 @@ export class Reconciler {
     // Only now, so that it includes every execution that started before its row was read.
     const onNode = new Map((await dataPlane.executions(closing)).map((one) => [one.id, one]));
     for (const { record } of found) {
-      const known = onNode.get(record.id);
-      if (known?.state === 'ended') await this.#recordEnd(record, report);
-      else if (known === undefined && this.#isAbandoned(record, isGone))
+      const onThisNode = onNode.get(record.id);
+      if (onThisNode?.state === 'ended') await this.#recordEnd(record, report);
+      else if (onThisNode === undefined && this.#isAbandoned(record, isGone))
         await this.#recordLost(record, report);
     }
     await this.#acknowledgeRecorded([...onNode.values()], report);

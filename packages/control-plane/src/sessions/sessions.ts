@@ -288,7 +288,7 @@ export class Sessions {
       this.#read(tenantId, id)
         .then((record) => this.end(record, 'requested', by))
         .catch((error: unknown) => {
-          // It was never created.
+          // It has not been created.
           if (isCaissonError(error, 'session_not_found')) return;
           this.#log(id).error({ err: error }, 'session of a disconnected caller not ended');
         });

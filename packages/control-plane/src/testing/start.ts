@@ -86,7 +86,7 @@ export async function start(options: StartOptions = {}): Promise<Started> {
 export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
   const deadline = Date.now() + 5000;
   while (!(await condition())) {
-    if (Date.now() > deadline) throw new Error('the condition was not met in five seconds');
+    if (Date.now() > deadline) throw new Error('the condition was not met');
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }
