@@ -8,69 +8,69 @@ const MIB = 2 ** 20;
 const DAY_MS = 24 * 3600 * 1000;
 
 /**
- * Executions wait far more than they compute (for their sandbox to start, for files, for `sleep`), and each has a CPU
- * limit of its own, so that eight to a core keep it busy; more would only cost memory, and time to each of them.
+ * Executions per core. They wait more than they compute (for their sandbox to start, for files, for `sleep`), and each has its
+ * own CPU limit, so eight keep a core busy; more would only take memory and slow each other down.
  */
 const EXECUTIONS_PER_CORE = 8;
 
 const count = (fallback: number) => z.int().min(1).default(fallback);
 
 const settings = z.strictObject({
-  /** Directory of the database and the admin key; it is made if it is not there. */
+  /** Directory of the database and the admin key; created if missing. */
   dataDir: z.string().refine(isAbsolute, 'must be an absolute path'),
   maxConcurrentExecutions: z.int().min(1).optional(),
-  /** Default: three quarters, so that no tenant can keep all others waiting for its long executions. */
+  /** Default: three quarters of all, so that no tenant can block all others with long executions. */
   maxConcurrentExecutionsPerTenant: z.int().min(1).optional(),
   maxQueuedExecutions: count(1000),
   maxQueuedExecutionsPerTenant: z.int().min(1).optional(),
-  /** Bound of what waiting requests may hold in memory, in bytes. */
+  /** Memory limit of queued requests, in bytes. */
   maxQueuedBytes: count(256 * MIB),
   maxSessionsPerTenant: count(200),
-  /** How many connections of a tenant may follow events of executions at one time. */
+  /** Concurrent event readers of a tenant. */
   maxEventReadersPerTenant: count(100),
-  /** How much of each of stdout and stderr is kept, in bytes. */
+  /** Limit of stdout and of stderr of an execution, in bytes; the rest is dropped. */
   outputLimitBytes: count(MIB),
-  /** Of JSON bodies; files have no limit but the workspace's. */
+  /** Limit of JSON bodies; files are only limited by the workspace. */
   bodyLimitBytes: count(4 * MIB),
-  /** How long running executions may take to finish when the server stops. */
+  /** Time for running executions to finish when the server stops. */
   shutdownGraceMs: z.int().min(0).default(10_000),
-  /** How long a session can live in all, extensions included. */
+  /** Longest lifetime of a session, including extensions. */
   maxSessionLifetimeMs: count(24 * 3600 * 1000),
-  /** How often the records are compared with what the node runs, and expired sessions ended. */
+  /** Interval of reconciling the records with the node, which also ends expired sessions. */
   syncIntervalMs: count(1000),
-  /** For how long a sandbox lives after the last control plane has renewed its lease. */
+  /** How long a sandbox lives after the last renewal of its lease by any control plane. */
   sandboxLeaseMs: count(300_000),
-  /** Of this control plane among those that share a database; the same after a restart, so that it goes on with its own. */
+  /** Identifies this control plane among those that share a database; unchanged by a restart, so that it finds its executions. */
   replicaId: replicaId.default('main' as ReplicaId),
   idempotencyKeyAgeMs: count(24 * 3600 * 1000),
-  /** How long executions and sessions are kept after their end. */
+  /** Retention of executions and sessions after their end. */
   retentionMs: count(7 * DAY_MS),
-  /** How much output of executions a tenant may have on record, in bytes; beyond it the oldest goes first. */
+  /** Limit of a tenant's recorded output, in bytes; beyond it, the oldest is removed first. */
   maxOutputBytesPerTenant: count(2 ** 30),
-  /** How long events of the audit trail are kept. */
+  /** Retention of audit events. */
   auditRetentionMs: count(365 * DAY_MS),
-  /** How often is looked for what is kept no longer. */
+  /** Interval of retention sweeps. */
   retentionIntervalMs: count(10_000),
   createSandboxTimeoutMs: count(60_000),
-  /** How long a request's JSON body may take to arrive, and how long a file's may pause. */
+  /** Time limit for a JSON body to arrive, and for pauses in the upload of a file. */
   bodyTimeoutMs: count(30_000),
-  /** How long a directory may take to be listed, or a file or directory to be deleted, waiting included. */
+  /** Time limit of listing a directory, or deleting a file or directory, including the wait for its turn. */
   fileOperationTimeoutMs: count(30_000),
   maxFileOperationsPerSession: count(2),
   maxFileOperationsPerTenant: count(4),
   maxWaitingFileOperationsPerTenant: count(100),
-  /** Uploads and downloads at once; each may hold half a MiB of buffers. */
+  /** Concurrent uploads and downloads; each may take half a MiB of buffers. */
   maxFileTransfersPerTenant: count(32),
-  /** How often a silent event stream gets a comment, so that proxies keep it open. */
+  /** Interval of comments on a silent event stream, so that proxies keep it open. */
   heartbeatMs: count(15_000),
-  /** How long a reader of events or of a file may take nothing before it is dropped. */
+  /** How long a reader of events or of a file may read nothing before it is disconnected. */
   stalledReaderMs: count(60_000),
 });
 
 /** Names of all settings. */
 export const CONTROL_PLANE_SETTINGS: readonly string[] = Object.keys(settings.shape);
 
-/** What the control plane needs to know; the composition root parses it once. */
+/** Configuration of the control plane; the composition root parses it once. */
 export const controlPlaneConfig = settings.transform((config) => {
   const concurrent =
     config.maxConcurrentExecutions ?? Math.max(16, EXECUTIONS_PER_CORE * availableParallelism());

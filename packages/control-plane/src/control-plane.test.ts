@@ -32,7 +32,7 @@ async function temporaryDirectory() {
   return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) };
 }
 
-/** Adds a tenant to a database that no server has open, and returns its key. */
+/** Adds a tenant to a database that no server has open; returns its key. */
 async function addTenant(dataDir: string, name: string, role: Role = 'member') {
   await using store = await openStore(dataDir);
   const key = newApiKey();
@@ -48,7 +48,7 @@ async function result(server: Started, id: string, key = server.key) {
   return executionResult.parse(await (await server.call('GET', `/api/v1/executions/${id}`, { key })).json());
 }
 
-test('the first start makes an admin key, and only the first', async () => {
+test('only the first start creates an admin key', async () => {
   await using directory = await temporaryDirectory();
   {
     await using server = await start({ dataDir: directory.path });
@@ -69,7 +69,7 @@ test('two servers cannot use one directory', async () => {
   await assert.rejects(start({ dataDir: server.dataDir }), /another server/);
 });
 
-test("another tenant's things are not there, on every route with an id", async () => {
+test("another tenant's resources are not found, on every route with an id", async () => {
   await using directory = await temporaryDirectory();
   const { key } = await addTenant(directory.path, 'other');
   const { key: mine } = await addTenant(directory.path, 'mine');
@@ -129,7 +129,7 @@ test("another tenant's things are not there, on every route with an id", async (
   assert.equal((await server.call('GET', `/api/v1/sessions/${session_id}`, { key: mine })).status, 200);
 });
 
-test('a tenant with a long queue does not keep another one waiting', async () => {
+test('a tenant with a long queue does not block another tenant', async () => {
   await using directory = await temporaryDirectory();
   const greedy = await addTenant(directory.path, 'greedy', 'operator');
   const modest = await addTenant(directory.path, 'modest');
@@ -158,7 +158,7 @@ async function queued(server: Started): Promise<number> {
   return ((await answer.json()) as { executions: { queued: number } }).executions.queued;
 }
 
-test('after a crash, what ran has ended as lost, and what waited without its caller runs', async () => {
+test('after a crash, running executions end as lost, and queued detached jobs run', async () => {
   await using directory = await temporaryDirectory();
   const { key, tenantId } = await addTenant(directory.path, 'tenant');
   const opened = await openStore(directory.path);
@@ -235,10 +235,10 @@ test('after a crash, what ran has ended as lost, and what waited without its cal
     ['after the crash'],
   );
   const { quota } = server.plane.requests[0] ?? {};
-  assert.deepEqual(quota, { kind: 'job', limit: 7 }, 'by the quota of today');
+  assert.deepEqual(quota, { kind: 'job', limit: 7 }, 'with the current quota');
 });
 
-test('a stop ends what runs, keeps what waits without its caller, and forgets the code of the rest', async () => {
+test('a stop ends running executions, keeps queued detached jobs, and deletes the code of the rest', async () => {
   await using directory = await temporaryDirectory();
   const ids: string[] = [];
   {
@@ -270,7 +270,7 @@ test('a stop ends what runs, keeps what waits without its caller, and forgets th
   );
 });
 
-test('while it stops, the server takes nothing new and says so', async () => {
+test('a stopping server refuses new work and says why', async () => {
   await using server = await start({ config: { shutdownGraceMs: 5000 } });
   const gate = Promise.withResolvers<object>();
   server.plane.on('slow', () => gate.promise);
@@ -287,7 +287,7 @@ test('while it stops, the server takes nothing new and says so', async () => {
   await closing;
 });
 
-test('health, description and reference need no key; metrics do', async () => {
+test('health, OpenAPI and reference need no key; metrics do', async () => {
   await using server = await start();
   await server.call('POST', '/api/v1/jobs', { json: { code: 'x' } });
   for (const path of ['/healthz', '/readyz', '/api/v1/health', '/openapi.json', '/docs']) {
@@ -301,7 +301,7 @@ test('health, description and reference need no key; metrics do', async () => {
   assert.match(metrics, /^sandbox_active_total 0$/m);
 });
 
-test('every route is described, with its problems, and needs a key where it should', async () => {
+test('every route is in the OpenAPI document, with its problems, and with a key if it needs one', async () => {
   await using server = await start();
   const description = (await (await fetch(`${server.url}/openapi.json`)).json()) as {
     openapi: string;

@@ -41,32 +41,32 @@ import { tenantRepository } from './store/tenants.ts';
 
 export interface ControlPlaneOptions {
   readonly config: ControlPlaneConfig;
-  /** Not closed by the control plane: whoever made it disposes of it, after `close`. */
+  /** Not closed by the control plane: its creator disposes of it, after `close`. */
   readonly dataPlane: DataPlane;
   readonly logger: Logger;
-  /** A database that several control planes share, and that whoever opened it closes; else the one in `config.dataDir`. */
+  /** A database that several control planes share, closed by whoever opened it; default: the one in `config.dataDir`. */
   readonly store?: Store;
-  /** Whether all that runs ends with this control plane: where it is the only one, in one process with its node. */
+  /** Whether executions and sessions end with this control plane: it is the only one, in one process with its node. */
   readonly ownsDataPlane?: boolean;
   readonly clock?: Clock;
   readonly ids?: IdSource;
 }
 
 export interface ControlPlane {
-  /** Starts to answer; port 0 takes a free one. */
+  /** Starts to listen; port 0 picks a free port. */
   listen(port: number, host: string): Promise<{ url: string }>;
   /**
-   * Stops: takes nothing new, lets what runs finish for `shutdownGraceMs` or until `signal`, ends the rest, ends all
+   * Stops: refuses new work, waits for running executions for `shutdownGraceMs` or until `signal` aborts, ends the rest and all
    * sessions, and closes the server and the database. Can be called twice.
    */
   close(signal?: AbortSignal): Promise<void>;
-  /** Path of the file with the admin key, on the very first start only; the key is told nowhere else. */
+  /** Path of the file with the admin key, on the very first start only; the key is not printed or logged. */
   readonly newKeyFile: string | undefined;
 }
 
 const METRICS_TIMEOUT_MS = 5_000;
 
-/** Opens the database, puts right what an earlier process left, and builds the server. */
+/** Opens the database, reconciles what an earlier process left, and builds the server. */
 export async function createControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
   const { config, dataPlane, clock = systemClock, ids = pooledIds(), ownsDataPlane = true } = options;
   const logger = options.logger.child({}, { redact: ['req.headers.authorization', 'headers.authorization'] });
@@ -212,11 +212,11 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
   const api = await buildServer(services);
   undo.defer(serverCloser(api));
   await reconciler.run('all');
-  const compare = async () => {
+  const reconcile = async () => {
     await reconciler.run('node');
   };
-  undo.use(startTicking('comparison of rows and node', config.syncIntervalMs, compare, logger));
-  undo.defer(onLostSandboxes(dataPlane, compare, logger));
+  undo.use(startTicking('reconciliation', config.syncIntervalMs, reconcile, logger));
+  undo.defer(onLostSandboxes(dataPlane, reconcile, logger));
   undo.use(startRetention({ config, db, writer, ledger, clock, logger }));
   const resources = undo.move();
 
@@ -233,7 +233,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
     newKeyFile,
     async listen(port, host) {
       const url = await api.listen({ port, host });
-      // Only now: what waited is run when it can be watched.
+      // Only now, so that callers can watch queued jobs run.
       dispatcher.dispatch();
       return { url };
     },
@@ -248,7 +248,7 @@ function storageReporter(logger: Logger): (failure: unknown) => void {
   };
 }
 
-/** Calls `act` soon after sandboxes were lost; what is missed here, the next comparison finds. Returns what stops it. */
+/** Calls `act` soon after sandboxes are lost; the next reconciliation finds missed ones. Returns a function that stops it. */
 function onLostSandboxes(
   dataPlane: Pick<DataPlane, 'lostSandboxes'>,
   act: () => Promise<void>,
@@ -259,7 +259,7 @@ function onLostSandboxes(
     for await (const lost of dataPlane.lostSandboxes(stopped.signal)) if (lost.length > 0) await act();
   };
   const done = run().catch((error: unknown) => {
-    logger.error({ err: error }, 'lost sandboxes not followed');
+    logger.error({ err: error }, 'watching for lost sandboxes failed');
   });
   return async () => {
     stopped.abort();

@@ -27,7 +27,7 @@ async function statusOf(server: Started, id: string): Promise<unknown> {
   return z.object({ status: z.string() }).parse(await answer.json()).status;
 }
 
-/** Jobs that write until one is refused; tells those that were told to have succeeded. */
+/** Runs jobs until one is refused; returns those that were answered as succeeded. */
 async function runUntilRefused(server: Started): Promise<string[]> {
   const succeeded: string[] = [];
   for (;;) {
@@ -40,7 +40,7 @@ async function runUntilRefused(server: Started): Promise<string[]> {
   }
 }
 
-test('with a full disk nobody is told of an end that is not on record, and all goes on when there is room', async () => {
+test('with a full disk no unrecorded outcome is returned, and everything works again once there is space', async () => {
   using disk = mountSmallDisk(DISK_MEGABYTES);
   await using server = await start({ dataDir: disk.path, config: { maxConcurrentExecutions: 3 } });
   const { plane } = server;
@@ -91,10 +91,10 @@ test('with a full disk nobody is told of an end that is not on record, and all g
 
   disk.empty();
   await until(async () => (await call('GET', '/readyz')).status === 200);
-  const told = executionResult.parse(
+  const result = executionResult.parse(
     await (await call('GET', `/api/v1/executions/${waitingId}/result`)).json(),
   );
-  assert.deepEqual([told.status, told.stdout, told.return_value], ['succeeded', 'waited', 'end']);
+  assert.deepEqual([result.status, result.stdout, result.return_value], ['succeeded', 'waited', 'end']);
   const stream = await (await events).text();
   assert.match(stream, /event: finished\n/);
   assert.match(stream, new RegExp(stepId));
@@ -104,7 +104,7 @@ test('with a full disk nobody is told of an end that is not on record, and all g
   assert.equal(again.status, 200);
 });
 
-test('what a full disk kept from being written is on record once, and the chain of the trail is whole', async () => {
+test('writes that a full disk delayed are recorded once, and the audit chain is intact', async () => {
   using disk = mountSmallDisk(DISK_MEGABYTES);
   await using server = await start({ dataDir: disk.path });
   const gate = Promise.withResolvers<undefined>();
@@ -138,7 +138,7 @@ test('what a full disk kept from being written is on record once, and the chain 
   });
 });
 
-test('a server on a full disk starts, and ends what was left when there is room', async () => {
+test('a server starts on a full disk, and ends earlier executions once there is space', async () => {
   using disk = mountSmallDisk(DISK_MEGABYTES);
   let key = '';
   const ids: string[] = [];

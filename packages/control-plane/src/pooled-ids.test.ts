@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { executionId, newExecutionId } from '@caisson/protocol/api';
 import { pooledIds } from './pooled-ids.ts';
 
-test('every byte is given out once, and in full length at the end of a pool', () => {
+test('every byte is used once, and requests at the end of a pool get their full length', () => {
   let next = 0;
   const asked: number[] = [];
   const ids = pooledIds((bytes) => {
@@ -23,7 +23,7 @@ test('every byte is given out once, and in full length at the end of a pool', ()
   assert.equal(ids.random(10_000).length, 10_000);
 });
 
-test('bytes that were given out stay as they are when the pool is filled again', () => {
+test('bytes from the pool do not change when it is refilled', () => {
   const ids = pooledIds();
   const first = ids.random(14);
   const copy = Buffer.from(first);
@@ -31,7 +31,7 @@ test('bytes that were given out stay as they are when the pool is filled again',
   assert.deepEqual(first, copy);
 });
 
-test('ids of it are ids, and differ', () => {
+test('pooled ids are valid and differ', () => {
   const source = pooledIds();
   const made = Array.from({ length: 1000 }, () => executionId.parse(newExecutionId(source)));
   assert.equal(new Set(made).size, 1000);

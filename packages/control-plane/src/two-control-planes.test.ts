@@ -13,7 +13,7 @@ interface Pair extends AsyncDisposable {
   readonly plane: FakeDataPlane;
   readonly a: Started;
   readonly b: Started;
-  /** Drops one without a word: nothing of it runs any more, and nobody was told. */
+  /** Simulates the crash of one: nothing of it runs any more, without any notice. */
   drop(control: Started): void;
 }
 
@@ -25,7 +25,7 @@ async function startPair(config: { readonly maxConcurrentExecutions?: number } =
   const plane = undo.use(new FakeDataPlane());
   plane.on('forever', untilAborted);
   const of = async (replicaId: string, keyFallback?: string) => {
-    // What is dropped goes on to exist in this process: it reaches nothing any more.
+    // A crashed one still exists in this process, but reaches nothing any more.
     const cut = new AbortController();
     const started = await start({
       dataDir,
@@ -52,7 +52,7 @@ async function startPair(config: { readonly maxConcurrentExecutions?: number } =
   };
 }
 
-/** The same data plane, until `signal` is aborted: from then on no call of it is answered, but by the end of its own signal. */
+/** The same data plane until `signal` aborts: from then on, no call settles before its own signal aborts. */
 function cuttable(plane: FakeDataPlane, signal: AbortSignal): FakeDataPlane {
   return new Proxy(plane, {
     get(target, name) {
@@ -62,7 +62,7 @@ function cuttable(plane: FakeDataPlane, signal: AbortSignal): FakeDataPlane {
         const unanswered = new Promise((_resolve, reject) => {
           const own = args.find((arg) => arg instanceof AbortSignal);
           own?.addEventListener('abort', () => {
-            reject(new Error('the call was given up'));
+            reject(new Error('the call was aborted'));
           });
         });
         unanswered.catch(() => undefined);
@@ -97,7 +97,7 @@ async function endsOf(server: Started, id: string): Promise<number> {
     .length;
 }
 
-test('each reads the events of what the other has begun while they happen', async () => {
+test('each reads the events of the executions of the other as they happen', async () => {
   await using pair = await startPair();
   const { plane, a, b } = pair;
   const gate = Promise.withResolvers<undefined>();
@@ -125,7 +125,7 @@ test('each reads the events of what the other has begun while they happen', asyn
   assert.equal(await endsOf(b, id), 1);
 });
 
-test("a reader of what waits in the other's queue gets all of its output, however short it runs", async () => {
+test("a reader gets all output of a short execution from the other's queue", async () => {
   await using pair = await startPair({ maxConcurrentExecutions: 1 });
   const { plane, a, b } = pair;
   const gate = Promise.withResolvers<undefined>();
@@ -150,7 +150,7 @@ test("a reader of what waits in the other's queue gets all of its output, howeve
   assert.equal(text, replayed);
 });
 
-test('each cancels what the other has begun, and the end is put down to whoever asked', async () => {
+test('each cancels executions of the other, and the audit trail names the canceller', async () => {
   await using pair = await startPair();
   const { a, b } = pair;
   const id = await submit(a, 'forever');
@@ -162,7 +162,7 @@ test('each cancels what the other has begun, and the end is put down to whoever 
   assert.equal(await endsOf(a, id), 1);
 });
 
-test('a session of one is used, paused, resumed and ended by the other', async () => {
+test('a session of one can be used, paused, resumed and ended through the other', async () => {
   await using pair = await startPair();
   const { a, b, plane } = pair;
   const made = session.parse(await (await a.call('POST', '/api/v1/sessions', { json: {} })).json());
@@ -175,7 +175,7 @@ test('a session of one is used, paused, resumed and ended by the other', async (
   assert.equal((await b.call('PUT', `${path}/files/f`, { body: 'written by b' })).status, 201);
   assert.equal(await (await a.call('GET', `${path}/files/f`)).text(), 'written by b');
   const running = await submit(a, 'forever', `${path}/execute`);
-  assert.equal((await b.call('POST', `${path}/pause`)).status, 409, 'it is in use');
+  assert.equal((await b.call('POST', `${path}/pause`)).status, 409, 'it is busy');
   await b.call('POST', `/api/v1/executions/${running}/cancel`);
   assert.equal((await b.call('POST', `${path}/pause`)).status, 200);
   assert.equal((await a.call('POST', `${path}/execute`, { json: { code: 'x' } })).status, 409);
@@ -186,7 +186,7 @@ test('a session of one is used, paused, resumed and ended by the other', async (
   assert.equal(plane.plane.sandboxes.size, 0);
 });
 
-test('after one is dropped without a word, the other records every end exactly once', async () => {
+test('after one crashes, the other records every outcome exactly once', async () => {
   await using pair = await startPair();
   const { a, b, plane } = pair;
   const gate = Promise.withResolvers<undefined>();
@@ -207,7 +207,7 @@ test('after one is dropped without a word, the other records every end exactly o
   await until(async () => (await plane.executions()).length === 0);
 });
 
-test('one key makes one thing, whichever of them it is sent to', async () => {
+test('one idempotency key creates one resource, whichever of them gets the request', async () => {
   await using pair = await startPair();
   const { a, b, plane } = pair;
   const gate = Promise.withResolvers<undefined>();
@@ -230,7 +230,7 @@ test('one key makes one thing, whichever of them it is sent to', async () => {
   assert.equal(plane.steps.length, 1);
 });
 
-test('a comparison on request tells what it did', async () => {
+test('a requested reconciliation reports its changes', async () => {
   await using pair = await startPair();
   const { a, plane } = pair;
   const request = { ...sandboxWithoutSession(), id: 'sbx_00000000000000000000000000000000' as never };

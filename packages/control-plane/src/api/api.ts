@@ -10,12 +10,12 @@ import type { Principal } from '../model/principal.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Who is calling; set on every route that needs a key. */
+    /** The authenticated caller; set on every route that needs a key. */
     principal: Principal;
   }
 }
 
-/** The HTTP server that routes are added to. */
+/** The HTTP server, to add routes to. */
 export type Api = FastifyInstance<
   RawServerDefault,
   RawRequestDefaultExpression,

@@ -4,8 +4,8 @@ const CHECK_MS = 10;
 const LAST_ANSWERS_MS = 5000;
 
 /**
- * What closes the server: answers under way may end, five seconds at most, and then all connections are cut. Node
- * itself waits for connections that have not sent a request yet, and for those whose answer ends just after the call.
+ * A function that closes the server: it waits at most five seconds for answers under way, then cuts all connections. Node itself
+ * would wait for connections without a request, and for those whose answer ends just after the call.
  */
 export function serverCloser(api: Api): () => Promise<void> {
   let underWay = 0;

@@ -4,7 +4,7 @@ import { createJsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-ty
 import { z } from 'zod';
 import type { Api } from './api.ts';
 
-/** `/openapi.json`, from the schemas of the routes that are registered after this, and a page to read it at `/docs`. */
+/** Serves `/openapi.json`, generated from the schemas of the routes registered after this, and its page at `/docs`. */
 export async function registerOpenApi(api: Api, version: string): Promise<void> {
   await api.register(swagger, {
     openapi: {

@@ -27,11 +27,11 @@ import { compileValidator } from './requests/validation.ts';
 const MAX_HEADER_BYTES = 16 * 1024;
 const HEADERS_TIMEOUT_MS = 10_000;
 const CONNECTIONS_CHECK_MS = 5000;
-/** Bounds the upload of a file; JSON bodies and pauses have much shorter limits of their own. */
+/** Limit for the upload of a file; JSON bodies and pauses have much shorter limits. */
 const REQUEST_TIMEOUT_MS = 3600_000;
 const KEEP_ALIVE_MS = 60_000;
 
-/** The HTTP server with all its routes; it does not listen yet. */
+/** Builds the HTTP server with all its routes; it does not listen yet. */
 export async function buildServer(services: Services): Promise<Api> {
   const { config, ids } = services;
   const logger: FastifyBaseLogger = services.logger;
@@ -44,7 +44,7 @@ export async function buildServer(services: Services): Promise<Api> {
     keepAliveTimeout: KEEP_ALIVE_MS,
     requestTimeout: REQUEST_TIMEOUT_MS,
     exposeHeadRoutes: false,
-    // Connections that are open only for the next request may not delay a stop.
+    // Idle keep-alive connections must not delay a stop.
     forceCloseConnections: 'idle',
     return503OnClosing: false,
     routerOptions: { maxParamLength: MAX_HEADER_BYTES },
@@ -64,7 +64,7 @@ export async function buildServer(services: Services): Promise<Api> {
     return sendProblem(new CaissonError('route_not_found', { method: request.method, path }), request, reply);
   });
   api.setValidatorCompiler(compileValidator);
-  // The handlers' types say that an answer is what its schema says; to check it again costs more than the answer.
+  // The types of the handlers already ensure that answers match their schemas; a check at run time costs more than the answer.
   api.setSerializerCompiler(() => writeJson);
   readJsonBodies(api, services);
   observe(api, services);
@@ -102,7 +102,7 @@ function readJsonBodies(api: Api, { config }: Services): void {
   api.removeAllContentTypeParsers();
   const share = new ParseShare(() => performance.now());
   api.addContentTypeParser('application/json', (request: FastifyRequest, payload: IncomingMessage) =>
-    // Of those without a key nothing is parsed.
+    // Bodies of callers without a key are not parsed.
     'principal' in request
       ? readJson(payload, limits, { of: share, tenantId: request.principal.tenantId })
       : Promise.resolve(),
@@ -125,7 +125,7 @@ function requireKey(api: Api, { authenticate }: Services): void {
   });
 }
 
-/** After `requireKey`, and before a body is read. */
+/** Runs after `requireKey`, before a body is read. */
 function requireOperator(api: Api): void {
   api.addHook('onRequest', (request, _reply, done) => {
     requireRole(request.principal, 'operator');

@@ -17,7 +17,7 @@ import type { Answering } from './answers/execution-answers.ts';
 import type { SessionFiles } from '../files/session-files.ts';
 import type { Reconciler } from '../reconcile/reconciler.ts';
 
-/** What the routes stand on. */
+/** Dependencies of the routes. */
 export interface Services {
   readonly config: ControlPlaneConfig;
   readonly dataPlane: DataPlane;

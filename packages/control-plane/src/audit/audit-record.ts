@@ -1,10 +1,10 @@
 import type { AuditAction, SYSTEM, TenantId } from '@caisson/protocol/api';
 import type { PrincipalId } from '../model/principal.ts';
 
-/** Who did something. */
+/** Who performed an action. */
 export type Actor = PrincipalId | typeof SYSTEM;
 
-/** What was done, before it has its place in the chain. */
+/** An action before it is appended to the chain. */
 export interface NewAuditRecord {
   /** Milliseconds since 1970. */
   readonly at: number;
@@ -12,17 +12,17 @@ export interface NewAuditRecord {
   readonly principal: Actor;
   readonly action: AuditAction;
   readonly subject: string;
-  /** The names are in the order of the alphabet, as the hash wants them; never code, output or secrets. */
+  /** Names in alphabetical order, as the hash requires; never code, output or secrets. */
   readonly details: Readonly<Record<string, string | number | null>>;
 }
 
-/** The end of a tenant's chain: what its next record goes on from. */
+/** The end of a tenant's chain: its next record continues from here. */
 export interface ChainEnd {
   readonly sequence: number;
   readonly hash: string;
 }
 
-/** A record in its place; see `chain.ts`. */
+/** A record in the chain; see `chain.ts`. */
 export interface AuditRecord extends NewAuditRecord, ChainEnd {
   readonly previousHash: string;
 }

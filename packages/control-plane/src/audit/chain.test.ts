@@ -25,7 +25,7 @@ function at(records: readonly AuditRecord[], index: number): AuditRecord {
   return record;
 }
 
-test('a chain as it was written is whole, from its start and from any place', () => {
+test('an unchanged chain is intact, from its start and from any record', () => {
   const records = chainOf(10);
   assert.equal(findBreak(records), undefined);
   assert.equal(findBreak(records.slice(4), at(records, 3)), undefined);
@@ -62,7 +62,7 @@ const OTHER: Partial<AuditRecord>[] = [
   { hash: 'f'.repeat(64) },
 ];
 
-test('a change of any field is found where it is', () => {
+test('a change of any field is found at its record', () => {
   for (const change of OTHER) {
     const records = chainOf(5);
     records[2] = { ...at(records, 2), ...change };
@@ -70,13 +70,13 @@ test('a change of any field is found where it is', () => {
   }
 });
 
-test('a record that was changed and got the hash that fits is found by the next one', () => {
+test('a changed record with a recomputed hash is found at the next record', () => {
   const records = chainOf(5);
   records[2] = chained({ ...at(records, 2), details: {} }, at(records, 1));
   assert.deepEqual(findBreak(records), { sequence: 4, problem: 'does_not_follow' });
 });
 
-test('a record that was removed is found, also if those behind it moved up', () => {
+test('a removed record is found, even if later ones are renumbered', () => {
   const records = chainOf(5);
   records.splice(2, 1);
   assert.deepEqual(findBreak(records), { sequence: 3, problem: 'missing' });
@@ -85,7 +85,7 @@ test('a record that was removed is found, also if those behind it moved up', () 
   assert.deepEqual(findBreak(chainOf(5).slice(1)), { sequence: 1, problem: 'missing' });
 });
 
-test('two records that were swapped are found, also if each has the place of the other', () => {
+test('two swapped records are found, even if they are renumbered', () => {
   const records = chainOf(5);
   const swapped = records.with(1, at(records, 2)).with(2, at(records, 1));
   assert.deepEqual(findBreak(swapped), { sequence: 2, problem: 'missing' });
@@ -97,7 +97,7 @@ test('two records that were swapped are found, also if each has the place of the
   assert.deepEqual(findBreak(renumbered), { sequence: 2, problem: 'changed' });
 });
 
-test('a record that was put in is found', () => {
+test('an inserted record is found', () => {
   const records = chainOf(5);
   const forged = chained(written(7), at(records, 1));
   assert.deepEqual(findBreak(records.toSpliced(2, 0, forged)), { sequence: 4, problem: 'missing' });
@@ -106,7 +106,7 @@ test('a record that was put in is found', () => {
   assert.deepEqual(findBreak(inserted), { sequence: 4, problem: 'does_not_follow' });
 });
 
-test('that the newest are missing shows only against a hash that was kept', () => {
+test('missing newest records are only detected with a saved hash', () => {
   const records = chainOf(5);
   const kept = at(records, 4).hash;
   const shortened = records.slice(0, 3);

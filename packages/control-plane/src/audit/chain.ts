@@ -3,30 +3,31 @@ import type { AuditEvent } from '@caisson/protocol/api';
 import { rfc3339 } from '../views/execution-view.ts';
 import type { AuditRecord, ChainEnd, NewAuditRecord } from './audit-record.ts';
 
-/** What the first record of a tenant goes on from. */
+/** The first record of a tenant continues from here. */
 export const CHAIN_START: ChainEnd = { sequence: 0, hash: '0'.repeat(64) };
 
-/** Gives a record its place behind `end`. */
+/** The record as it follows `end` in the chain. */
 export function chained(record: NewAuditRecord, end: ChainEnd): AuditRecord {
-  const placed = { ...record, sequence: end.sequence + 1, previousHash: end.hash };
-  return { ...placed, hash: hashOf(placed) };
+  const linked = { ...record, sequence: end.sequence + 1, previousHash: end.hash };
+  return { ...linked, hash: hashOf(linked) };
 }
 
-/** The event as the API tells it. */
+/** The event as the API returns it. */
 export function auditEventOf(record: AuditRecord): AuditEvent {
   return { ...hashedPartOf(record), hash: record.hash };
 }
 
 export interface ChainBreak {
-  /** The first place where the trail is not as it was written. */
+  /** Sequence number of the first record that is not as it was written. */
   readonly sequence: number;
-  /** The record there is missing, was changed, or does not go on from the one before, which so was replaced. */
+  /** The record is missing, was changed, or does not follow from the previous one, which was then replaced. */
   readonly problem: 'missing' | 'changed' | 'does_not_follow';
 }
 
 /**
- * Where `records` of one tenant, oldest first, are not what was once written one after another behind `end`, which is a
- * checkpoint where older ones were removed for their age; `undefined` if they are. That the newest are missing, or that all from some place on were written anew, shows only against a hash kept elsewhere.
+ * The first break in the `records` of one tenant, oldest first, which should follow `end`: a checkpoint if older records were
+ * removed because of their age. `undefined` if the chain is intact. Missing newest records, or a chain rewritten from some record
+ * on, can only be detected with a hash kept elsewhere.
  */
 export function findBreak(records: Iterable<AuditRecord>, end = CHAIN_START): ChainBreak | undefined {
   let last = end;
@@ -40,8 +41,8 @@ export function findBreak(records: Iterable<AuditRecord>, end = CHAIN_START): Ch
   return undefined;
 }
 
-/** Whether the trail itself tells that its events up to `checkpoint` were removed, and not just the checkpoint beside it. */
-export function tellsOf(records: Iterable<AuditRecord>, { sequence, hash: last }: ChainEnd): boolean {
+/** Whether the trail itself records that its events up to `checkpoint` were removed, not only the checkpoint table. */
+export function recordsTrim(records: Iterable<AuditRecord>, { sequence, hash: last }: ChainEnd): boolean {
   for (const { action, details } of records) {
     if (action === 'audit.trimmed' && details['sequence'] === sequence && details['hash'] === last)
       return true;
@@ -49,12 +50,12 @@ export function tellsOf(records: Iterable<AuditRecord>, { sequence, hash: last }
   return false;
 }
 
-/** SHA-256 of the canonical JSON (RFC 8785), which `docs/audit.md` tells others how to compute. */
+/** SHA-256 of the canonical JSON (RFC 8785); `docs/audit.md` explains how to compute it. */
 function hashOf(record: Omit<AuditRecord, 'hash'>): string {
   return hash('sha256', JSON.stringify(hashedPartOf(record)));
 }
 
-/** With the names in the order of the alphabet `JSON.stringify` writes what RFC 8785 wants: it was modelled on it. */
+/** With names in alphabetical order, `JSON.stringify` writes the canonical JSON of RFC 8785. */
 function hashedPartOf(record: Omit<AuditRecord, 'hash'>): Omit<AuditEvent, 'hash'> {
   return {
     action: record.action,

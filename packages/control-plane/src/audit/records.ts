@@ -12,7 +12,7 @@ export type FileAction = Extract<AuditAction, `file.${string}`>;
 
 export type FileDetails = {
   readonly path: WorkspacePath;
-  /** Why not all of it was deleted. */
+  /** Why the deletion is incomplete. */
   readonly reason?: 'unfinished';
   readonly size_bytes?: number;
 };
@@ -27,7 +27,7 @@ export function apiKeyCreated({ id, tenantId, name, role, createdAt }: NewApiKey
   return { at: createdAt, tenantId, principal: SYSTEM, action: 'api_key.created', subject: id, details };
 }
 
-/** The one event of an execution: at its end, so that it costs no transaction of its own and half of what two would. */
+/** The only event of an execution, written with its outcome: no extra transaction, and half the cost of two events. */
 export function executionFinished(record: ExecutionRecord, by: Actor): NewAuditRecord {
   return {
     at: record.finishedAt ?? record.createdAt,
@@ -64,7 +64,7 @@ export function sessionChanged(record: SessionRecord, action: SessionAction, by:
   };
 }
 
-/** The oldest events of a tenant were removed, up to `last`: what is left goes on from its hash. */
+/** The oldest events of a tenant were removed, up to `last`: the rest continues from its hash. */
 export function trailTrimmed(tenantId: TenantId, last: ChainEnd, at: number): NewAuditRecord {
   const details = { hash: last.hash, sequence: last.sequence };
   return { at, tenantId, principal: SYSTEM, action: 'audit.trimmed', subject: tenantId, details };

@@ -20,13 +20,13 @@ const CASES: readonly (readonly [ExecutionReason | null, string])[] = [
   ['sandbox_unavailable', SYSTEM],
 ];
 
-test('the end is put down to whoever brought it about, also where another asked for it too late', () => {
+test('an execution was ended by the cause of its end, even if a cancel came too late', () => {
   for (const [reason, who] of CASES) {
     assert.equal(whoEnded(reason, submitter, canceller), who, String(reason));
   }
 });
 
-test('where nobody is known, it was the server', () => {
+test('if no caller is known, the server ended it', () => {
   assert.equal(whoEnded('shutdown', submitter, SYSTEM), SYSTEM);
   assert.equal(whoEnded('cancelled', submitter, undefined), SYSTEM);
   assert.equal(whoEnded(null, null, undefined), SYSTEM);

@@ -2,7 +2,7 @@ import { assertNever, SYSTEM } from '@caisson/protocol/api';
 import type { ExecutionReason } from '@caisson/protocol/api';
 import type { Actor } from './audit-record.ts';
 
-/** To whom the end of an execution is put down: who sent the code, who ended it from outside, or the server itself. */
+/** Who ended an execution, for the audit trail: the submitter of the code, the caller that cancelled it, or the server. */
 export function whoEnded(
   reason: ExecutionReason | null,
   submitter: Actor | null,

@@ -14,9 +14,8 @@ export function isApiKey(text: string): boolean {
 }
 
 /**
- * What is stored of a key. A plain SHA-256 is right here: a slow, salted hash protects secrets that people choose and
- * that can be guessed, whereas 256 random bits cannot be found from their hash however fast it is computed, and every
- * request has to compute it.
+ * The hash that is stored instead of a key. Plain SHA-256 is sufficient: slow, salted hashes protect guessable secrets that
+ * people choose, whereas 256 random bits cannot be found from their hash, and every request has to compute it.
  */
 export function hashApiKey(key: string): string {
   return hash('sha256', key, 'hex');

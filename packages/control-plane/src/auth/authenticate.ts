@@ -11,7 +11,7 @@ const MAX_HEADER_CHARACTERS = 1024;
 /** Finds the caller from the `Authorization` header. @throws CaissonError `unauthenticated` */
 export type Authenticate = (header: string | undefined) => Promise<Principal>;
 
-/** Known keys are remembered by their hash for ten seconds; unknown ones never, so that guesses take no memory. */
+/** Caches known keys by their hash for ten seconds; unknown keys never, so that guesses take no memory. */
 export function authenticator(tenants: TenantRepository, clock: Clock): Authenticate {
   const known = new Map<string, { principal: Principal; until: number }>();
   return async (header) => {

@@ -8,9 +8,9 @@ import { hashApiKey, newApiKey } from './api-key.ts';
 export const ADMIN_KEY_FILE = 'admin.key';
 
 /**
- * Where there is no key yet: makes the tenant "default" with an operator's key, writes it to `admin.key` (mode 0600, no line
- * break), and returns the path of that file, or `undefined` where there are keys. The key itself goes nowhere else: what
- * is printed ends up in logs.
+ * Without any key in the database: creates the tenant "default" with an operator's key, writes it to `admin.key` (mode 0600, no
+ * line break), and returns the path of that file; otherwise returns `undefined`. The key is not printed, since output ends up in
+ * logs.
  */
 export async function makeFirstKey(
   tenants: TenantRepository,
@@ -19,7 +19,7 @@ export async function makeFirstKey(
 ): Promise<string | undefined> {
   if (await tenants.hasKeys()) return undefined;
   const key = newApiKey();
-  // The file first: a key that is in the database but that nobody has could never be made again.
+  // The file first: a key that is only in the database could never be recovered.
   const path = join(dataDir, ADMIN_KEY_FILE);
   await writeSecret(path, key);
   const tenantId = newTenantId();
@@ -34,7 +34,7 @@ export async function makeFirstKey(
 async function writeSecret(path: string, text: string): Promise<void> {
   const temporary = `${path}.new`;
   await rm(temporary, { force: true });
-  // `wx` makes the file anew, so that neither a planted link nor an older file's mode is taken over.
+  // `wx` creates a new file, so that neither a planted link nor the mode of an older file is used.
   await writeFile(temporary, text, { mode: 0o600, flag: 'wx' });
   await rename(temporary, path);
 }

@@ -12,7 +12,7 @@ import type { ExecutionRepository } from '../store/executions.ts';
 import type { StorageHealth } from '../store/writing/storage-health.ts';
 import type { Clock } from '../time/clock.ts';
 
-/** The outcome of an execution that no node knows any more. */
+/** The outcome of an execution that its node no longer knows. */
 export const LOST: ExecutionOutcome = {
   outcome: {
     ...NOT_RUN,
@@ -34,13 +34,13 @@ export interface EndRecorderDependencies {
   readonly logger: Logger;
 }
 
-/** An end that is on record because of this call. */
+/** An outcome that this call recorded. */
 export interface RecordedEnd {
   readonly record: ExecutionRecord;
   readonly output: readonly OutputEvent[];
 }
 
-/** Writes ends of executions down: each once, however many replicas try. */
+/** Records the outcomes of executions, each exactly once, however many replicas try. */
 export class EndRecorder {
   readonly #dependencies: EndRecorderDependencies;
 
@@ -49,10 +49,10 @@ export class EndRecorder {
   }
 
   /**
-   * Writes the end of one that has ended on its node, and lets the node forget it.
-   * @param onUnwritten called where it cannot be written now; it is written as soon as that works again
-   * @returns `undefined` where another replica has written it
-   * @throws CaissonError `execution_not_found` where its node does not know it
+   * Records the outcome of an execution that has ended on its node, and lets the node forget it.
+   * @param onUnwritten called if the outcome cannot be written now; it is written once the storage works again
+   * @returns `undefined` if another replica has recorded it
+   * @throws CaissonError `execution_not_found` if its node does not know it
    */
   async recordFromNode(
     record: ExecutionRecord,
@@ -69,7 +69,7 @@ export class EndRecorder {
     return recorded;
   }
 
-  /** Writes an end. @returns `undefined` where another replica has written one */
+  /** Records an outcome. @returns `undefined` if another replica has recorded one */
   async record(
     record: ExecutionRecord,
     { outcome, placement, endedBy, endedMsAgo }: ExecutionOutcome,

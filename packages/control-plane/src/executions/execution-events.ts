@@ -4,44 +4,44 @@ import type { DataPlane } from '@caisson/protocol/ports';
 import type { ExecutionRecord } from '../model/execution-record.ts';
 import { eventOf, firstEventsOf } from '../views/execution-view.ts';
 
-/** An event as its readers get it: the last one has the whole result, which may be too long to hold for each of them. */
+/** An event as readers get it: the last one has the whole result, which may be too long to keep in memory for each reader. */
 export type FollowedEvent = ExecutionEvent | LongFinishedEvent;
 
-/** `pieces` begins to make the JSON text of the result anew. */
+/** Each call of `pieces` starts the JSON text of the result from the beginning. */
 export interface LongFinishedEvent {
   readonly type: 'finished';
   readonly pieces: () => AsyncIterable<string>;
 }
 
-/** The last event of each. */
+/** The last event of an execution. */
 export type FinishedEvent = Extract<FollowedEvent, { type: 'finished' }>;
 
 export interface NumberedEvent {
-  /** Counts from 1. */
+  /** The first event's is 1. */
   readonly id: number;
   readonly event: FollowedEvent;
 }
 
-/** Reads events from a position of its own. */
+/** Reads the events of an execution from its own position. */
 export interface EventReader extends Disposable {
   /** The next event, as soon as there is one; `undefined` after the last, and once disposed of. */
   next(): Promise<NumberedEvent | undefined>;
 }
 
-/** An execution that had not ended when its reader came. */
+/** An execution that was unfinished when its reader started. */
 export interface UnfinishedSource {
   readonly record: ExecutionRecord;
-  /** Resolves with its record when it runs, or has ended without that. */
-  begun(signal: AbortSignal): Promise<Pick<ExecutionRecord, 'id' | 'state' | 'startedAt'>>;
-  /** Resolves when its end is on record. */
+  /** Resolves with its record once it runs, or has ended without a start. */
+  started(signal: AbortSignal): Promise<Pick<ExecutionRecord, 'id' | 'state' | 'startedAt'>>;
+  /** Resolves with its last event once its outcome is recorded. */
   finished(signal: AbortSignal): Promise<FinishedEvent>;
   /** Its events after the id `after`, once its end is on record. */
   replay(after: number): Promise<EventReader>;
 }
 
 /**
- * The events after the id `after` of an execution that has not ended, as they happen: those of its state from here, its output
- * from its node. With `holdsBack`, a reader that is slow slows the code down.
+ * The events of an unfinished execution after the id `after`, as they happen: status events from the control plane, output from
+ * its node. With `holdsBack`, a slow reader slows the code down.
  */
 export function followUnfinished(
   dataPlane: Pick<DataPlane, 'follow'>,
@@ -75,13 +75,13 @@ async function* eventsOf(
   const { id } = source.record;
   const [queued] = firstEventsOf({ id, startedAt: null });
   if (after < 1 && queued !== undefined) yield { id: 1, event: queued };
-  const begin = await source.begun(signal);
-  const first = firstEventsOf(begin);
+  const started = await source.started(signal);
+  const first = firstEventsOf(started);
   for (const [index, event] of first.entries()) {
     if (index >= Math.max(after, 1)) yield { id: index + 1, event };
   }
   let last = Math.max(after, first.length);
-  if (isFinished(begin.state.status)) return yield* replayed(source, last);
+  if (isFinished(started.state.status)) return yield* replayed(source, last);
   try {
     for await (const batch of dataPlane.follow(id, last - first.length, holdsBack, signal)) {
       for (const [index, event] of batch.events.entries()) {

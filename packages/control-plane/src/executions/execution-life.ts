@@ -18,9 +18,9 @@ import type { FinishedEvent } from './execution-events.ts';
 import type { LiveExecution } from './live-execution.ts';
 import type { Dispatcher } from './queue/dispatcher.ts';
 
-/** A result of up to this length is sent to readers of events as a whole. */
+/** Results up to this length are sent to event readers whole. */
 const SHORT_RESULT_CHARACTERS = 64 * 1024;
-/** The longest that a timer can be set for: as good as no limit. */
+/** The longest timer that Node can set, about 25 days: in practice no limit. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 const RETRY_MS = 1_000;
 
@@ -36,70 +36,70 @@ export interface LifeDependencies {
   readonly closing: AbortSignal;
 }
 
-/** Leads the executions of this replica from their start to their end, and has both written down. */
+/** Runs the executions of this replica from start to end, and records both. */
 export class ExecutionLife {
   readonly #dependencies: LifeDependencies;
   readonly #onEnd: (execution: LiveExecution) => void;
 
-  /** `onEnd` is called once for each, after its end is in the database, or is given up. */
+  /** `onEnd` is called once for each execution, after its outcome is in the database, or recording it was given up. */
   constructor(dependencies: LifeDependencies, onEnd: (execution: LiveExecution) => void) {
     this.#dependencies = dependencies;
     this.#onEnd = onEnd;
   }
 
-  /** Its turn has come: it runs from now on. */
+  /** Marks it as running from now. */
   begin(execution: LiveExecution, nodeId: NodeId): void {
     const next = advance(execution.record, RUNNING, this.#dependencies.clock.nowMs());
     if (next !== undefined) execution.record = { ...next, nodeId };
   }
 
-  /** One that had to wait: its row says `queued` so far. Never rejects. */
+  /** Runs an execution that was queued: its row still says `queued`. Never rejects. */
   async runQueued(execution: LiveExecution, nodeId: NodeId): Promise<void> {
     const { dispatcher } = this.#dependencies;
     this.begin(execution, nodeId);
-    let begun: boolean;
+    let started: boolean;
     try {
       await execution.inserted;
-      begun = await this.#recordStart(execution);
+      started = await this.#recordStart(execution);
     } catch (error) {
-      // Where it was never inserted, whoever submitted it was told, and nothing of it is on record.
+      // If its row was never inserted, its caller got that error and nothing is recorded.
       this.#log(execution.record).debug({ err: error }, 'execution not started');
       this.#giveUp(execution, error);
       dispatcher.leave(execution.item);
       return;
     }
-    if (begun) await this.run(execution);
+    if (started) await this.run(execution);
     else {
-      // Another replica has ended it meanwhile.
+      // Another replica has ended it in the meantime.
       await this.#finishAsRecorded(execution);
       dispatcher.leave(execution.item);
     }
   }
 
-  /** Runs what has begun, to its end. Never rejects: what goes wrong becomes the end, or a line in the log. */
+  /** Runs a started execution to its end. Never rejects: a failure becomes its outcome, or a line in the log. */
   async run(execution: LiveExecution): Promise<void> {
     const { dataPlane, dispatcher, closing } = this.#dependencies;
     const { run, record } = execution;
     try {
       const refused = await this.#start(execution);
-      execution.begun.resolve(undefined);
+      execution.started.resolve(undefined);
       if (refused !== undefined) {
         await this.#finish(execution, refused);
         return;
       }
       if (execution.end !== undefined) await dataPlane.cancel(record.id, execution.end, closing);
-      const ended = await this.#outcomeOf(record);
-      if (ended === undefined) await this.#finish(execution, LOST);
-      else await this.#finish(execution, ended, run.request.step.executionId);
+      const outcome = await this.#outcomeOf(record);
+      if (outcome === undefined) await this.#finish(execution, LOST);
+      else await this.#finish(execution, outcome, run.request.step.executionId);
     } catch (error) {
-      // Its node keeps what came of it, for the next who compares the rows with the nodes.
+      // Its node keeps the outcome for the next reconciliation.
       this.#giveUp(execution, error);
     } finally {
       dispatcher.leave(execution.item);
     }
   }
 
-  /** Ends one for a reason from outside, and waits until that is on record, `waitMs` at most. */
+  /** Ends it on request, and waits until its outcome is recorded, at most `waitMs`. */
   async end(execution: LiveExecution, end: EndRequest, waitMs: number): Promise<void> {
     const { dataPlane, dispatcher, closing } = this.#dependencies;
     execution.end ??= end;
@@ -107,7 +107,7 @@ export class ExecutionLife {
     if (dispatcher.withdraw(execution.item)) {
       const outcome = stoppedOutcome(end.reason, NOT_RUN);
       const cancelled = { outcome, placement: null, endedBy: end.by, endedMsAgo: 0 };
-      execution.begun.resolve(undefined);
+      execution.started.resolve(undefined);
       await Promise.race([this.#finish(execution, cancelled), ended]);
       return;
     }
@@ -115,7 +115,7 @@ export class ExecutionLife {
     await ended;
   }
 
-  /** Where a job runs before its start is on record, a crash would make it run again: it waits for the storage. */
+  /** A job waits for the storage here: if it ran before its start is recorded, a crash would make it run twice. */
   async #recordStart({ record, finished }: LiveExecution): Promise<boolean> {
     const { storage, store } = this.#dependencies;
     const write = () => store.begin(record);
@@ -129,7 +129,7 @@ export class ExecutionLife {
     }
   }
 
-  /** @returns the outcome where its node does not take it */
+  /** @returns its outcome if the node refuses it */
   async #start({ record, run }: LiveExecution): Promise<ExecutionOutcome | undefined> {
     const { dataPlane, closing } = this.#dependencies;
     try {
@@ -141,7 +141,7 @@ export class ExecutionLife {
     }
   }
 
-  /** What came of it; `undefined` where its node does not know it. @throws the reason of `closing` */
+  /** Its outcome, once it has ended; `undefined` if its node does not know it. @throws the reason of `closing` */
   async #outcomeOf(record: ExecutionRecord): Promise<ExecutionOutcome | undefined> {
     const { dataPlane, closing } = this.#dependencies;
     for (;;) {
@@ -156,10 +156,10 @@ export class ExecutionLife {
     }
   }
 
-  /** @param onNode its id, where its node has its output */
+  /** @param onNode its id, if its node has its output */
   async #finish(
     execution: LiveExecution,
-    ended: ExecutionOutcome,
+    outcome: ExecutionOutcome,
     onNode?: ExecutionRecord['id'],
   ): Promise<void> {
     const { recorder, closing } = this.#dependencies;
@@ -172,24 +172,24 @@ export class ExecutionLife {
       await execution.inserted;
       recorded =
         onNode === undefined
-          ? await recorder.record(execution.record, ended, [], onUnwritten)
-          : await recorder.recordFromNode(execution.record, ended, closing, onUnwritten);
+          ? await recorder.record(execution.record, outcome, [], onUnwritten)
+          : await recorder.recordFromNode(execution.record, outcome, closing, onUnwritten);
     } catch (error) {
       if (isCaissonError(error, 'execution_not_found')) {
-        // Another replica has recorded its end, so that its node has forgotten it.
+        // Another replica has recorded the outcome, and the node has forgotten the execution.
         await this.#finishAsRecorded(execution);
         return;
       }
-      // Nobody is told that it has ended: whoever compares the rows with the nodes next records it.
-      this.#log(execution.record).error({ err: error }, 'end of the execution not recorded');
+      // No reader gets a last event: the next reconciliation records the outcome.
+      this.#log(execution.record).error({ err: error }, 'outcome of the execution not recorded');
       this.#giveUp(execution, error);
       return;
     }
     if (recorded === undefined) await this.#finishAsRecorded(execution);
-    else this.#tellEnd(execution, recorded.record, this.#finishedEvent(recorded));
+    else this.#settle(execution, recorded.record, this.#finishedEvent(recorded));
   }
 
-  /** Another replica has written its end. */
+  /** Finishes with the outcome that another replica has recorded. */
   async #finishAsRecorded(execution: LiveExecution): Promise<void> {
     const { store } = this.#dependencies;
     const { tenantId, id } = execution.record;
@@ -203,26 +203,26 @@ export class ExecutionLife {
         Symbol.asyncIterator in result
           ? { type: 'finished', pieces: () => resultPieces(stored) }
           : { type: 'finished', execution: result };
-      this.#tellEnd(execution, stored.record, event);
+      this.#settle(execution, stored.record, event);
     } catch (error) {
       this.#giveUp(execution, error);
     }
   }
 
-  #tellEnd(execution: LiveExecution, record: ExecutionRecord, event: FinishedEvent): void {
+  #settle(execution: LiveExecution, record: ExecutionRecord, event: FinishedEvent): void {
     execution.record = record;
     this.#onEnd(execution);
-    execution.begun.resolve(undefined);
+    execution.started.resolve(undefined);
     execution.finished.resolve(event);
   }
 
   #giveUp(execution: LiveExecution, error: unknown): void {
     this.#onEnd(execution);
-    execution.begun.resolve(undefined);
+    execution.started.resolve(undefined);
     execution.finished.reject(error);
   }
 
-  /** Each reader would hold a copy of a long result, and of its JSON: they get it from the store, piece by piece. */
+  /** A long result would be in memory once per reader, as would its JSON: readers get it from the store, piece by piece. */
   #finishedEvent({ record, output }: RecordedEnd): FinishedEvent {
     if (lengthOf(record, output) <= SHORT_RESULT_CHARACTERS) {
       return { type: 'finished', execution: executionResultOf(record, output) };

@@ -30,10 +30,10 @@ import type { LiveExecution, Run } from './live-execution.ts';
 import { ReaderSeats } from './reader-seats.ts';
 import { finishedEventOf, followStored } from './stored-follower.ts';
 
-/** How long a cancel waits for the code to be gone before it tells the state as it is. */
+/** How long a cancel waits for the code to stop before it returns the current state. */
 const CANCEL_WAIT_MS = 10_000;
-/** How often a row is read again that another replica is to change. */
-const LOOK_AGAIN_MS = 100;
+/** Polling interval for a row that another replica will change. */
+const POLL_MS = 100;
 const SHUTTING_DOWN = { retryAfterSeconds: 5 };
 
 export interface ExecutionsDependencies extends LifeDependencies {
@@ -45,13 +45,13 @@ export interface ExecutionsDependencies extends LifeDependencies {
 export interface Submission extends Run {
   readonly caller: Principal;
   readonly templateId: string;
-  /** What runs it after a restart; `null` for a step of a session, which ends with the server. */
+  /** What a restart needs to run it; `null` for a step of a session, which ends with the server. */
   readonly job: QueuedJob | null;
 }
 
 /**
- * All executions: what is on record, and what the node knows of those that have not ended. Those that this replica has taken in
- * hand are remembered, so that their callers need not ask the database; nothing is lost with it.
+ * All executions: the recorded ones from the store, the unfinished ones from the node. Those that this replica handles are also
+ * kept in memory, which saves their callers a database query; losing that memory loses nothing.
  */
 export class Executions {
   readonly #live = new Map<ExecutionId, LiveExecution>();
@@ -71,14 +71,14 @@ export class Executions {
   }
 
   /**
-   * Admits an execution and records it; it runs at once, or when its turn comes.
+   * Admits an execution and records it; it runs at once, or waits in the queue for its turn.
    * @throws CaissonError `queue_full`, `shutting_down`, `storage_unavailable`
    */
   async submit(submission: Submission): Promise<void> {
     if (this.#stopping) throw new CaissonError('shutting_down', SHUTTING_DOWN);
     const { dispatcher, nodeId, storage, store } = this.#dependencies;
     storage.assertWorking();
-    const execution = this.#hold(this.#newRecord(submission), submission);
+    const execution = this.#newLive(this.#newRecord(submission), submission);
     const { id } = execution.record;
     const waits = dispatcher.enter(execution.item) === 'wait';
     this.#live.set(id, execution);
@@ -95,19 +95,19 @@ export class Executions {
     if (!waits) this.#watch(this.#life.run(execution));
   }
 
-  /** Queues again a job that waited in the queue of a replica that is gone. */
+  /** Requeues a job from the queue of a replica that is gone. */
   requeue(record: ExecutionRecord, run: Run): void {
-    const execution = this.#hold(record, run);
+    const execution = this.#newLive(record, run);
     this.#live.set(record.id, execution);
     this.#dependencies.dispatcher.requeue(execution.item);
   }
 
-  /** Whether this replica has it in hand. */
+  /** Whether this replica handles it. */
   isLive(id: ExecutionId): boolean {
     return this.#live.has(id);
   }
 
-  /** @throws CaissonError `execution_not_found`, for another tenant's too */
+  /** @throws CaissonError `execution_not_found`, also for another tenant's execution */
   async find(tenantId: TenantId, id: ExecutionId): Promise<ListedExecution> {
     const live = this.#liveOf(tenantId, id);
     const record = live?.record ?? (await this.#dependencies.store.find(tenantId, id));
@@ -119,8 +119,8 @@ export class Executions {
     return this.#dependencies.store.list(tenantId, filter);
   }
 
-  /** What came of it so far. @throws CaissonError `execution_not_found`, `output_expired` */
-  async look(tenantId: TenantId, id: ExecutionId): Promise<ExecutionResult | JsonPieces> {
+  /** Its result so far. @throws CaissonError `execution_not_found`, `output_expired` */
+  async snapshot(tenantId: TenantId, id: ExecutionId): Promise<ExecutionResult | JsonPieces> {
     const found = this.#liveOf(tenantId, id) ?? (await this.#read(tenantId, id));
     if (isFinished(found.record.state.status)) return storedResultOf(await this.#stored(found));
     return executionResultOf(found.record, await this.#outputOf(id));
@@ -134,19 +134,19 @@ export class Executions {
   }
 
   /**
-   * What came of one that has ended.
-   * @throws CaissonError `execution_not_found`, `output_expired`, `execution_not_finished`, and `storage_unavailable` where it
-   * has ended, but that is not on record yet
+   * The result of a finished execution.
+   * @throws CaissonError `execution_not_found`, `output_expired`, `execution_not_finished`, and `storage_unavailable` if its
+   * outcome is not recorded yet
    */
-  async lookAtEnded(tenantId: TenantId, id: ExecutionId): Promise<ExecutionResult | JsonPieces> {
+  async finishedResult(tenantId: TenantId, id: ExecutionId): Promise<ExecutionResult | JsonPieces> {
     const { status } = (await this.find(tenantId, id)).state;
     if (isFinished(status)) return storedResultOf(await this.#read(tenantId, id));
     throw this.#live.get(id)?.unwritten ?? new CaissonError('execution_not_finished', { id, status });
   }
 
   /**
-   * Waits until it has ended. One that is not `detached` is cancelled when its caller leaves, at `gone`.
-   * @throws CaissonError `output_expired`, `storage_unavailable` where its end could not be written
+   * Waits for its result. Unless `detached`, it is cancelled when its caller disconnects: when `gone` aborts.
+   * @throws CaissonError `output_expired`, `storage_unavailable` if its outcome could not be written
    */
   async result(
     caller: Principal,
@@ -154,7 +154,7 @@ export class Executions {
     { detached, gone }: { readonly detached: boolean; readonly gone: AbortSignal },
   ): Promise<ExecutionResult | JsonPieces> {
     const leave = () => {
-      // There is nobody left to tell; the end of the execution is recorded either way.
+      // Nobody is left to receive the error; the outcome of the execution is recorded either way.
       if (!detached) this.cancel(caller, id).catch(() => undefined);
     };
     gone.addEventListener('abort', leave, { once: true });
@@ -168,13 +168,13 @@ export class Executions {
     }
   }
 
-  /** A place among the tenant's readers of events, to be had before the execution is there. @throws CaissonError `too_many_readers` */
+  /** Reserves one of the tenant's event readers, before the execution exists. @throws CaissonError `too_many_readers` */
   takeSeat(tenantId: TenantId): Disposable {
     return this.#seats.take(tenantId);
   }
 
   /**
-   * The events after the id `after`, live or replayed; disposing of the reader gives its `seat` back. With `holdsBack`, a slow
+   * The events after the id `after`, live or replayed; disposing of the reader releases its `seat`. With `holdsBack`, a slow
    * reader slows the code down.
    * @throws CaissonError `execution_not_found`, `output_expired`, `too_many_readers`
    */
@@ -198,8 +198,8 @@ export class Executions {
   }
 
   /**
-   * Cancels it and waits until it is gone, ten seconds at most; one that has ended stays as it is.
-   * @throws CaissonError `execution_not_found`, `output_expired`, `storage_unavailable` where its end could not be written
+   * Cancels it and waits until it has ended, at most ten seconds; a finished execution stays as it is.
+   * @throws CaissonError `execution_not_found`, `output_expired`, `storage_unavailable` if its outcome could not be written
    */
   async cancel(caller: Principal, id: ExecutionId): Promise<ExecutionResult | JsonPieces> {
     const { tenantId, id: by } = caller;
@@ -210,10 +210,10 @@ export class Executions {
       await this.#life.end(live, end, CANCEL_WAIT_MS);
       if (live.unwritten !== undefined && this.#live.has(id)) throw live.unwritten;
     }
-    return this.look(tenantId, id);
+    return this.snapshot(tenantId, id);
   }
 
-  /** Ends the steps of a session that wait for their turn; those that run end with their sandbox. */
+  /** Ends the queued steps of a session; running steps end with their sandbox. */
   async endWaitingOf(sessionId: SessionId, reason: CancelReason, by: string): Promise<void> {
     const { store } = this.#dependencies;
     const end = { reason, by };
@@ -228,7 +228,7 @@ export class Executions {
     }
   }
 
-  /** How many steps of a session run or wait. */
+  /** How many steps of a session are running or queued. */
   async countOfSession(sessionId: SessionId): Promise<number> {
     let count = 0;
     for await (const { record } of this.#dependencies.store.unfinished({ sessionId })) {
@@ -237,7 +237,7 @@ export class Executions {
     return count;
   }
 
-  /** Takes nothing new and starts nothing that waits. A job that waits without its caller stays for the next start. */
+  /** Accepts no new executions and starts none from the queue. Queued detached jobs stay queued for the next start. */
   async stopIntake(): Promise<void> {
     this.#stopping = true;
     this.#dependencies.dispatcher.hold();
@@ -247,14 +247,14 @@ export class Executions {
     await Promise.all(
       waiting.filter((one) => !stays(one)).map((one) => this.#life.end(one, end, CANCEL_WAIT_MS)),
     );
-    for (const { begun, finished, record } of waiting.filter(stays)) {
+    for (const { started, finished, record } of waiting.filter(stays)) {
       this.#live.delete(record.id);
       finished.reject(new CaissonError('shutting_down', SHUTTING_DOWN));
-      begun.resolve(undefined);
+      started.resolve(undefined);
     }
   }
 
-  /** Lets what runs finish for `graceMs`, or until `signal`; then ends it, where `endRest` says so. */
+  /** Waits at most `graceMs`, or until `signal` aborts, for running executions to finish; with `endRest`, then ends the rest. */
   async drain(graceMs: number, endRest: boolean, signal?: AbortSignal): Promise<void> {
     const running = [...this.#live.values()].filter(({ record }) => record.state.status === 'running');
     const ended = Promise.allSettled(running.map(({ finished }) => finished.promise));
@@ -277,13 +277,13 @@ export class Executions {
     return 'output' in found ? found : this.#read(found.record.tenantId, found.record.id);
   }
 
-  /** What there is of the output of one that has not ended. */
+  /** The output so far of an unfinished execution. */
   async #outputOf(id: ExecutionId): Promise<readonly OutputEvent[]> {
     const { dataPlane, closing } = this.#dependencies;
     try {
       return (await dataPlane.output(id, 0, closing)).events;
     } catch (error) {
-      // It waits, or has only just ended.
+      // It is queued, or has only just ended.
       if (isCaissonError(error, 'execution_not_found')) return [];
       throw error;
     }
@@ -302,8 +302,8 @@ export class Executions {
       const source = {
         replay,
         record: live.record,
-        begun: async () => {
-          await live.begun.promise;
+        started: async () => {
+          await live.started.promise;
           return live.record;
         },
         finished: async () =>
@@ -317,28 +317,32 @@ export class Executions {
     const source = {
       replay,
       record: stored.record,
-      begun: async (signal: AbortSignal) => this.#begunElsewhere(tenantId, id, signal),
+      started: async (signal: AbortSignal) => this.#startedElsewhere(tenantId, id, signal),
       finished: async (signal: AbortSignal) => this.#finishedElsewhere(tenantId, id, signal),
     };
     return followUnfinished(dataPlane, source, after, holdsBack);
   }
 
-  /** Where its end could not be written at once, its readers wait until it is. */
+  /** If its outcome could not be written at once, its readers wait until it is. */
   async #endLater({ record, unwritten }: LiveExecution, error: unknown): Promise<FinishedEvent> {
     if (unwritten === undefined) throw error;
     return this.#finishedElsewhere(record.tenantId, record.id, this.#dependencies.closing);
   }
 
-  /** Waits until another replica has begun it, or it has ended. */
-  async #begunElsewhere(tenantId: TenantId, id: ExecutionId, signal: AbortSignal): Promise<ListedExecution> {
+  /** Waits until another replica has started it, or it has ended. */
+  async #startedElsewhere(
+    tenantId: TenantId,
+    id: ExecutionId,
+    signal: AbortSignal,
+  ): Promise<ListedExecution> {
     for (;;) {
       const record = await this.find(tenantId, id);
       if (record.state.status !== 'queued') return record;
-      await delay(LOOK_AGAIN_MS, undefined, { signal, ref: false });
+      await delay(POLL_MS, undefined, { signal, ref: false });
     }
   }
 
-  /** Waits until the end of one that another replica has in hand is on record; records it itself where nobody else does. */
+  /** Waits until the outcome of another replica's execution is recorded; records it here if nobody else does. */
   async #finishedElsewhere(tenantId: TenantId, id: ExecutionId, signal: AbortSignal): Promise<FinishedEvent> {
     const { dataPlane, recorder } = this.#dependencies;
     for (;;) {
@@ -346,15 +350,15 @@ export class Executions {
       if (isFinished(stored.record.state.status)) return finishedEventOf(stored);
       if (stored.record.state.status === 'running' && !this.#live.has(id)) {
         try {
-          const ended = await dataPlane.outcome(id, signal);
-          await recorder.recordFromNode(stored.record, ended, signal);
+          const outcome = await dataPlane.outcome(id, signal);
+          await recorder.recordFromNode(stored.record, outcome, signal);
           continue;
         } catch (error) {
-          // Another replica has just written its end, or is about to start it.
+          // Another replica has just recorded its outcome, or is about to start it.
           if (!isCaissonError(error, 'execution_not_found')) throw error;
         }
       }
-      await delay(LOOK_AGAIN_MS, undefined, { signal, ref: false });
+      await delay(POLL_MS, undefined, { signal, ref: false });
     }
   }
 
@@ -370,12 +374,12 @@ export class Executions {
     });
   }
 
-  /** Ends one that waits in the queue of another replica, unless that one begins it first. */
+  /** Ends an execution in the queue of another replica, unless that replica starts it first. */
   async #endQueued(record: ExecutionRecord, { reason, by }: EndRequest): Promise<boolean> {
     const outcome = stoppedOutcome(reason, NOT_RUN);
-    const ended = { outcome, placement: null, endedBy: by, endedMsAgo: 0 };
+    const stopped = { outcome, placement: null, endedBy: by, endedMsAgo: 0 };
     const { recorder } = this.#dependencies;
-    return (await recorder.record(record, ended, [], undefined, 'queued')) !== undefined;
+    return (await recorder.record(record, stopped, [], undefined, 'queued')) !== undefined;
   }
 
   #newRecord({ caller, request: { step }, templateId }: Submission): ExecutionRecord {
@@ -393,7 +397,7 @@ export class Executions {
     });
   }
 
-  #hold(record: ExecutionRecord, run: Run): LiveExecution {
+  #newLive(record: ExecutionRecord, run: Run): LiveExecution {
     return liveExecution(record, run, (execution) => {
       this.#watch(this.#life.runQueued(execution, this.#dependencies.nodeId));
     });
@@ -401,7 +405,7 @@ export class Executions {
 
   #watch(run: Promise<void>): void {
     run.catch((error: unknown) => {
-      this.#dependencies.logger.error({ err: error }, 'execution left without an end');
+      this.#dependencies.logger.error({ err: error }, 'execution has no recorded outcome');
     });
   }
 }

@@ -6,17 +6,17 @@ import type { IdempotencyRepository } from '../store/idempotency.ts';
 import type { StorageHealth } from '../store/writing/storage-health.ts';
 import type { Clock } from '../time/clock.ts';
 
-/** How long a request waits for what another replica makes under the same key. */
+/** How long a request waits for another replica to finish the request with the same key. */
 const WAIT_MS = 60_000;
-const LOOK_AGAIN_MS = 50;
+const POLL_MS = 50;
 
 export interface IdempotentRequest<Id extends string> {
   readonly tenantId: TenantId;
-  /** Where the key counts: the same key at another endpoint is another one. */
+  /** Scope of the key: the same key at another endpoint is a different key. */
   readonly endpoint: string;
   readonly key: string | undefined;
   readonly request: unknown;
-  /** Of what is made, if this is the first request with the key. */
+  /** Id of the new resource, if this is the first request with the key. */
   readonly id: Id;
 }
 
@@ -25,14 +25,14 @@ export interface IdempotencyDependencies {
   readonly storage: StorageHealth;
   readonly clock: Clock;
   readonly maxAgeMs: number;
-  /** Whether what was reserved is there. */
+  /** Whether the resource with the reserved id exists. */
   readonly exists: (tenantId: TenantId, id: string) => Promise<boolean>;
 }
 
-/** Makes a request with a key happen once, on whatever replica: the key is reserved before anything is done. */
+/** Runs a request with a key once, across all replicas: the key is reserved before anything else is done. */
 export class Idempotency {
   readonly #dependencies: IdempotencyDependencies;
-  /** What this replica makes just now, by the id that was reserved for it. */
+  /** The resources that this replica is creating, by their reserved ids. */
   readonly #underWay = new Map<string, Promise<void>>();
 
   constructor(dependencies: IdempotencyDependencies) {
@@ -40,9 +40,9 @@ export class Idempotency {
   }
 
   /**
-   * Calls `make` for the first request with the key, and returns the id of what was made for it; without a key, calls it now. A
-   * `make` that fails leaves no trace: the next request with the key tries again.
-   * @throws CaissonError `idempotency_key_reused` where the request is another than the first one, `storage_unavailable`
+   * Calls `make` for the first request with the key, and returns the id of the resource that it made; without a key, always calls
+   * it. If `make` fails, the key is released: the next request with it tries again.
+   * @throws CaissonError `idempotency_key_reused` if the request differs from the first one, `storage_unavailable`
    */
   async once<Id extends string>(
     { tenantId, endpoint, key, request, id }: IdempotentRequest<Id>,
@@ -54,7 +54,7 @@ export class Idempotency {
     }
     const { clock, maxAgeMs, store } = this.#dependencies;
     const fingerprint = hash('sha256', JSON.stringify(request), 'hex');
-    for (let waitedMs = 0; ; waitedMs += LOOK_AGAIN_MS) {
+    for (let waitedMs = 0; ; waitedMs += POLL_MS) {
       const createdAt = clock.nowMs();
       const reserved = await store.reserve(
         { tenantId, endpoint, key, fingerprint, resourceId: id, createdAt },
@@ -66,7 +66,7 @@ export class Idempotency {
         return id;
       }
       if (await this.#isMade(tenantId, reserved.resourceId)) return reserved.resourceId as Id;
-      // Whoever has reserved it is gone.
+      // The replica that reserved it is gone.
       if (waitedMs >= WAIT_MS)
         await store.release({ tenantId, endpoint, key, resourceId: reserved.resourceId });
     }
@@ -92,7 +92,7 @@ export class Idempotency {
     }
   }
 
-  /** Waits for what another request makes; `false` where that has failed, or is slow, so that the key is to be looked at again. */
+  /** Waits for the other request with the key; `false` if that has failed or is slow: the key has to be read again. */
   async #isMade(tenantId: TenantId, id: string): Promise<boolean> {
     const underWay = this.#underWay.get(id);
     if (underWay !== undefined) {
@@ -102,7 +102,7 @@ export class Idempotency {
       );
     }
     if (await this.#dependencies.exists(tenantId, id)) return true;
-    await delay(LOOK_AGAIN_MS, undefined, { ref: false });
+    await delay(POLL_MS, undefined, { ref: false });
     return false;
   }
 }

@@ -14,7 +14,7 @@ import type { Run } from './live-execution.ts';
 export interface SubmitOptions {
   /** The caller's `Idempotency-Key`. */
   readonly key: string | undefined;
-  /** Whether it goes on without its caller. */
+  /** Whether it keeps running without its caller. */
   readonly detached: boolean;
   /** Whether the caller follows its events from the start. */
   readonly streamed: boolean;
@@ -30,7 +30,7 @@ export interface JobsDependencies {
   readonly closing: AbortSignal;
 }
 
-/** Jobs: code that runs in a fresh place which is thrown away. */
+/** Jobs: code that runs in a fresh environment, which is then discarded. */
 export class Jobs {
   readonly #dependencies: JobsDependencies;
 
@@ -76,7 +76,7 @@ export class Jobs {
     });
   }
 
-  /** How a job that was kept while it waited is run. */
+  /** The run of a job, new or from the queue. */
   runOf({ step, sandbox }: QueuedJob, detached: boolean, streamed = false): Run {
     const { quota } = this.#dependencies;
     const target = { type: 'fresh', sandbox: { ...sandbox, quota } } as const;

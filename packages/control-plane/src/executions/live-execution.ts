@@ -4,31 +4,31 @@ import type { ExecutionRecord } from '../model/execution-record.ts';
 import type { FinishedEvent } from './execution-events.ts';
 import type { QueueItem } from './queue/dispatcher.ts';
 
-/** What runs, and for whom. */
+/** What to run, and whether its caller waits for it. */
 export interface Run {
   readonly request: ExecutionRequest;
-  /** Whether it goes on without its caller; a job that still waits then outlives a restart too. */
+  /** Whether it keeps running without its caller; if so, a queued job also survives a restart. */
   readonly detached: boolean;
 }
 
-/** An execution that this replica has taken in hand and that has not ended. What is live of it is on its node. */
+/** An unfinished execution that this replica handles. Its code and output are on its node. */
 export interface LiveExecution {
   record: ExecutionRecord;
   readonly run: Run;
   readonly item: QueueItem;
-  /** Resolves when it was started on its node, or has ended without that. */
-  readonly begun: PromiseWithResolvers<unknown>;
-  /** Its last event, once its end is on record; rejects where the end could not be written at once. */
+  /** Resolves when it has started on its node, or has ended without a start. */
+  readonly started: PromiseWithResolvers<unknown>;
+  /** Its last event, once its outcome is recorded; rejects if the outcome could not be written at once. */
   readonly finished: PromiseWithResolvers<FinishedEvent>;
-  /** Settles when its row is in the database. */
+  /** Resolves when its row is in the database. */
   inserted: Promise<void>;
-  /** Why it is to end, where that was asked for. */
+  /** The request to end it, if there was one. */
   end: EndRequest | undefined;
-  /** Set while its end cannot be written: what those get who ask for it. */
+  /** Set while its outcome cannot be written: the error for callers that ask for it. */
   unwritten: CaissonError | undefined;
 }
 
-/** `start` is called when its turn comes, if it has to wait. */
+/** `start` is called at its turn, if it has to wait. */
 export function liveExecution(
   record: ExecutionRecord,
   run: Run,
@@ -37,7 +37,7 @@ export function liveExecution(
   const execution: LiveExecution = {
     record,
     run,
-    begun: Promise.withResolvers(),
+    started: Promise.withResolvers(),
     finished: Promise.withResolvers<FinishedEvent>(),
     inserted: Promise.resolve(),
     end: undefined,
@@ -51,12 +51,12 @@ export function liveExecution(
       },
     },
   };
-  // Nobody has to wait for it; whoever does gets the rejection.
+  // Without a caller that waits, the rejection would be unhandled.
   execution.finished.promise.catch(() => undefined);
   return execution;
 }
 
-/** Bytes that a waiting step holds, roughly: its texts, and a kilobyte for the rest. */
+/** Approximate size in bytes of a queued step: its texts, and a kilobyte for the rest. */
 function sizeOf({ code, stdin, env, event }: StepRequest): number {
   const envCharacters = Object.entries(env).reduce((sum, [name, text]) => sum + name.length + text.length, 0);
   return 1024 + code.length + (stdin?.length ?? 0) + envCharacters + event.length;

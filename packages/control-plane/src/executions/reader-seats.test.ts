@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { isCaissonError, newTenantId } from '@caisson/protocol/api';
 import { ReaderSeats } from './reader-seats.ts';
 
-test('a tenant has so many seats, whatever other tenants take, and gets each back once', () => {
+test('each tenant has its own seats, and gets each back once', () => {
   const seats = new ReaderSeats(2);
   const [tenant, other] = [newTenantId(), newTenantId()];
   const first = seats.take(tenant);

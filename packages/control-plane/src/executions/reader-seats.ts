@@ -3,7 +3,7 @@ import type { TenantId } from '@caisson/protocol/api';
 
 const RETRY_AFTER_SECONDS = 5;
 
-/** Bounds how many readers of events each tenant has at one time: each holds a connection and some memory. */
+/** Limits the concurrent event readers of each tenant: each takes a connection and some memory. */
 export class ReaderSeats {
   readonly #limit: number;
   readonly #taken = new Map<TenantId, number>();
@@ -12,7 +12,7 @@ export class ReaderSeats {
     this.#limit = limit;
   }
 
-  /** Disposing gives it back; that can be done twice. @throws CaissonError `too_many_readers` */
+  /** Takes a seat; disposing of it, once or more, gives it back. @throws CaissonError `too_many_readers` */
   take(tenantId: TenantId): Disposable {
     const taken = this.#taken.get(tenantId) ?? 0;
     if (taken >= this.#limit) {

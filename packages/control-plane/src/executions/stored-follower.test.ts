@@ -14,7 +14,7 @@ const EVENTS: OutputEvent[] = Array.from({ length: 500 }, (_, index) => ({
   text: `${index} ${'x'.repeat(1000)}`,
 }));
 
-/** An execution that has ended, and the numbers of the pages that were read of it. */
+/** A finished execution, and the numbers of its pages that were read. */
 function stored(): StoredExecution & { read: number[] } {
   const fields = {
     id: newExecutionId(),
@@ -58,7 +58,7 @@ async function rest(execution: StoredExecution, after: number): Promise<Numbered
   return events;
 }
 
-test('a reader holds one page, and reads the next when it has taken all of it', async () => {
+test('a reader has one page in memory, and reads the next after its last event', async () => {
   const execution = stored();
   assert.ok(execution.output.pageCount > 3);
   using follower = followStored(execution, 0);
@@ -66,7 +66,7 @@ test('a reader holds one page, and reads the next when it has taken all of it', 
   assert.deepEqual(execution.read, [0]);
 });
 
-test('a reader that comes back goes on with the next id, wherever it was, and reads no page before it', async () => {
+test('a reconnecting reader resumes with the next id, and reads no earlier page', async () => {
   const all = await rest(stored(), 0);
   assert.deepEqual(
     all.map(({ id }) => id),
@@ -88,14 +88,14 @@ test('a reader that comes back goes on with the next id, wherever it was, and re
   }
 });
 
-test('a reader that has left gets nothing more', async () => {
+test('a closed reader gets no more events', async () => {
   const follower = followStored(stored(), 0);
   await follower.next();
   follower[Symbol.dispose]();
   assert.equal(await follower.next(), undefined);
 });
 
-test('output that goes while it is read is an error, not an end', async () => {
+test('output removed during the read is an error, not the end', async () => {
   const execution = stored();
   const gone = { ...execution, output: { ...execution.output, page: () => Promise.resolve(undefined) } };
   await assert.rejects(rest(gone, 0), { code: 'output_expired' });

@@ -5,8 +5,8 @@ import type { EventReader, FinishedEvent, NumberedEvent } from './execution-even
 import { pagesOf, resultPieces, storedResultOf } from '../views/stored-result.ts';
 
 /**
- * Reads the events of an execution that has ended, with the ids that they had while it lived, from after the id `after` on;
- * a page of its output is in memory at a time.
+ * Replays the events of a finished execution after the id `after`, with the ids that they had live; one page of its output is in
+ * memory at a time.
  */
 export function followStored(stored: StoredExecution, after: number): EventReader {
   const events = eventsAfter(stored, after);
@@ -30,8 +30,8 @@ async function* eventsAfter(
   const firstPage = skipped === 0 ? 0 : Math.max(await output.pageOfEvent(skipped), 0);
   for await (const page of pagesOf(stored, firstPage)) {
     for (const [index, event] of page.events.entries()) {
-      const place = page.firstEvent + index;
-      if (place >= skipped) yield { id: first.length + place + 1, event: eventOf(event) };
+      const position = page.firstEvent + index;
+      if (position >= skipped) yield { id: first.length + position + 1, event: eventOf(event) };
     }
     count = page.firstEvent + page.events.length;
   }
@@ -40,7 +40,7 @@ async function* eventsAfter(
   return undefined;
 }
 
-/** The last event of one that has ended. */
+/** The last event of a finished execution. */
 export async function finishedEventOf(stored: StoredExecution): Promise<FinishedEvent> {
   const result = await storedResultOf(stored);
   if (Symbol.asyncIterator in result) return { type: 'finished', pieces: () => resultPieces(stored) };

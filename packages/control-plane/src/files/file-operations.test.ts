@@ -7,14 +7,14 @@ import { FileTransfers } from './file-transfers.ts';
 const LIMITS = { perSession: 2, perTenant: 3, waitingPerTenant: 4 };
 const NEVER = new AbortController().signal;
 
-/** Puts operations in line and tells which have begun, by their names. */
-function line() {
+/** Queues operations, and lists those that have begun by their names. */
+function operations() {
   const operations = new FileOperations(LIMITS);
   const [tenant, otherTenant] = [newTenantId(), newTenantId()];
   const sessions = new Map(['a', 'b', 'c'].map((name) => [name, newSessionId()]));
   const begun: string[] = [];
   const turns = new Map<string, Disposable>();
-  /** The first letter of a name is its session. */
+  /** The first letter of a name stands for the session. */
   const enter = (name: string, { tenantId = tenant, signal = NEVER } = {}) =>
     operations.enter(tenantId, sessions.get(name.charAt(0)) ?? newSessionId(), signal).then((turn) => {
       begun.push(name);
@@ -27,8 +27,8 @@ function line() {
   return { enter, leave, begun, otherTenant };
 }
 
-test('a session has two at once, a tenant three, and sessions take turns', async () => {
-  const { enter, leave, begun } = line();
+test('a session has two concurrent operations, a tenant three, and sessions take turns', async () => {
+  const { enter, leave, begun } = operations();
   const all = ['a1', 'a2', 'a3', 'a4', 'b1', 'c1'].map((name) => enter(name));
   await new Promise(setImmediate);
   assert.deepEqual(begun, ['a1', 'a2', 'b1']);
@@ -41,8 +41,8 @@ test('a session has two at once, a tenant three, and sessions take turns', async
   assert.deepEqual(begun.slice(3), ['a3', 'c1', 'a4']);
 });
 
-test('a full line is told, and does not concern another tenant', async () => {
-  const { enter, begun, otherTenant } = line();
+test('a full queue refuses operations, but not those of another tenant', async () => {
+  const { enter, begun, otherTenant } = operations();
   const waiting = ['a1', 'a2', 'a3', 'a4', 'a5', 'a6'].map((name) => enter(name));
   await assert.rejects(enter('a7'), { code: 'file_operations_limit_reached' });
   await enter('b1');
@@ -52,8 +52,8 @@ test('a full line is told, and does not concern another tenant', async () => {
   assert.equal(waiting.length, 6);
 });
 
-test('one that is given up while it waits leaves its place to the next', async () => {
-  const { enter, leave, begun } = line();
+test('an aborted waiting operation leaves its turn to the next', async () => {
+  const { enter, leave, begun } = operations();
   await Promise.all([enter('a1'), enter('a2')]);
   const gone = new AbortController();
   const given = enter('a3', { signal: gone.signal });
@@ -66,8 +66,8 @@ test('one that is given up while it waits leaves its place to the next', async (
   assert.deepEqual(begun, ['a1', 'a2', 'a4']);
 });
 
-test('a turn that is given back twice counts once', async () => {
-  const { enter, leave, begun } = line();
+test('a turn that is disposed of twice is freed once', async () => {
+  const { enter, leave, begun } = operations();
   await Promise.all([enter('a1'), enter('a2')]);
   const [third, fourth] = [enter('a3'), enter('a4')];
   await leave('a1');
@@ -77,7 +77,7 @@ test('a turn that is given back twice counts once', async () => {
   await Promise.all([third, fourth]);
 });
 
-test('transfers are limited for each tenant', () => {
+test('transfers are limited per tenant', () => {
   const transfers = new FileTransfers(2);
   const [tenant, other] = [newTenantId(), newTenantId()];
   const first = transfers.begin(tenant);

@@ -2,53 +2,53 @@ import { CaissonError } from '@caisson/protocol/api';
 import type { SessionId, TenantId } from '@caisson/protocol/api';
 
 export interface FileOperationLimits {
-  /** How many may run at once for one session. */
+  /** Concurrent operations of one session. */
   readonly perSession: number;
-  /** How many may run at once for one tenant; each holds at most one thread of the few that Node has for files. */
+  /** Concurrent operations of one tenant; each takes at most one of the few threads that Node has for files. */
   readonly perTenant: number;
-  /** How many of one tenant may wait. */
+  /** Queued operations of one tenant. */
   readonly waitingPerTenant: number;
 }
 
 const RETRY_AFTER_SECONDS = 1;
 
 /**
- * Lets file operations begin: a tenant's wait for each other, never for another tenant's. The sessions of a tenant take
- * turns, so that one with slow operations does not keep the others waiting.
+ * Queues file operations by tenant: they wait only for operations of the same tenant. The sessions of a tenant take turns, so
+ * that a session with slow operations does not block the others.
  */
 export class FileOperations {
   readonly #limits: FileOperationLimits;
-  readonly #lines = new Map<TenantId, TenantLine>();
+  readonly #queues = new Map<TenantId, TenantQueue>();
 
   constructor(limits: FileOperationLimits) {
     this.#limits = limits;
   }
 
   /**
-   * Waits for a turn, which lasts until what is returned is disposed of.
-   * @throws CaissonError `file_operations_limit_reached` where too many wait; the reason of `signal` when it aborts first
+   * Waits for a turn, which ends when the returned object is disposed of.
+   * @throws CaissonError `file_operations_limit_reached` if too many are queued; the reason of `signal` if it aborts first
    */
   async enter(tenantId: TenantId, sessionId: SessionId, signal: AbortSignal): Promise<Disposable> {
     signal.throwIfAborted();
-    const line = this.#lines.get(tenantId) ?? new TenantLine(this.#limits);
-    this.#lines.set(tenantId, line);
-    await line.enter(sessionId, signal);
+    const queue = this.#queues.get(tenantId) ?? new TenantQueue(this.#limits);
+    this.#queues.set(tenantId, queue);
+    await queue.enter(sessionId, signal);
     let left = false;
     return {
       [Symbol.dispose]: () => {
         if (left) return;
         left = true;
-        line.leave(sessionId);
-        if (line.isIdle) this.#lines.delete(tenantId);
+        queue.leave(sessionId);
+        if (queue.isIdle) this.#queues.delete(tenantId);
       },
     };
   }
 }
 
-class TenantLine {
+class TenantQueue {
   readonly #limits: FileOperationLimits;
   readonly #running = new Map<SessionId, number>();
-  /** In the order of whose turn it is; no list is empty. */
+  /** Sessions in the order of their turns; no list is empty. */
   readonly #waiting = new Map<SessionId, (() => void)[]>();
   #runningCount = 0;
   #waitingCount = 0;
@@ -100,7 +100,7 @@ class TenantLine {
     for (const [id, [next]] of this.#waiting) {
       if (next === undefined || !this.#mayStart(id)) continue;
       this.#remove(id, next);
-      // Its next one goes behind those of the others.
+      // The session goes to the end of the rotation.
       const rest = this.#waiting.get(id);
       if (rest !== undefined) {
         this.#waiting.delete(id);
@@ -121,7 +121,7 @@ class TenantLine {
     this.#running.set(sessionId, (this.#running.get(sessionId) ?? 0) + 1);
   }
 
-  /** Returns whether it was still waiting. */
+  /** Removes a waiting operation; returns whether it was still waiting. */
   #remove(sessionId: SessionId, begin: () => void): boolean {
     const all = this.#waiting.get(sessionId) ?? [];
     const rest = all.filter((one) => one !== begin);

@@ -4,8 +4,8 @@ import type { TenantId } from '@caisson/protocol/api';
 const RETRY_AFTER_SECONDS = 5;
 
 /**
- * Counts the uploads and downloads of each tenant. They last as long as the caller's network wants, and each holds
- * descriptors and buffers meanwhile.
+ * Limits the concurrent uploads and downloads of each tenant. They last as long as the caller's network is slow, and each holds
+ * descriptors and buffers.
  */
 export class FileTransfers {
   readonly #limitPerTenant: number;
@@ -15,7 +15,7 @@ export class FileTransfers {
     this.#limitPerTenant = limitPerTenant;
   }
 
-  /** Begins one, which lasts until what is returned is disposed of. @throws CaissonError `file_transfers_limit_reached` */
+  /** Begins a transfer, which lasts until disposed of. @throws CaissonError `file_transfers_limit_reached` */
   begin(tenantId: TenantId): Disposable {
     const running = this.#running.get(tenantId) ?? 0;
     if (running >= this.#limitPerTenant) {

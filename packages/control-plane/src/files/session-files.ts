@@ -12,7 +12,7 @@ import type { Clock } from '../time/clock.ts';
 import type { FileOperations } from './file-operations.ts';
 import type { FileTransfers } from './file-transfers.ts';
 
-/** Errors that are thrown before anything is deleted. */
+/** Errors thrown before anything is deleted. */
 const DELETED_NOTHING: readonly ErrorCode[] = [
   'file_not_found',
   'not_a_directory',
@@ -28,7 +28,7 @@ export interface SessionFilesDependencies {
   readonly operations: FileOperations;
   readonly transfers: FileTransfers;
   readonly clock: Clock;
-  /** How long a listing or a deletion may take, waiting for its turn included. */
+  /** Time limit of a listing or a deletion, including the wait for its turn. */
   readonly timeoutMs: number;
 }
 
@@ -40,8 +40,8 @@ interface Operation {
 }
 
 /**
- * The files of sessions, within each tenant's limits; changes go into the audit trail. `gone` aborts when the caller leaves. All
- * throw what `Sessions.running` and `Files` throw.
+ * The files of sessions, within each tenant's limits; changes are recorded in the audit trail. `gone` aborts when the caller
+ * disconnects. All methods throw what `Sessions.running` and `Files` throw.
  */
 export class SessionFiles {
   readonly #dependencies: SessionFilesDependencies;
@@ -76,7 +76,7 @@ export class SessionFiles {
   }
 
   /**
-   * The caller destroys `body`. The reading lasts longer than the operation, whose deadline is for its turn alone.
+   * The caller destroys `body`. The read outlasts the operation, whose deadline covers only the wait and the open.
    * @throws CaissonError `file_operation_unfinished`, `file_operations_limit_reached`
    */
   async read(
@@ -90,13 +90,13 @@ export class SessionFiles {
     );
   }
 
-  /** A transfer of the caller's, until it is disposed of. @throws CaissonError `file_transfers_limit_reached` */
+  /** Counts as a transfer of the caller until disposed of. @throws CaissonError `file_transfers_limit_reached` */
   beginTransfer({ tenantId }: Principal): Disposable {
     return this.#dependencies.transfers.begin(tenantId);
   }
 
   /**
-   * What writes files into the workspace of a session, within one transfer.
+   * A function that writes files into the workspace of a session, within one transfer.
    * @throws CaissonError `storage_unavailable`
    */
   async writer(caller: Principal, sessionId: SessionId, gone: AbortSignal): Promise<FileWriter> {
@@ -126,7 +126,7 @@ export class SessionFiles {
         return files.delete(path, signal);
       });
     } catch (error) {
-      // Some of a directory may be gone, also where the caller left meanwhile.
+      // Part of a directory may be deleted, also if the caller disconnected.
       if (begun && !DELETED_NOTHING.some((code) => isCaissonError(error, code))) {
         await this.#record(caller, sessionId, 'file.deleted', { path, reason: 'unfinished' });
       }
@@ -135,7 +135,7 @@ export class SessionFiles {
     await this.#record(caller, sessionId, 'file.deleted', { path });
   }
 
-  /** Calls `act` when it is the session's turn, with a signal that ends it in time, or when `gone` aborts. */
+  /** Calls `act` at the session's turn, with a signal that aborts at the deadline or with `gone`. */
   async #operate<Result>(
     { caller: { tenantId }, sessionId, action, path }: Operation,
     gone: AbortSignal,
@@ -152,12 +152,12 @@ export class SessionFiles {
     } catch (error) {
       if (!deadline.aborted || error !== deadline.reason) throw error;
       const seconds = timeoutMs / 1000;
-      const shown = path === '' ? WORKSPACE_DIRECTORY : path;
-      throw new CaissonError('file_operation_unfinished', { path: shown, action, seconds }, { cause: error });
+      const context = { path: path === '' ? WORKSPACE_DIRECTORY : path, action, seconds };
+      throw new CaissonError('file_operation_unfinished', context, { cause: error });
     }
   }
 
-  /** Puts a change into the audit trail, once it has happened. */
+  /** Records a completed change in the audit trail. */
   #record(caller: Principal, sessionId: SessionId, action: FileAction, details: FileDetails): Promise<void> {
     const { audit, clock, storage } = this.#dependencies;
     const record = fileChanged(caller, sessionId, action, details, clock.nowMs());
@@ -165,7 +165,7 @@ export class SessionFiles {
   }
 }
 
-/** Writes one file whole or not at all. */
+/** Writes one file, all or nothing. */
 export type FileWriter = (
   path: WorkspacePath,
   body: Readable,

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { CaissonError, healthDetailed } from '@caisson/protocol/api';
 import { start } from '../testing/start.ts';
 
-test('the capacity of the node is told in the metrics and in the detailed health', async () => {
+test('the metrics and the detailed status give the capacity of the node', async () => {
   await using server = await start();
   const figures = (total: number, used: number | null) => ({
     total,
@@ -39,7 +39,7 @@ test('the capacity of the node is told in the metrics and in the detailed health
   assert.deepEqual(health.capacity.maximum, { cpu: '64', memory: '256Gi', disk: '64Gi', pids: 4096 });
 });
 
-test('a session for which there is no room is refused with the time to try again', async () => {
+test('a session without capacity is refused with Retry-After', async () => {
   await using server = await start();
   server.plane.plane.beforeCreate = async () =>
     Promise.reject(new CaissonError('insufficient_capacity', { resource: 'memory', retryAfterSeconds: 3 }));
@@ -51,7 +51,7 @@ test('a session for which there is no room is refused with the time to try again
   assert.match(detail, /not enough memory/);
 });
 
-test('a job for which there is no room in time tells it as its reason', async () => {
+test('a job that gets no capacity in time fails for that reason', async () => {
   await using server = await start();
   server.plane.on('crowded', async () =>
     Promise.reject(new CaissonError('insufficient_capacity', { resource: 'pids', retryAfterSeconds: 3 })),

@@ -4,7 +4,7 @@ import type { Registry } from 'prom-client';
 
 const STATES = { capacity: 'total', promisable: 'promisable', promised: 'promised', used: 'used' } as const;
 
-/** Registers what is told of the machine's capacity; `read` is called once for each scrape and metric. */
+/** Registers the metrics of the machine's capacity; `read` is called once per scrape and metric. */
 export function registerCapacityMetrics(registry: Registry, read: () => Promise<NodeCapacity>): void {
   const gauge = (
     name: string,

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { test } from 'node:test';
 import { createMetrics } from './metrics.ts';
 
-test('the metrics tell how late the event loop was since they were read last', async () => {
+test('the metrics give the event loop delays since the last scrape', async () => {
   const metrics = createMetrics();
   const read = async (figure: string) => {
     const text = await metrics.text();
@@ -13,7 +13,7 @@ test('the metrics tell how late the event loop was since they were read last', a
     await until(async () => (await read('p50')) >= 0);
     let late = 0;
     await until(async () => {
-      // The delay before the first tick after a reading is not counted.
+      // The delay before the first tick after a read is not measured.
       await delay(30);
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 150);
       await delay(30);
@@ -21,7 +21,7 @@ test('the metrics tell how late the event loop was since they were read last', a
       return late > 0.1;
     });
     assert.ok(late < 5, `${late} seconds`);
-    // Nothing has kept it since: what was read is forgotten.
+    // Nothing has blocked it since: a read resets the values.
     assert.ok((await read('max')) < late);
     assert.ok((await read('p99')) < late);
   } finally {
@@ -31,5 +31,5 @@ test('the metrics tell how late the event loop was since they were read last', a
 
 async function until(condition: () => Promise<boolean>): Promise<void> {
   const deadline = Date.now() + 5000;
-  while (!(await condition())) assert.ok(Date.now() < deadline, 'the condition did not come true');
+  while (!(await condition())) assert.ok(Date.now() < deadline, 'the condition was not met');
 }

@@ -3,12 +3,12 @@ import type { Registry } from 'prom-client';
 import { LoopDelayRecorder } from './loop-delay.ts';
 
 export interface EventLoopWatch {
-  /** Sets the gauges to what was seen since the last call. */
+  /** Sets the gauges to the delays since the last call. */
   update(): void;
   close(): void;
 }
 
-/** Measures how late the event loop is: whatever keeps it keeps every caller. */
+/** Measures the delay of the event loop: a blocked event loop delays every caller. */
 export function watchEventLoop(registry: Registry): EventLoopWatch {
   const recorder = new LoopDelayRecorder();
   const gauge = (figure: 'p50' | 'p99' | 'max') =>

@@ -2,14 +2,14 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 
 const RESOLUTION_MS = 20;
 
-/** How late the event loop was, in seconds; 0 where nothing was seen yet. */
+/** Delays of the event loop, in seconds; 0 without a measurement. */
 export interface LoopDelay {
   readonly p50: number;
   readonly p99: number;
   readonly max: number;
 }
 
-/** Gathers how late the event loop is, from its start or its last reset on, until it is disposed. */
+/** Records the delays of the event loop since its creation or last reset, until disposed of. */
 export class LoopDelayRecorder implements Disposable {
   readonly #ticks = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
 
@@ -35,7 +35,7 @@ export class LoopDelayRecorder implements Disposable {
   }
 }
 
-/** Seconds; the histogram holds the nanoseconds between two ticks, which are the interval of the ticks at least. */
+/** Delay in seconds; the histogram has the nanoseconds between two ticks, which include the tick interval. */
 function lateness(nanoseconds: number): number {
   return Math.max(0, nanoseconds / 1e9 - RESOLUTION_MS / 1000);
 }

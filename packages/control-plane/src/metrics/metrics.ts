@@ -8,7 +8,7 @@ import { registerReadMetrics } from './read-metrics.ts';
 
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600];
 
-/** What is read when the metrics are asked for. */
+/** Values that are read at each scrape. */
 export interface Gauges {
   queued(): number;
   running(): number;
@@ -18,10 +18,10 @@ export interface Gauges {
 export interface Metrics {
   finished(record: ExecutionRecord): void;
   answered(method: string, route: string, status: number, seconds: number): void;
-  /** All of it in the text format of Prometheus. */
+  /** All metrics in the text format of Prometheus. */
   text(): Promise<string>;
   readonly contentType: string;
-  /** Reads the gauges from here from now on. */
+  /** Sets the source of the gauges. */
   observe(gauges: Gauges): void;
   close(): void;
 }

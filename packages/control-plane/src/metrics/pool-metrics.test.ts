@@ -5,7 +5,7 @@ import { start } from '../testing/start.ts';
 
 const RESOURCES = { cpuMillicores: 500, memoryBytes: 2 ** 29, diskBytes: 2 ** 28, pids: 128 };
 
-test('the warm pools are told in the metrics and in the detailed health', async () => {
+test('the metrics and the detailed status give the warm pools', async () => {
   await using server = await start();
   const pool = { templateId: 'python', isolation: 'container', resources: RESOURCES } as const;
   server.plane.plane.pools.push({ ...pool, ready: 2, target: 3, claimed: 40, missed: 5 });

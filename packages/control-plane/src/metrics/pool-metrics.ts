@@ -5,7 +5,7 @@ import { resourcesOf } from '../views/resources-view.ts';
 
 const LABELS = ['template', 'isolation', 'size'] as const;
 
-/** Registers what is told of the warm pools; `read` is called once for each scrape and metric. */
+/** Registers the metrics of the warm pools; `read` is called once per scrape and metric. */
 export function registerPoolMetrics(registry: Registry, read: () => Promise<readonly PoolHealth[]>): void {
   const registers = [registry];
   const gauge = (name: string, help: string, value: (pool: PoolHealth) => number) =>

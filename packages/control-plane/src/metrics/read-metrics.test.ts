@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { start } from '../testing/start.ts';
 
-test('what sandboxes made of the event loop is told in the metrics and in the detailed health', async () => {
+test('the metrics and the detailed status give dropped, delayed and broken reads', async () => {
   await using server = await start();
   server.plane.plane.reads = { droppedBytes: 7, delayedMs: 2500, broken: 3 };
   const metrics = await (await server.call('GET', '/metrics')).text();

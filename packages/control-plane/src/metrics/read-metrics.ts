@@ -2,7 +2,7 @@ import type { ReadHealth } from '@caisson/protocol/ports';
 import { Counter } from 'prom-client';
 import type { Registry } from 'prom-client';
 
-/** Registers what sandboxes made of the event loop that reads them; `read` is called once for each scrape and metric. */
+/** Registers the metrics of reading from sandboxes; `read` is called once per scrape and metric. */
 export function registerReadMetrics(registry: Registry, read: () => Promise<ReadHealth>): void {
   const counter = (name: string, help: string, value: (reads: ReadHealth) => number) =>
     new Counter({

@@ -5,14 +5,14 @@ import { healthDetailed } from '@caisson/protocol/api';
 import { start } from '../testing/start.ts';
 import { RecentLoopDelay } from './recent-loop-delay.ts';
 
-/** Keeps the event loop for 150 ms. The first tick of a recorder tells no delay, so some pass before. */
+/** Blocks the event loop for 150 ms, after some ticks: the first tick of a recorder measures no delay. */
 async function keepLoop(): Promise<void> {
   await delay(60);
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 150);
   await delay(60);
 }
 
-test('whoever reads the recent delay takes nothing from other readers; time does', async () => {
+test('the recent delay is reset by time, not by readers', async () => {
   let nowMs = 1000;
   using recent = new RecentLoopDelay({ nowMs: () => nowMs });
   assert.deepEqual(recent.read(), { p50: 0, p99: 0, max: 0, overMs: 0 });
@@ -23,14 +23,14 @@ test('whoever reads the recent delay takes nothing from other readers; time does
   nowMs += 30_000;
   recent.turn();
   assert.equal(recent.read().overMs, 30_000);
-  assert.ok(recent.read().max > 0.1, 'the other recorder has seen it as well');
+  assert.ok(recent.read().max > 0.1, 'the other recorder has measured it too');
   nowMs += 30_000;
   recent.turn();
   assert.ok(recent.read().max < seen);
   assert.equal(recent.read().overMs, 30_000);
 });
 
-test('the detailed health tells it, whoever reads it or the metrics', async () => {
+test('the detailed status gives the delay, however often it and the metrics are read', async () => {
   await using server = await start();
   const health = async () => {
     const answer = await server.call('GET', '/api/v1/health/detailed');
@@ -45,7 +45,7 @@ test('the detailed health tells it, whoever reads it or the metrics', async () =
   const first = await health();
   assert.ok(first.max_ms > 100 && first.max_ms >= first.p99_ms && first.p99_ms >= first.p50_ms);
   assert.ok(first.over_ms > 0);
-  assert.ok((await health()).max_ms >= first.max_ms, 'to another reader too');
-  assert.ok((await metrics()) > 0.1, 'the metrics tell it as well');
+  assert.ok((await health()).max_ms >= first.max_ms, 'for another reader too');
+  assert.ok((await metrics()) > 0.1, 'in the metrics too');
   assert.ok((await health()).max_ms >= first.max_ms, 'also after the metrics were read');
 });

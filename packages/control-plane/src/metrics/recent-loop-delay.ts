@@ -5,8 +5,8 @@ import type { LoopDelay } from './loop-delay.ts';
 const TURN_MS = 30_000;
 
 /**
- * How late the event loop was in the last 30 to 60 seconds. Time alone makes it forget, never a reader, so that any number of
- * them see the same: two recorders take turns, and the one that has recorded for longer is read.
+ * Delays of the event loop over the last 30 to 60 seconds. Reads reset nothing, so any number of readers see the same values: two
+ * recorders are reset in turn, and the one that has recorded for longer is read.
  */
 export class RecentLoopDelay implements Disposable {
   readonly #clock: Clock;
@@ -24,13 +24,13 @@ export class RecentLoopDelay implements Disposable {
     }, TURN_MS).unref();
   }
 
-  /** In seconds, and over how many milliseconds it was seen. */
+  /** Delays in seconds; `overMs` is the length of the measurement in milliseconds. */
   read(): LoopDelay & { readonly overMs: number } {
     const { recorder, sinceMs } = this.#older;
     return { ...recorder.read(), overMs: Math.max(0, this.#clock.nowMs() - sinceMs) };
   }
 
-  /** Forgets what was before the last turn; called every 30 seconds. */
+  /** Discards the measurements from before the last turn; called every 30 seconds. */
   turn(): void {
     const oldest = this.#older;
     this.#older = this.#younger;

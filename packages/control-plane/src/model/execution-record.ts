@@ -11,7 +11,7 @@ import type {
 import type { Placement, SandboxRequest, StepOutcome, StepRequest } from '@caisson/protocol/ports';
 import type { PrincipalId } from './principal.ts';
 
-/** An execution as it is kept. Times are milliseconds since 1970. */
+/** An execution as recorded. Times are milliseconds since 1970. */
 export interface ExecutionRecord {
   readonly id: ExecutionId;
   readonly tenantId: TenantId;
@@ -21,12 +21,12 @@ export interface ExecutionRecord {
   readonly language: Language;
   readonly templateId: string;
   readonly codeSha256: string;
-  /** `null` where an earlier version recorded it. */
+  /** `null` if an earlier version recorded it. */
   readonly submittedBy: PrincipalId | null;
   readonly placement: Placement | null;
-  /** Where it runs or ran; `null` until it starts. */
+  /** Node that runs or ran it; `null` until it starts. */
   readonly nodeId: NodeId | null;
-  /** Which control plane has it in its queue, or had it; `null` where an earlier version recorded it. */
+  /** Control plane that has or had it in its queue; `null` if an earlier version recorded it. */
   readonly replicaId: ReplicaId | null;
   readonly createdAt: number;
   readonly startedAt: number | null;
@@ -35,7 +35,7 @@ export interface ExecutionRecord {
   readonly outcome: StepOutcome | null;
 }
 
-/** What a list shows of one: nothing that the code has made, for that may be megabytes. */
+/** An execution in a list: without its output, error and return value, which may be megabytes. */
 export interface ListedExecution extends Omit<
   ExecutionRecord,
   'codeSha256' | 'submittedBy' | 'replicaId' | 'outcome'
@@ -43,10 +43,10 @@ export interface ListedExecution extends Omit<
   readonly outcome: Pick<StepOutcome, 'usage'> | null;
 }
 
-/** What a job needs to run without its caller: kept while it waits, so that it outlives a restart. */
+/** What a job needs to run without its caller: stored while it is queued, so that it survives a restart. */
 export interface QueuedJob {
   readonly step: StepRequest;
-  /** The quota is that of the server that runs it. */
+  /** Without the quota, which is that of the server that runs it. */
   readonly sandbox: Omit<SandboxRequest, 'quota'>;
 }
 
@@ -67,7 +67,7 @@ export function queuedExecution(fields: NewExecution): ExecutionRecord {
   };
 }
 
-/** The record after its start, or after its end; `undefined` where that cannot happen to it. */
+/** The record after its start, or after its end; `undefined` if its state does not allow that. */
 export function advance(
   record: ExecutionRecord,
   next: typeof RUNNING | StepOutcome,

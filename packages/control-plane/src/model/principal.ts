@@ -1,12 +1,12 @@
 import type { ApiKeyId, Role, TenantId } from '@caisson/protocol/api';
 
-/** What names a caller in records and in the audit trail. */
+/** Identifies a caller in records and in the audit trail. */
 export type PrincipalId = ApiKeyId;
 
-/** Who is calling. */
+/** An authenticated caller. */
 export interface Principal {
   readonly id: PrincipalId;
-  /** What proved who it is. */
+  /** How it was authenticated. */
   readonly kind: 'api_key';
   readonly tenantId: TenantId;
   readonly roles: readonly Role[];

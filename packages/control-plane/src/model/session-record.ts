@@ -13,17 +13,17 @@ import type {
 } from '@caisson/protocol/api';
 import type { Resources } from '@caisson/protocol/ports';
 
-/** A session as it is kept. Times are milliseconds since 1970. */
+/** A session as recorded. Times are milliseconds since 1970. */
 export interface SessionRecord {
   readonly id: SessionId;
   readonly tenantId: TenantId;
   readonly sandboxId: SandboxId;
-  /** Where its sandbox is; `null` until one is chosen. */
+  /** Node of its sandbox; `null` until one is chosen. */
   readonly nodeId: NodeId | null;
   readonly state: SessionState;
   readonly templateId: string;
   readonly languages: readonly [Language, ...Language[]];
-  /** `null` until the sandbox is there. */
+  /** `null` until the sandbox exists. */
   readonly runtime: RuntimeName | null;
   readonly isolation: Isolation;
   readonly resources: Resources;
@@ -35,7 +35,7 @@ export interface SessionRecord {
   readonly terminatedAt: number | null;
 }
 
-/** The statuses of a session that has not ended. */
+/** Statuses of a live session. */
 export const LIVE_STATUSES = ['creating', 'running', 'paused'] as const satisfies SessionStatus[];
 
 export type NewSession = Omit<SessionRecord, 'state' | 'runtime' | 'lastUsedAt' | 'terminatedAt'>;
@@ -50,7 +50,7 @@ export function creatingSession(fields: NewSession): SessionRecord {
   };
 }
 
-/** The record after `event`, or `undefined` where the event cannot happen to it. */
+/** The record after `event`; `undefined` if its state does not allow the event. */
 export function advanceSession(
   record: SessionRecord,
   event: SessionEvent,

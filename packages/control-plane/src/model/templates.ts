@@ -3,7 +3,7 @@ import type { Language } from '@caisson/protocol/api';
 import type { Resources, Template } from '@caisson/protocol/ports';
 import { resourcesOf as viewOf } from '../views/resources-view.ts';
 
-export interface AskedResources {
+export interface RequestedResources {
   readonly cpu?: number | undefined;
   readonly memory?: number | undefined;
   readonly disk?: number | undefined;
@@ -17,7 +17,7 @@ export function findTemplate(templates: readonly Template[], id: string): Templa
   throw new CaissonError('template_not_found', { id, known: templates.map((one) => one.id) });
 }
 
-/** The template that a job asks for, or else the one of its language, or else the first. */
+/** The template that a job requests, else the one for its language, else the first. */
 export function templateOfJob(
   templates: readonly Template[],
   id: string | undefined,
@@ -51,26 +51,26 @@ export function languageOf(
 }
 
 /**
- * What a sandbox of `template` is made with: what was asked for, else the template's own, but no more than this server can give.
- * @throws CaissonError `validation_failed` where more was asked for
+ * Resources of a new sandbox: those requested, else the defaults of `template`, reduced to this server's maximum.
+ * @throws CaissonError `validation_failed` if more than the maximum was requested
  */
 export function resourcesOf(
   template: Template,
-  asked: AskedResources | undefined,
+  requested: RequestedResources | undefined,
   maximum: Resources,
 ): Resources {
   const defaults = within(template.resources, maximum);
-  if (asked === undefined) return defaults;
-  checkMaximum(asked, maximum);
+  if (requested === undefined) return defaults;
+  checkMaximum(requested, maximum);
   return {
-    cpuMillicores: asked.cpu ?? defaults.cpuMillicores,
-    memoryBytes: asked.memory ?? defaults.memoryBytes,
-    diskBytes: asked.disk ?? defaults.diskBytes,
-    pids: asked.pids ?? defaults.pids,
+    cpuMillicores: requested.cpu ?? defaults.cpuMillicores,
+    memoryBytes: requested.memory ?? defaults.memoryBytes,
+    diskBytes: requested.disk ?? defaults.diskBytes,
+    pids: requested.pids ?? defaults.pids,
   };
 }
 
-/** The same object where it fits, for jobs of the same size are told by it. */
+/** Returns `defaults` itself if it fits: jobs of the same size are recognized by the object. */
 function within(defaults: Resources, maximum: Resources): Resources {
   const names = ['cpuMillicores', 'memoryBytes', 'diskBytes', 'pids'] as const;
   if (names.every((name) => defaults[name] <= maximum[name])) return defaults;
@@ -82,18 +82,18 @@ function within(defaults: Resources, maximum: Resources): Resources {
   };
 }
 
-function checkMaximum(asked: AskedResources, maximum: Resources): void {
-  const most = viewOf(maximum);
+function checkMaximum(requested: RequestedResources, maximum: Resources): void {
+  const maximumView = viewOf(maximum);
   const checks = [
-    ['cpu', asked.cpu, maximum.cpuMillicores],
-    ['memory', asked.memory, maximum.memoryBytes],
-    ['disk', asked.disk, maximum.diskBytes],
-    ['pids', asked.pids, maximum.pids],
+    ['cpu', requested.cpu, maximum.cpuMillicores],
+    ['memory', requested.memory, maximum.memoryBytes],
+    ['disk', requested.disk, maximum.diskBytes],
+    ['pids', requested.pids, maximum.pids],
   ] as const;
   const fields = checks.flatMap(([name, value, limit]) =>
     value === undefined || value <= limit
       ? []
-      : [{ field: `resources.${name}`, message: `must be at most ${most[name]} on this server` }],
+      : [{ field: `resources.${name}`, message: `must be at most ${maximumView[name]} on this server` }],
   );
   if (fields.length > 0) throw new CaissonError('validation_failed', { fields });
 }

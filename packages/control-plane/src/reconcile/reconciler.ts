@@ -19,12 +19,12 @@ import type { Clock } from '../time/clock.ts';
 import { emptyReport } from './sync-report.ts';
 import type { SyncReport } from './sync-report.ts';
 
-/** A replica that has not said for so long that it lives is gone. */
+/** A replica without a heartbeat for this long is gone. */
 const REPLICA_TIMEOUT_MS = 20_000;
-const SEEN_MS = 5_000;
-/** How long a living replica may take from the row of an execution to its start, and from its end to the row. */
+const HEARTBEAT_MS = 5_000;
+/** How long a live replica may take from the row of an execution to its start, and from its end to the row. */
 const HANDLING_MS = 60_000;
-/** A use of a session is written down when it is so much later than the last. */
+/** The last use of a session is recorded only if it moved by at least this much. */
 const TOUCH_MS = 5_000;
 
 export interface ReconcilerDependencies {
@@ -44,23 +44,23 @@ export interface ReconcilerDependencies {
 }
 
 /**
- * Compares the rows with what the node says, in both directions, and puts right what differs: an end that was never recorded is
- * recorded, what the node does not know has ended as lost, what has no row is ended. It looks at how things are, not at what has
- * happened: it can run at any time, twice, and on any replica.
+ * Reconciles the rows with the node, in both directions: outcomes that were never recorded are recorded, rows that the node does
+ * not know end as lost, sandboxes without a row are destroyed. It compares current state and does not depend on events, so it can
+ * run at any time, repeatedly, and on any replica.
  */
 export class Reconciler {
   readonly #dependencies: ReconcilerDependencies;
   #underWay: Promise<SyncReport> | undefined;
-  /** When it was last written that this replica lives. */
-  #seenMs = -Infinity;
+  /** Time of this replica's last heartbeat. */
+  #heartbeatMs = -Infinity;
 
   constructor(dependencies: ReconcilerDependencies) {
     this.#dependencies = dependencies;
   }
 
   /**
-   * Runs it now, or waits for the run under way.
-   * @param scope `all` looks at the rows of all nodes and of this replica's predecessor as well: at the start, and when asked for
+   * Reconciles now, or waits for the run under way.
+   * @param scope `all` includes the rows of all nodes and of this replica's predecessor: at the start, and on request
    */
   async run(scope: 'all' | 'node'): Promise<SyncReport> {
     this.#underWay ??= this.#run(scope).finally(() => {
@@ -72,20 +72,20 @@ export class Reconciler {
   async #run(scope: 'all' | 'node'): Promise<SyncReport> {
     const { replicaId, replicas, clock } = this.#dependencies;
     const now = clock.nowMs();
-    if (now - this.#seenMs >= SEEN_MS) {
-      this.#seenMs = now;
+    if (now - this.#heartbeatMs >= HEARTBEAT_MS) {
+      this.#heartbeatMs = now;
       await replicas.seen(replicaId, now).catch(unlessUnavailable);
     }
     const gone = await replicas.seenBefore(now - REPLICA_TIMEOUT_MS);
     const report = emptyReport();
-    // First, so that a step of a session that is lost has ended for that reason.
+    // Before the sessions, so that a step in a lost session ends for that reason.
     await this.#executions(scope, gone, report);
     await this.#sessions(report);
     for (const id of gone) await replicas.remove(id).catch(unlessUnavailable);
     const { executions, sessions, sandboxes } = report;
     const changes = executions.recorded + executions.lost + executions.requeued;
     if (changes + sessions.lost + sandboxes.destroyed > 0) {
-      this.#dependencies.logger.warn(report, 'rows and node differed');
+      this.#dependencies.logger.warn(report, 'reconciliation corrected differences');
     }
     return report;
   }
@@ -104,18 +104,18 @@ export class Reconciler {
         else if (isGone(record.replicaId)) await this.#adopt(record, job, report);
       }
     }
-    // Only now: what has begun before its row was read is in it.
+    // Only now, so that it includes every execution that started before its row was read.
     const onNode = new Map((await dataPlane.executions(closing)).map((one) => [one.id, one]));
     for (const { record } of found) {
-      const known = onNode.get(record.id);
-      if (known?.state === 'ended') await this.#recordEnd(record, report);
-      else if (known === undefined && this.#isAbandoned(record, isGone))
+      const onThisNode = onNode.get(record.id);
+      if (onThisNode?.state === 'ended') await this.#recordEnd(record, report);
+      else if (onThisNode === undefined && this.#isAbandoned(record, isGone))
         await this.#recordLost(record, report);
     }
-    await this.#forgetRecorded([...onNode.values()], report);
+    await this.#acknowledgeRecorded([...onNode.values()], report);
   }
 
-  /** A job goes on in the queue of this replica; a step has ended with its caller. */
+  /** A job moves to the queue of this replica; a step is lost with its caller. */
   async #adopt(record: ExecutionRecord, job: UnfinishedExecution['job'], report: SyncReport): Promise<void> {
     const { executions, executionStore, jobs, replicaId } = this.#dependencies;
     if (job === null) {
@@ -129,7 +129,7 @@ export class Reconciler {
     }
   }
 
-  /** Where its replica lives, it is just about to start it, or to write down its end. */
+  /** A live replica may be about to start it, or to record its outcome. */
   #isAbandoned(record: ExecutionRecord, isGone: (id: ReplicaId | null) => boolean): boolean {
     if (this.#dependencies.executions.isLive(record.id)) return false;
     const sinceMs = record.startedAt ?? record.createdAt;
@@ -139,11 +139,11 @@ export class Reconciler {
   async #recordEnd(record: ExecutionRecord, report: SyncReport): Promise<void> {
     const { dataPlane, recorder, closing } = this.#dependencies;
     try {
-      const ended = await dataPlane.outcome(record.id, closing);
-      const recorded = await recorder.recordFromNode(record, ended, closing, giveUp);
+      const outcome = await dataPlane.outcome(record.id, closing);
+      const recorded = await recorder.recordFromNode(record, outcome, closing, giveUp);
       if (recorded !== undefined) report.executions.recorded += 1;
     } catch (error) {
-      // Another replica was quicker, or the storage fails: then it is written when that works again.
+      // Another replica was quicker, or the storage fails: then it is recorded once that works again.
       if (!isCaissonError(error, 'execution_not_found')) unlessUnavailable(error);
     }
   }
@@ -159,8 +159,8 @@ export class Reconciler {
     }
   }
 
-  /** What has ended and is on record: whoever wrote it down could not say so. */
-  async #forgetRecorded(onNode: readonly ExecutionStatusOnNode[], report: SyncReport): Promise<void> {
+  /** Acknowledges recorded outcomes that the node still keeps: the replica that recorded them did not get to it. */
+  async #acknowledgeRecorded(onNode: readonly ExecutionStatusOnNode[], report: SyncReport): Promise<void> {
     const { dataPlane, executions, executionStore, closing } = this.#dependencies;
     for (const { id, tenantId, state } of onNode) {
       if (state !== 'ended' || executions.isLive(id)) continue;
@@ -173,7 +173,7 @@ export class Reconciler {
 
   async #sessions(report: SyncReport): Promise<void> {
     const { config, dataPlane, sessionStore, closing } = this.#dependencies;
-    // Twice: what is lost is not there afterwards, what has no row was there before.
+    // Listed twice: a sandbox counts as lost only if missing after the rows were read, and as rowless only if listed before.
     const before = await dataPlane.sandboxes(closing);
     const rows = await sessionStore.live();
     const after = new Map((await dataPlane.sandboxes(closing)).map((sandbox) => [sandbox.id, sandbox]));
@@ -204,7 +204,7 @@ export class Reconciler {
     report.sessions.lost += 1;
   }
 
-  /** Whether another replica may be making it. */
+  /** Whether another replica is live, which may be creating it. */
   async #othersLive(): Promise<boolean> {
     const { replicaId, replicas, clock } = this.#dependencies;
     const living = await replicas.seenSince(clock.nowMs() - REPLICA_TIMEOUT_MS);
@@ -222,7 +222,7 @@ export class Reconciler {
     });
   }
 
-  /** So that what is known of their use outlives the node. */
+  /** Records the last use of sessions, so that it survives the node. */
   async #touch(
     rows: readonly SessionRecord[],
     sandboxes: ReadonlyMap<SandboxId, SandboxStatus>,
@@ -238,12 +238,12 @@ export class Reconciler {
   }
 }
 
-/** Thrown out of a write that is kept until the storage works again, so that nobody waits for it. */
+/** Thrown out of a write that is retried until the storage works again, so that the run does not wait for it. */
 function giveUp(error: Error): never {
   throw error;
 }
 
-/** While the storage fails, the next run does it. */
+/** Ignores a failing storage: the next run tries again. */
 function unlessUnavailable(error: unknown): void {
   if (!isCaissonError(error, 'storage_unavailable')) throw error;
 }

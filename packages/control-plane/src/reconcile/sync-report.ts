@@ -1,17 +1,17 @@
-/** What a comparison of the rows with the node has changed. */
+/** What a reconciliation has changed. */
 export interface SyncReport {
   readonly executions: {
-    /** Ends that were never recorded. */
+    /** Outcomes that had not been recorded. */
     recorded: number;
-    /** Rows that no node knows: they have ended as lost. */
+    /** Executions that no node knows: ended as lost. */
     lost: number;
-    /** Jobs taken over from the queue of a replica that is gone. */
+    /** Jobs taken over from the queues of replicas that are gone. */
     requeued: number;
-    /** Outcomes that a node still kept although they were on record. */
+    /** Recorded outcomes that a node still kept. */
     acknowledged: number;
   };
   readonly sessions: {
-    /** Whose sandbox no node knows. */
+    /** Sessions whose sandbox no node knows. */
     lost: number;
   };
   readonly sandboxes: {

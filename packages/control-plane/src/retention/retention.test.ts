@@ -15,7 +15,7 @@ import {
 } from '@caisson/protocol/api';
 import type { ExecutionId, SessionId, TenantId } from '@caisson/protocol/api';
 import { sql } from 'kysely';
-import { findBreak, tellsOf } from '../audit/chain.ts';
+import { findBreak, recordsTrim } from '../audit/chain.ts';
 import { advance, queuedExecution } from '../model/execution-record.ts';
 import { advanceSession, creatingSession, LIVE_STATUSES } from '../model/session-record.ts';
 import { auditRepository } from '../store/audit.ts';
@@ -123,14 +123,14 @@ async function stateOf(
   store: Opened,
   tenantId: TenantId,
   id: ExecutionId,
-): Promise<'kept' | 'expired' | 'gone'> {
+): Promise<'kept' | 'expired' | 'removed'> {
   const found = await store.executions.read(tenantId, id);
-  if (found === undefined) return 'gone';
+  if (found === undefined) return 'removed';
   assert.equal(found.output.pageCount === 0, found.expired);
   return found.expired ? 'expired' : 'kept';
 }
 
-test('executions, sessions and idempotency keys go when they are too old, those that live stay', async () => {
+test('expired executions, sessions and idempotency keys are removed, live ones stay', async () => {
   await using store = await openTemporary();
   const tenantId = await addTenant(store, 'tenant');
   const session = await endedSession(store, tenantId);
@@ -151,7 +151,7 @@ test('executions, sessions and idempotency keys go when they are too old, those 
   const youngSession = await endedSession(store, tenantId);
   store.clock.now += 1;
   await store.retention.sweep(never);
-  for (const id of [...old, step]) assert.equal(await stateOf(store, tenantId, id), 'gone');
+  for (const id of [...old, step]) assert.equal(await stateOf(store, tenantId, id), 'removed');
   assert.equal(await stateOf(store, tenantId, young), 'kept');
   assert.equal((await store.executions.find(tenantId, stillRunning.id))?.state.status, 'running');
   assert.equal(await store.sessions.find(tenantId, session), undefined);
@@ -163,7 +163,7 @@ test('executions, sessions and idempotency keys go when they are too old, those 
   assert.equal(pages.rows[0]?.count, 0);
 });
 
-test('a tenant with too much output loses the oldest first, and no other tenant does', async () => {
+test('a tenant with too much output loses its oldest, other tenants none', async () => {
   const bytes = 20_000;
   await using store = await openTemporary({ maxOutputBytesPerTenant: 10 * bytes });
   const [tenant, other] = [await addTenant(store, 'a'), await addTenant(store, 'b')];
@@ -183,7 +183,7 @@ test('a tenant with too much output loses the oldest first, and no other tenant 
   const states = await Promise.all(ids.map((id) => stateOf(store, tenant, id)));
   assert.deepEqual(states, [...states].sort(), 'the oldest have expired, the newest are kept');
   assert.equal(await stateOf(store, other, theirs), 'kept');
-  // Another process knows nothing of what was counted.
+  // Another process does not have the count.
   await store.retentionWith(new OutputLedger(false)).sweep(never);
   assert.equal(
     (await Promise.all(ids.map((id) => stateOf(store, tenant, id)))).filter((state) => state === 'kept')
@@ -196,14 +196,14 @@ async function trailOf(store: Opened, tenantId: TenantId) {
   return (await store.audit.list(tenantId, { limit: 10_000, before: undefined })).toReversed();
 }
 
-test('a trail without its oldest events can be checked from the checkpoint that it tells of itself', async () => {
+test('a trimmed trail can be verified from the checkpoint that it records', async () => {
   await using store = await openTemporary();
   const [tenant, other] = [await addTenant(store, 'a'), await addTenant(store, 'b')];
   for (let index = 0; index < 450; index += 1) await execute(store, tenant);
   assert.equal(await store.audit.checkpoint(tenant), undefined);
   store.clock.now += AUDIT_AGE_MS + DAY_MS / 2;
   await store.retention.sweep(never);
-  assert.equal(await store.audit.checkpoint(tenant), undefined, 'not yet: it would be done again and again');
+  assert.equal(await store.audit.checkpoint(tenant), undefined, 'not yet: trims have a minimum interval');
   store.clock.now += DAY_MS / 2;
   await execute(store, tenant);
   await store.retention.sweep(never);
@@ -218,15 +218,15 @@ test('a trail without its oldest events can be checked from the checkpoint that 
     ],
   );
   assert.equal(findBreak(trail, checkpoint), undefined);
-  assert.equal(tellsOf(trail, checkpoint), true);
+  assert.equal(recordsTrim(trail, checkpoint), true);
   assert.deepEqual(findBreak(trail), { sequence: 1, problem: 'missing' });
-  assert.equal(tellsOf(trail, { ...checkpoint, sequence: 451 }), false);
+  assert.equal(recordsTrim(trail, { ...checkpoint, sequence: 451 }), false);
   assert.equal((await store.audit.checkpoint(other))?.sequence, 2);
   await execute(store, tenant);
   assert.equal(findBreak(await trailOf(store, tenant), checkpoint), undefined);
 });
 
-test('a removal that was cut off is gone on with, and what it has left is not told meanwhile', async () => {
+test('an interrupted removal is continued, and its remainder is not listed', async () => {
   await using store = await openTemporary();
   const tenant = await addTenant(store, 'a');
   for (let index = 0; index < 10; index += 1) await execute(store, tenant);
@@ -250,7 +250,7 @@ test('a removal that was cut off is gone on with, and what it has left is not to
   );
 });
 
-test('a sweep that is stopped ends at its next step', async () => {
+test('a stopped sweep ends at its next step', async () => {
   await using store = await openTemporary();
   const tenantId = await addTenant(store, 'tenant');
   for (let index = 0; index < 30; index += 1) await execute(store, tenantId);

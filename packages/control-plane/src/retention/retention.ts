@@ -6,11 +6,11 @@ import type { OutputLedger } from '../store/output/output-ledger.ts';
 import type { AgedRow, OutputSize, RetentionStore } from '../store/retention.ts';
 import type { TrailRetention } from './trail-retention.ts';
 
-/** What is removed in one transaction: as much as a large execution has, some milliseconds of work. */
+/** Output removed in one transaction: as much as a large execution has, some milliseconds of work. */
 const BYTES_AT_ONCE = 4 * 2 ** 20;
 const ROWS_AT_ONCE = 100;
 
-/** The part of the bound that is free after a removal. */
+/** Part of the limit that is free after a removal. */
 const HEADROOM = 0.1;
 
 export interface RetentionDependencies {
@@ -25,8 +25,8 @@ export interface RetentionDependencies {
 }
 
 /**
- * Removes what is kept no longer, in small steps between which others have their turn: executions, sessions and idempotency
- * keys by age, output also where a tenant has too much of it, and events of the audit trail by an age of their own.
+ * Removes expired records, in small steps that yield to the event loop: executions, sessions and idempotency keys by age, output
+ * also when a tenant exceeds its limit, and audit events by their own age limit.
  */
 export class Retention {
   readonly #dependencies: RetentionDependencies;
@@ -35,7 +35,7 @@ export class Retention {
     this.#dependencies = dependencies;
   }
 
-  /** Until nothing is left to remove, or `signal`. Rejects with what a step rejects with; the next call goes on. */
+  /** Runs until nothing is left to remove, or `signal` aborts. Rejects if a step fails; the next call continues. */
   async sweep(signal: AbortSignal): Promise<void> {
     const { clock, config, store, trail } = this.#dependencies;
     const now = clock.nowMs();
@@ -73,7 +73,7 @@ export class Retention {
     } while (last !== undefined && !signal.aborted);
   }
 
-  /** Removes the oldest output of a tenant that has more than it may. */
+  /** Removes the oldest output of a tenant that exceeds its limit. */
   async #boundOutput(tenantId: TenantId, signal: AbortSignal): Promise<void> {
     const { config, ledger, store } = this.#dependencies;
     if (ledger.bytesOf(tenantId) <= config.maxOutputBytesPerTenant) return;
@@ -93,7 +93,7 @@ export class Retention {
     endCount(sumBytes);
   }
 
-  /** Removes a little more than it must, so that it need not count again at once. Returns how many bytes it left. */
+  /** Removes a little more than necessary, so that the next count is not due at once. Returns the remaining bytes. */
   async #removeExcess(
     tenantId: TenantId,
     keptBytes: number,
@@ -101,7 +101,7 @@ export class Retention {
     signal: AbortSignal,
   ): Promise<number> {
     const { config, store } = this.#dependencies;
-    const boundBytes = config.maxOutputBytesPerTenant * (1 - HEADROOM);
+    const targetBytes = config.maxOutputBytesPerTenant * (1 - HEADROOM);
     let sumBytes = keptBytes;
     let isFull = false;
     let before = after;
@@ -109,7 +109,7 @@ export class Retention {
       const sizes = await store.outputs(tenantId, before);
       if (sizes.length === 0) break;
       const excess = sizes.filter(({ bytes }) => {
-        isFull ||= sumBytes + bytes > boundBytes;
+        isFull ||= sumBytes + bytes > targetBytes;
         if (!isFull) sumBytes += bytes;
         return isFull;
       });
@@ -128,7 +128,7 @@ export class Retention {
   }
 }
 
-/** Hands those that ended before `cutoff` to `remove`; rows come oldest first, so that it can stop at the first young one. */
+/** Passes rows that ended before `cutoff` to `remove`; rows are read oldest first, so it stops at the first newer one. */
 async function forEachAged<Id>(
   read: (after: Id | undefined) => Promise<AgedRow<Id>[]>,
   cutoff: number,

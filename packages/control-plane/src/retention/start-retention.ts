@@ -20,7 +20,7 @@ export interface RetentionOptions {
   readonly logger: Logger;
 }
 
-/** Removes what is kept no longer, again and again, until it is disposed of: a sweep under way then ends at its next step. */
+/** Sweeps expired records periodically until disposed of; a sweep under way then stops at its next step. */
 export function startRetention({
   config,
   db,

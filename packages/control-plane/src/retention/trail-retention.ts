@@ -4,10 +4,10 @@ import type { ChainEnd } from '../audit/audit-record.ts';
 import type { Clock } from '../time/clock.ts';
 import type { TrailRetentionStore } from '../store/audit-retention.ts';
 
-/** How much longer than its age a trail may wait to be trimmed: each time adds an event to it. */
+/** How long trimming may be delayed beyond the age limit: each trim adds an event to the trail. */
 const LONGEST_SLACK_MS = 24 * 3600 * 1000;
 
-/** Removes the oldest events of audit trails, and leaves a checkpoint from which the rest can still be checked. */
+/** Removes the oldest events of audit trails, and leaves a checkpoint from which the rest can still be verified. */
 export class TrailRetention {
   readonly #store: TrailRetentionStore;
   readonly #clock: Clock;
@@ -19,11 +19,11 @@ export class TrailRetention {
     this.#maxAgeMs = maxAgeMs;
   }
 
-  /** Until all that is too old is removed, or `signal`. */
+  /** Runs until all expired events are removed, or `signal` aborts. */
   async trim(tenantId: TenantId, signal: AbortSignal): Promise<void> {
     const now = this.#clock.nowMs();
     const checkpoint = await this.#store.checkpoint(tenantId);
-    // What an earlier call has left when it was interrupted.
+    // The remainder of an interrupted earlier call.
     if (checkpoint !== undefined) await this.#remove(tenantId, checkpoint.sequence, signal);
     const last = await this.#lastAged(tenantId, checkpoint?.sequence ?? 0, now - this.#maxAgeMs, signal);
     if (last === undefined || signal.aborted) return;
@@ -31,7 +31,7 @@ export class TrailRetention {
     await this.#remove(tenantId, last.sequence, signal);
   }
 
-  /** The last event before which all are older than `cutoff`; none where it is too early to trim. */
+  /** The last event up to which all are older than `cutoff`; `undefined` if it is too early to trim. */
   async #lastAged(
     tenantId: TenantId,
     begin: number,
@@ -48,7 +48,7 @@ export class TrailRetention {
       last = events[aged - 1] ?? last;
       await nextTurn();
     }
-    // One alone stays: the event that tells of its removal would take its place.
+    // A single event stays: the event that records its removal would only replace it.
     return last.sequence > begin + 1 ? { sequence: last.sequence, hash: last.hash } : undefined;
   }
 

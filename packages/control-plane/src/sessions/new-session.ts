@@ -5,7 +5,7 @@ import { creatingSession } from '../model/session-record.ts';
 import type { SessionRecord } from '../model/session-record.ts';
 import { findTemplate, resourcesOf } from '../model/templates.ts';
 
-/** The session that a request asks for. @throws CaissonError `template_not_found`, `validation_failed` */
+/** The new session for a request. @throws CaissonError `template_not_found`, `validation_failed` */
 export function newSession(
   request: CreateSessionRequest,
   given: {

@@ -9,7 +9,7 @@ import type { SessionRecord } from '../model/session-record.ts';
 import type { SessionRepository } from '../store/sessions.ts';
 import type { Clock } from '../time/clock.ts';
 
-/** How long the removal may take of a sandbox that nobody wants any more. */
+/** Time limit for removing a sandbox that is no longer needed. */
 const DESTROY_MS = 35_000;
 
 export interface SandboxCreationDependencies {
@@ -23,7 +23,7 @@ export interface SandboxCreationDependencies {
   readonly logger: Logger;
 }
 
-/** Makes the sandboxes of new sessions. */
+/** Creates the sandboxes of new sessions. */
 export class SandboxCreation {
   readonly #dependencies: SandboxCreationDependencies;
   readonly #underWay = new Map<SessionId, AbortController>();
@@ -32,7 +32,7 @@ export class SandboxCreation {
     this.#dependencies = dependencies;
   }
 
-  /** From now on until it is disposed of, the session is being made here. */
+  /** Marks the session as being created on this replica, until disposed of. */
   begin(id: SessionId): Disposable & { readonly signal: AbortSignal } {
     const controller = new AbortController();
     this.#underWay.set(id, controller);
@@ -48,14 +48,14 @@ export class SandboxCreation {
     return this.#underWay.has(id);
   }
 
-  /** The session has ended: its sandbox is not needed any more. */
+  /** Aborts a creation under way: the session has ended, so its sandbox is no longer needed. */
   abort(id: SessionId): void {
     this.#underWay.get(id)?.abort();
   }
 
   /**
-   * Makes the sandbox of a session whose row is there, and writes that it runs.
-   * @throws CaissonError `session_not_running` where it was ended meanwhile, and what the data plane throws
+   * Creates the sandbox of a session whose row exists, and records that it is running.
+   * @throws CaissonError `session_not_running` if it was ended in the meantime, and what the data plane throws
    */
   async run(
     record: SessionRecord,
@@ -66,7 +66,7 @@ export class SandboxCreation {
     const { runtime } = await this.#make(record, env, aborted);
     const created = advanceSession(record, { type: 'created' }, clock.nowMs());
     if (created !== undefined && (await store.update({ ...created, runtime }, ['creating']))) return;
-    // It was ended while it was made, on whatever replica: its end may not have known of this sandbox.
+    // It was ended during the creation, perhaps by another replica, which may not have known this sandbox.
     const end = { reason: 'session_terminated', by: 'system' } as const;
     await dataPlane.destroySandbox(record.sandboxId, end, AbortSignal.timeout(DESTROY_MS));
     throw notRunning(record.id);
@@ -102,7 +102,7 @@ export class SandboxCreation {
       if (aborted.aborted) throw notRunning(id);
       if (cause instanceof CaissonError) throw cause;
       const problem = deadline.aborted ? 'it took too long to make' : 'it could not be made';
-      logger.error({ err: cause, session_id: id, sandbox_id: sandboxId }, 'sandbox not made');
+      logger.error({ err: cause, session_id: id, sandbox_id: sandboxId }, 'sandbox not created');
       throw new CaissonError('sandbox_unavailable', { problem }, { cause });
     }
   }

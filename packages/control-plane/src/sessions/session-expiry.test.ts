@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import type { SessionStatus } from '@caisson/protocol/api';
 import { judge } from './session-expiry.ts';
 
-test('a session is kept or ended as the table says', () => {
+test('a session is kept or ended according to the table', () => {
   const table: [
     SessionStatus,
     at: number,

@@ -7,7 +7,7 @@ export type Verdict =
 
 type Expiring = Pick<SessionRecord, 'state' | 'expiresAt' | 'idleTimeoutMs' | 'lastUsedAt'>;
 
-/** Whether a session goes on at `now`. One that runs a step is in use, but its lifetime ends all the same. */
+/** Whether a session is kept at `now`. A session that runs a step is not idle, but can still exceed its lifetime. */
 export function judge(now: number, session: Expiring, runningSteps: number): Verdict {
   if (session.state.status === 'terminated') return { keep: true };
   if (now >= session.expiresAt) return { keep: false, reason: 'timeout' };

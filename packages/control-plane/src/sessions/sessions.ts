@@ -22,7 +22,7 @@ import type { Clock } from '../time/clock.ts';
 import { SandboxCreation } from './sandbox-creation.ts';
 import { newSession } from './new-session.ts';
 
-/** How long the end of a sandbox is waited for; its node goes on with it. */
+/** How long to wait for the removal of a sandbox; its node continues after that. */
 const DESTROY_MS = 35_000;
 const PAUSE_TIMEOUT_MS = 10_000;
 
@@ -44,13 +44,13 @@ export interface SessionsDependencies {
   readonly closing: AbortSignal;
 }
 
-/** All sessions: what is on record, and what the node knows of their sandboxes. */
+/** All sessions: the recorded state from the store, the last use of their sandboxes from the node. */
 export class Sessions {
   readonly #dependencies: SessionsDependencies;
   readonly #creations: SandboxCreation;
-  /** Those that this replica ends just now. */
+  /** Sessions that this replica is ending. */
   readonly #ending = new Map<SessionId, Promise<void>>();
-  /** Those whose end cannot be written: what those get who ask for it. */
+  /** Sessions whose end cannot be written, with the error for callers that ask for them. */
   readonly #unwritten = new Map<SessionId, CaissonError>();
   #stopping = false;
 
@@ -60,10 +60,10 @@ export class Sessions {
   }
 
   /**
-   * Makes a session with its sandbox, once for each idempotency key. Without a key nobody else knows its id: it is ended again
-   * when the caller leaves before it was answered, at `gone`.
-   * @throws CaissonError `template_not_found`, `validation_failed`, `session_limit_reached`, `session_not_running` where it was
-   * ended meanwhile, `storage_unavailable`, `idempotency_key_reused`, and what the data plane throws
+   * Creates a session with its sandbox, once for each idempotency key. Without a key nobody else knows its id: it is ended again
+   * if the caller disconnects before the answer (`gone` aborts).
+   * @throws CaissonError `template_not_found`, `validation_failed`, `session_limit_reached`, `session_not_running` if it was
+   * ended in the meantime, `storage_unavailable`, `idempotency_key_reused`, and what the data plane throws
    */
   async create(
     caller: Principal,
@@ -74,13 +74,16 @@ export class Sessions {
     const { idempotency, ids } = this.#dependencies;
     const id = newSessionId(ids);
     if (key === undefined) this.#endAt(gone, caller, id);
-    const made = await idempotency.once({ tenantId, endpoint: 'sessions', key, request, id }, () =>
+    const sessionId = await idempotency.once({ tenantId, endpoint: 'sessions', key, request, id }, () =>
       this.#create(caller, request, id),
     );
-    return this.find(tenantId, made);
+    return this.find(tenantId, sessionId);
   }
 
-  /** One whose end cannot be written is told as it is on record. @throws CaissonError `session_not_found`, for another tenant's too */
+  /**
+   * A session whose end cannot be written is returned as recorded.
+   * @throws CaissonError `session_not_found`, also for another tenant's session
+   */
   async find(tenantId: TenantId, id: SessionId): Promise<SessionRecord> {
     const { dataPlane, closing } = this.#dependencies;
     const record = await this.#read(tenantId, id);
@@ -99,9 +102,9 @@ export class Sessions {
   }
 
   /**
-   * A session that steps can be sent to.
-   * @throws CaissonError `session_not_found`, `session_not_running`, and `storage_unavailable` where it has ended, but that is not
-   * on record yet
+   * A session that can run steps.
+   * @throws CaissonError `session_not_found`, `session_not_running`, and `storage_unavailable` if it has ended, but its end is
+   * not recorded yet
    */
   async running(tenantId: TenantId, id: SessionId): Promise<SessionRecord> {
     const unwritten = this.#unwritten.get(id);
@@ -112,14 +115,14 @@ export class Sessions {
     return record;
   }
 
-  /** The files of a running session; using them is a use of it. @throws what `running` throws */
+  /** The files of a running session; access to them counts as use of the session. @throws what `running` throws */
   async files(tenantId: TenantId, id: SessionId): Promise<Files> {
     return this.#dependencies.dataPlane.files((await this.running(tenantId, id)).sandboxId);
   }
 
   /**
-   * Ends it and waits until nothing of it is left; one that has ended stays as it is.
-   * @throws CaissonError `storage_unavailable` where its end could not be written
+   * Ends it and waits until its sandbox is removed; an ended session stays as it is.
+   * @throws CaissonError `storage_unavailable` if its end could not be written
    */
   async terminate({ tenantId, id: by }: Principal, id: SessionId): Promise<SessionRecord> {
     const record = await this.#read(tenantId, id);
@@ -129,7 +132,7 @@ export class Sessions {
     return this.#read(tenantId, id);
   }
 
-  /** Freezes all its processes. @throws CaissonError `session_state_conflict` unless it runs and does nothing */
+  /** Freezes all its processes. @throws CaissonError `session_state_conflict` unless it is running and idle */
   async pause(caller: Principal, id: SessionId): Promise<SessionRecord> {
     const { dataPlane, executions } = this.#dependencies;
     return this.#change(caller, id, 'pause', async (record, signal) => {
@@ -146,7 +149,7 @@ export class Sessions {
     );
   }
 
-  /** Lets it live for `timeoutMs` from now. @throws CaissonError `session_lifetime_exceeded`, `session_state_conflict` */
+  /** Sets its expiry to `timeoutMs` from now. @throws CaissonError `session_lifetime_exceeded`, `session_state_conflict` */
   async extend(caller: Principal, id: SessionId, timeoutMs: number): Promise<SessionRecord> {
     const { clock, config, storage, store } = this.#dependencies;
     storage.assertWorking();
@@ -165,12 +168,12 @@ export class Sessions {
     return extended;
   }
 
-  /** Whether this replica makes or ends it just now. */
+  /** Whether this replica is creating or ending it. */
   isChanging(id: SessionId): boolean {
     return this.#ending.has(id) || this.#creations.isUnderWay(id) || this.#unwritten.has(id);
   }
 
-  /** Ends a live session, for all replicas, and waits until nothing of it is left; never rejects. */
+  /** Ends a live session, for all replicas, and waits until its sandbox is removed; never rejects. */
   async end(record: SessionRecord, reason: SessionReason, by: Actor): Promise<void> {
     const { id } = record;
     const ending = this.#ending.get(id) ?? this.#endOnce(record, reason, by);
@@ -179,12 +182,12 @@ export class Sessions {
     this.#ending.delete(id);
   }
 
-  /** Makes no new ones. */
+  /** Accepts no new sessions. */
   stopIntake(): void {
     this.#stopping = true;
   }
 
-  /** Ends all, because the server stops. */
+  /** Ends all sessions, because the server stops. */
   async endAll(): Promise<void> {
     const { dataPlane, store, closing } = this.#dependencies;
     const live = await store.live();
@@ -243,7 +246,7 @@ export class Sessions {
     throw conflict(id, (await this.#read(caller.tenantId, id)).state.status, action);
   }
 
-  /** Never rejects: what could not be done is logged, and whoever compares the rows with the nodes next does it. */
+  /** Never rejects: failures are logged and left to the next reconciliation. */
   async #endOnce(record: SessionRecord, reason: SessionReason, by: Actor): Promise<void> {
     const { clock, dataPlane, executions } = this.#dependencies;
     const { id, sandboxId } = record;
@@ -251,17 +254,17 @@ export class Sessions {
     this.#creations.abort(id);
     const end: EndRequest = { reason: reason === 'shutdown' ? 'shutdown' : 'session_terminated', by };
     try {
-      // First the row, so that nothing new begins in it, on any replica.
+      // The row first, so that no replica starts a new step in it.
       const now = clock.nowMs();
-      const ended = advanceSession(record, { type: 'terminated', reason }, now);
-      if (ended !== undefined) await this.#recordEnd(ended, by);
+      const terminated = advanceSession(record, { type: 'terminated', reason }, now);
+      if (terminated !== undefined) await this.#recordEnd(terminated, by);
     } catch (error) {
       log.error({ err: error }, 'end of the session not recorded');
     }
     try {
       await executions.endWaitingOf(id, end.reason, by);
     } catch (error) {
-      log.error({ err: error }, 'waiting steps of the session not ended');
+      log.error({ err: error }, 'queued steps of the session not ended');
     }
     try {
       await dataPlane.destroySandbox(sandboxId, end, AbortSignal.timeout(DESTROY_MS));
@@ -280,7 +283,7 @@ export class Sessions {
       if (!isCaissonError(error, 'storage_unavailable')) throw error;
       this.#unwritten.set(ended.id, error);
       const forget = () => this.#unwritten.delete(ended.id);
-      // Where it is never written, the next start does it.
+      // If it is never written, the next start does it.
       storage.untilWritten(write).then(forget, forget);
     }
   }
@@ -290,9 +293,9 @@ export class Sessions {
       this.#read(tenantId, id)
         .then((record) => this.end(record, 'requested', by))
         .catch((error: unknown) => {
-          // It was never there.
+          // It has not been created.
           if (isCaissonError(error, 'session_not_found')) return;
-          this.#log(id).error({ err: error }, 'session of a caller that has left not ended');
+          this.#log(id).error({ err: error }, 'session of a disconnected caller not ended');
         });
     };
     if (gone.aborted) end();

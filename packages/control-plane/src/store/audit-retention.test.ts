@@ -6,7 +6,7 @@ import { auditRepository } from './audit.ts';
 import { trailRetentionStore } from './audit-retention.ts';
 import { openTwice } from './temporary-stores.testing.ts';
 
-test('the checkpoint of a trail moves forward alone, whichever replica trims', async () => {
+test('the checkpoint of a trail only moves forward, whichever replica trims', async () => {
   await using opened = await openTwice();
   const { tenantId } = opened;
   const [{ db, writer }, other] = opened.stores;
@@ -24,7 +24,7 @@ test('the checkpoint of a trail moves forward alone, whichever replica trims', a
   }
   const events = await trailRetentionStore(db, writer).events(tenantId, 0);
   const [early, late] = [events[3] ?? assert.fail(), events[7] ?? assert.fail()];
-  // The second has read what to remove before the first one has removed more.
+  // The second has read its range before the first one removed more.
   await trailRetentionStore(db, writer).setCheckpoint(tenantId, late, 20);
   await trailRetentionStore(db, writer).removeEvents(tenantId, late.sequence);
   await trailRetentionStore(other.db, other.writer).setCheckpoint(tenantId, early, 20);

@@ -11,17 +11,17 @@ export interface AgedEvent extends ChainEnd {
   readonly at: number;
 }
 
-/** What retention reads and removes of the audit trail. Each call reads or writes a bounded number of rows. */
+/** Queries and deletions of audit retention. Each call reads or writes a bounded number of rows. */
 export interface TrailRetentionStore {
   checkpoint(tenantId: TenantId): Promise<ChainEnd | undefined>;
-  /** Events of a tenant behind the one with the sequence `after`, oldest first. */
+  /** Events of a tenant after the sequence number `after`, oldest first. */
   events(tenantId: TenantId, after: number): Promise<AgedEvent[]>;
   /**
-   * Says, in the trail itself too, that the trail begins behind `last`. The events are still there. Where another replica has
-   * said so of a later event, nothing is written.
+   * Records, in the trail too, that the trail begins after `last`; removes no events. If another replica has set a later
+   * checkpoint, nothing is written.
    */
   setCheckpoint(tenantId: TenantId, last: ChainEnd, at: number): Promise<void>;
-  /** Removes some of the events up to `sequence`; tells whether there were any. */
+  /** Removes some of the events up to `sequence`; `false` if there were none. */
   removeEvents(tenantId: TenantId, sequence: number): Promise<boolean>;
 }
 

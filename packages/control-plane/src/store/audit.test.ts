@@ -47,7 +47,7 @@ function record(tenantId: ReturnType<typeof newTenantId>, path: string) {
   return { at: 0, tenantId, principal: SYSTEM, action, subject: 'ses', details: { path } } as const;
 }
 
-test('what is written together and what is written alone is one chain for each tenant', async () => {
+test('events written together or alone form one chain per tenant', async () => {
   await using store = await openTemporary();
   const tenants = [await addTenant(store, 'a'), await addTenant(store, 'b')];
   const audit = auditRepository(store.db, store.writer);
@@ -64,7 +64,7 @@ test('what is written together and what is written alone is one chain for each t
   }
 });
 
-test('the chain goes on from where another writer, or another process, has left it', async () => {
+test('the chain continues from the last event of another writer or process', async () => {
   await using store = await openTemporary();
   const tenant = await addTenant(store, 'tenant');
   const simple = transactionWriter(store.db, () => undefined);
@@ -78,7 +78,7 @@ test('the chain goes on from where another writer, or another process, has left 
   assert.equal(findBreak(trail), undefined);
 });
 
-test('a write that fails leaves no event and no gap, alone and among others', async () => {
+test('a failing write leaves no event and no gap, alone and among others', async () => {
   await using store = await openTemporary();
   const tenant = await addTenant(store, 'taken');
   const write = (name: string) =>
@@ -97,7 +97,7 @@ test('a write that fails leaves no event and no gap, alone and among others', as
   );
 });
 
-test('where the event cannot be written, the change is not written either', async () => {
+test('if the event cannot be written, neither is the change', async () => {
   await using store = await openTemporary();
   const tenantId = await addTenant(store, 'tenant');
   const executions = executionRepository(store.db, store.writer);
@@ -134,7 +134,7 @@ test('a tenant reads its own events, newest first, page by page', async () => {
   );
 });
 
-test('a database from before the trail keeps what it has and gets an empty one', async () => {
+test('a database from before the audit trail keeps its data and gets an empty trail', async () => {
   const path = await mkdtemp(join(tmpdir(), 'caisson-audit-'));
   await using undo = new AsyncDisposableStack();
   undo.defer(() => rm(path, { recursive: true, force: true }));

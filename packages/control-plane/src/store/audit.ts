@@ -7,17 +7,17 @@ import type { Writer } from './writing/writer.ts';
 
 export interface AuditFilter {
   readonly limit: number;
-  /** The last sequence of the page before. */
+  /** Sequence number of the last event on the previous page. */
   readonly before: number | undefined;
 }
 
-/** The audit trail. What changes the database is recorded by the repository of what it changes, in one transaction. */
+/** The audit trail. Changes of the database are recorded by the changing repository, in the same transaction. */
 export interface AuditRepository {
-  /** For what changes nothing in the database. */
+  /** Records an action that changes nothing else in the database. */
   append(record: NewAuditRecord): Promise<void>;
   /** Newest first. */
   list(tenantId: TenantId, filter: AuditFilter): Promise<AuditRecord[]>;
-  /** The newest event of the tenant that was removed for its age. */
+  /** The newest event of the tenant that was removed because of its age. */
   checkpoint(tenantId: TenantId): Promise<ChainEnd | undefined>;
 }
 
@@ -26,7 +26,7 @@ export function auditRepository(db: Kysely<Tables>, writer: Writer): AuditReposi
     append: (record) => writer.writeAnyway([], [record]),
     async list(tenantId, { limit, before }) {
       const begin = (await readCheckpoint(db, tenantId))?.sequence ?? 0;
-      // Those that are just being removed are no longer told.
+      // Events up to the checkpoint may still be there: they are being removed.
       let query = db
         .selectFrom('audit_events')
         .selectAll()

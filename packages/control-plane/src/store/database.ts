@@ -3,29 +3,29 @@ import type { Tables } from './tables.ts';
 import type { Commits } from './writing/writer.ts';
 
 /**
- * A database that the repositories can work on: what differs between databases, beyond the SQL that Kysely writes for each.
- * `sqlite/` has the one that there is; another is a folder beside it.
+ * A database for the repositories: what differs between databases, beyond the SQL that Kysely generates for each. SQLite's is in
+ * `sqlite/`; another database gets its own folder beside it.
  */
 export interface Database {
-  /** As it is called where the server tells of itself. */
+  /** Its name in the server status. */
   readonly driver: string;
   /**
-   * Migrated. All numbers come as numbers of JavaScript, those of 64 bits and the sums and counts of them too; text is compared
-   * by its bytes.
+   * Migrated to the current schema. All numbers are read as JavaScript numbers, including 64-bit integers, sums and counts; text
+   * is compared bytewise.
    */
   readonly db: Kysely<Tables>;
-  /** `transactionWriter` will do where there is no quicker way. */
+  /** `transactionWriter` suits any database that has no faster way. */
   readonly commits: Commits;
-  /** Whether others may write to it: other replicas, or other processes. What is remembered of rows may then be outdated. */
+  /** Whether other replicas or processes may write to it; rows kept in memory may then be outdated. */
   readonly shared: boolean;
-  /** Whether the storage failed, whatever was written; not a constraint that a row violates. Such a write is tried again. */
+  /** Whether the storage failed, not a constraint that a row violates. Such a write is retried. */
   isStorageFailure(error: unknown): boolean;
-  /** Writes what waits, and takes nothing more; reads are answered until `db` is destroyed. */
+  /** Commits pending writes and refuses new ones; reads work until `db` is destroyed. */
   stopWriting(): Promise<void>;
 }
 
-/** The types of columns that each database calls by another name. */
+/** Column types whose names differ between databases. */
 export interface ColumnTypes {
-  /** Any bytes, up to some megabytes. */
+  /** Binary data, up to some megabytes. */
   readonly bytes: 'blob' | 'bytea';
 }

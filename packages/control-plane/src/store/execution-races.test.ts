@@ -26,7 +26,7 @@ function ended(record: ExecutionRecord, type: 'succeeded' | 'timed_out'): Execut
   return advance(record, outcome, 3) ?? assert.fail();
 }
 
-/** Output of as many pages; each tells whose it is. */
+/** Output with this number of pages; each names its replica. */
 function pagesOf(writer: string, count: number): OutputEvent[] {
   return Array.from({ length: count }, () => ({ type: 'stdout', text: writer.repeat(64 * 1024) }));
 }
@@ -48,7 +48,7 @@ async function openRepositories() {
   };
 }
 
-test('an execution begins once, with its node, and forgets its job', async () => {
+test('an execution starts once, with its node, and its job is deleted', async () => {
   await using opened = await openRepositories();
   const { repositories, stores, tenantId } = opened;
   const queued = queuedJob(tenantId, A);
@@ -65,7 +65,7 @@ test('an execution begins once, with its node, and forgets its job', async () =>
   assert.equal((await repositories[1].find(tenantId, queued.id))?.nodeId, NODE);
 });
 
-test('one that has ended does not begin, and a job that waits can end', async () => {
+test('a finished execution cannot start, and a queued job can end', async () => {
   await using opened = await openRepositories();
   const { repositories, tenantId } = opened;
   const queued = queuedJob(tenantId);
@@ -77,7 +77,7 @@ test('one that has ended does not begin, and a job that waits can end', async ()
 });
 
 for (const pages of [1, 5]) {
-  test(`of all who end an execution one does, with its ${pages} pages and one event`, async () => {
+  test(`of concurrent outcomes of an execution one is recorded, with its ${pages} pages and one audit event`, async () => {
     await using opened = await openRepositories();
     const { repositories, ledgers, tenantId } = opened;
     for (let round = 0; round < 20; round += 1) {
@@ -112,7 +112,7 @@ for (const pages of [1, 5]) {
   });
 }
 
-test('an end that another replica wrote while the storage failed is not written again', async () => {
+test('an outcome that another replica recorded while the storage failed is not recorded again', async () => {
   await using opened = await openRepositories();
   const { repositories, stores, tenantId } = opened;
   const running = started(queuedJob(tenantId));
@@ -125,7 +125,7 @@ test('an end that another replica wrote while the storage failed is not written 
   assert.equal((await repositories[0].read(tenantId, running.id))?.output.pageCount, 0);
 });
 
-test('a job that waits is adopted by one replica, and not when it has begun', async () => {
+test('a queued job is adopted by one replica, a started one by none', async () => {
   await using opened = await openRepositories();
   const { repositories, tenantId } = opened;
   const queued = queuedJob(tenantId, A);
@@ -144,7 +144,7 @@ test('a job that waits is adopted by one replica, and not when it has begun', as
   assert.equal(await repositories[0].adopt(earlier.id, B, C), false);
 });
 
-test('what has not ended is found by node, and by the queue that it waits in', async () => {
+test('unfinished executions are found by node, and by queue', async () => {
   await using opened = await openRepositories();
   const { repositories, tenantId } = opened;
   const [store] = repositories;
@@ -166,7 +166,7 @@ test('what has not ended is found by node, and by the queue that it waits in', a
   assert.deepEqual(found?.record, running);
 });
 
-test('the same holds with a transaction for each write', async () => {
+test('the same holds with one transaction per write', async () => {
   await using opened = await openTwice();
   const { tenantId, stores } = opened;
   const repositories = stores.map(({ db }) =>

@@ -55,14 +55,14 @@ function jobOf(code: string): QueuedJob {
   };
 }
 
-test('a list reads nothing of what the code has made', async () => {
+test('a list reads no output', async () => {
   await using store = await openTemporary();
   const running = advance(store.queued(), RUNNING, 2) ?? assert.fail();
   await store.executions.insert(running, null);
   const usage = { durationMs: 3, cpuMs: 2, peakMemoryBytes: 1 };
   const ended = advance(running, { ...SUCCEEDED, usage }, 5) ?? assert.fail();
   await store.executions.finish(ended, [], SYSTEM);
-  // Whoever reads these columns fails.
+  // A query that reads these columns fails.
   await store.db.updateTable('executions').set({ return_value_json: '{', error_json: '{' }).execute();
   const filter = { limit: 10, after: undefined, status: undefined, sessionId: undefined };
   const listed = await store.executions.list(store.tenantId, filter);
@@ -113,7 +113,7 @@ test('every outcome is read as it was written', async () => {
   }
 });
 
-test('the output that an earlier version kept as one JSON text is read as before', async () => {
+test('output that an earlier version stored as one JSON text can be read', async () => {
   await using store = await openTemporary();
   const running = advance(store.queued(), RUNNING, 2) ?? assert.fail();
   await store.executions.insert(running, null);
@@ -137,7 +137,7 @@ test('the output that an earlier version kept as one JSON text is read as before
   ]);
 });
 
-test('a list of one status is complete and in order, however far apart its executions are', async () => {
+test('a list filtered by status is complete and in order, however far apart its executions are', async () => {
   await using store = await openTemporary();
   const records = Array.from({ length: 2500 }, () => store.queued());
   records.sort((a, b) => (a.id < b.id ? 1 : -1));
@@ -159,7 +159,7 @@ test('a list of one status is complete and in order, however far apart its execu
   assert.deepEqual(await list(3, ids.at(-1)), []);
 });
 
-test('pages are read one in a turn of the event loop, however many readers there are', async () => {
+test('one page is read per turn of the event loop, however many readers there are', async () => {
   await using store = await openTemporary();
   const running = advance(store.queued(), RUNNING, 2) ?? assert.fail();
   await store.executions.insert(running, null);
@@ -185,7 +185,7 @@ test('pages are read one in a turn of the event loop, however many readers there
   assert.ok(most <= 2, `${most} pages between two turns`);
 });
 
-test('what has not ended is found, oldest first, each with the job that it waits with', async () => {
+test('unfinished executions are found, oldest first, each with its queued job', async () => {
   await using store = await openTemporary();
   const records = Array.from({ length: 250 }, () => store.queued());
   await Promise.all(
@@ -196,7 +196,7 @@ test('what has not ended is found, oldest first, each with the job that it waits
   const found = new Map<string, string | undefined>();
   for await (const { record, job } of store.executions.unfinished()) {
     found.set(record.id, job?.step.code);
-    // As recovery does: what it has seen is over.
+    // As in reconciliation: executions it has seen are finished.
     const ended = advance(record, LOST, 2) ?? assert.fail();
     await store.executions.finish(ended, [], SYSTEM);
   }

@@ -34,18 +34,18 @@ import type { Writer } from './writing/writer.ts';
 
 const UNFINISHED_AT_ONCE = 100;
 const LOOKED_AT_ONCE = 1000;
-/** Behind every id: they begin with a letter. */
+/** Sorts after every id: ids begin with a letter. */
 const AFTER_ALL = '~';
 
 export interface ExecutionFilter {
   readonly limit: number;
-  /** The last id of the page before. */
+  /** Id of the last execution on the previous page. */
   readonly after: string | undefined;
   readonly status: ExecutionStatus | undefined;
   readonly sessionId: SessionId | undefined;
 }
 
-/** Those on a node, those of a session, or those in the queues of these replicas (`null`: an earlier version's). */
+/** Executions of a node, of a session, or in the queues of these replicas (`null`: recorded by an earlier version). */
 export type UnfinishedFilter =
   | { readonly nodeId: NodeId }
   | { readonly sessionId: SessionId }
@@ -57,25 +57,25 @@ export interface UnfinishedExecution {
 }
 
 export interface StoredExecution {
-  /** Its return value is `null` where it is so long that it is kept in the pages of the output. */
+  /** Its return value is `null` if it is long: the pages of the output then have it. */
   readonly record: ExecutionRecord;
   readonly output: StoredOutput;
-  /** Whether what it has made was removed, because the tenant had too much. */
+  /** Whether its output was removed because the tenant exceeded its limit. */
   readonly expired: boolean;
 }
 
 /**
- * Executions and their output. Nothing here decides a state: records are written as they are given. But a row changes only
- * from the state that is expected of it; `false` says that another replica has changed it before, and then nothing was written.
+ * Executions and their output. States are decided elsewhere, and records are written as given; but a row changes only from the
+ * expected state: `false` means that another replica has changed it first, and nothing was written.
  */
 export interface ExecutionRepository {
-  /** `job` is kept until the execution starts or ends. */
+  /** `job` is stored until the execution starts or ends. */
   insert(record: ExecutionRecord, job: QueuedJob | null): Promise<void>;
-  /** `queued` to `running`: writes state, start and node, and forgets the kept job. */
+  /** `queued` to `running`: writes state, start and node, and deletes the stored job. */
   begin(record: ExecutionRecord): Promise<boolean>;
   /**
-   * Ends one that has not ended: writes the end, the whole output and what the audit trail tells of it in one transaction, and
-   * forgets the kept job; `by` is who ended it. With `from`, only one that is still queued.
+   * Finishes an unfinished execution: writes its outcome, the whole output and the audit event in one transaction, and deletes
+   * the stored job; `by` is who ended it. With `from`, only if it is still queued.
    */
   finish(
     record: ExecutionRecord,
@@ -83,16 +83,16 @@ export interface ExecutionRepository {
     by: Actor,
     from?: 'queued',
   ): Promise<boolean>;
-  /** Moves one that waits from the queue of `from`, which is gone, to the queue of `to`. */
+  /** Moves a queued execution from the queue of the replica `from`, which is gone, to the queue of `to`. */
   adopt(id: ExecutionId, from: ReplicaId | null, to: ReplicaId): Promise<boolean>;
   find(tenantId: TenantId, id: ExecutionId): Promise<ListedExecution | undefined>;
-  /** With what it has made. */
+  /** Includes its output. */
   read(tenantId: TenantId, id: ExecutionId): Promise<StoredExecution | undefined>;
   /** Newest first. */
   list(tenantId: TenantId, filter: ExecutionFilter): Promise<ListedExecution[]>;
   /**
-   * Of all tenants, oldest first; all, or those of the filter. One job is in memory at a time: together they may be hundreds
-   * of megabytes.
+   * Unfinished executions of all tenants that match the filter, oldest first. One job is in memory at a time: together they may
+   * be hundreds of megabytes.
    */
   unfinished(filter?: UnfinishedFilter): AsyncIterable<UnfinishedExecution>;
 }
@@ -175,7 +175,7 @@ export function executionRepository(
         const older = after === undefined ? page : page.where('id', '<', after as ExecutionId);
         return (await older.limit(limit).execute()).map(fromListedRow);
       }
-      // No index has the status: where few rows have it, many are looked at, and not in one go.
+      // No index covers the status: if few rows have it, many are scanned, so the scan is split into slices.
       const found: ListedExecution[] = [];
       let before = (after ?? AFTER_ALL) as ExecutionId;
       for (;;) {

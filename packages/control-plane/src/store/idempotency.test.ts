@@ -23,7 +23,7 @@ async function openRepositories() {
   };
 }
 
-test('of all who reserve a key at once, all are told of the same one', async () => {
+test('concurrent reservations of a key all return the same record', async () => {
   await using opened = await openRepositories();
   const { repositories } = opened;
   const reserved = await Promise.all(
@@ -35,7 +35,7 @@ test('of all who reserve a key at once, all are told of the same one', async () 
   assert.equal(reserved[0]?.fingerprint, `of ${reserved[0]?.resourceId ?? ''}`);
 });
 
-test('a key is free again when its record is too old', async () => {
+test('a key is free again when its record has expired', async () => {
   await using opened = await openRepositories();
   const [store] = opened.repositories;
   await store.reserve(opened.record('old', 100), 0);
@@ -44,7 +44,7 @@ test('a key is free again when its record is too old', async () => {
   assert.equal((await store.reserve(opened.record('late', 201), 100)).resourceId, 'new');
 });
 
-test('what was reserved for a request that failed is released, and nothing else', async () => {
+test('a failed request releases its own reservation, and nothing else', async () => {
   await using opened = await openRepositories();
   const { key, repositories } = opened;
   await repositories[0].reserve(opened.record('failed'), 0);

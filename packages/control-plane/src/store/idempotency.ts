@@ -3,7 +3,7 @@ import type { TenantId } from '@caisson/protocol/api';
 import type { Tables } from './tables.ts';
 import type { Writer } from './writing/writer.ts';
 
-/** Each time the key was released between two statements, by a request that failed. */
+/** Each retry means that a failed request released the key between two statements. */
 const MAX_ATTEMPTS = 10;
 
 export interface IdempotencyRecord {
@@ -12,7 +12,7 @@ export interface IdempotencyRecord {
   readonly key: string;
   /** SHA-256 of the request. */
   readonly fingerprint: string;
-  /** What the request made. */
+  /** Id of the resource that the request created. */
   readonly resourceId: string;
   readonly createdAt: number;
 }
@@ -21,11 +21,11 @@ export type IdempotentResource = Pick<IdempotencyRecord, 'fingerprint' | 'resour
 
 export interface IdempotencyRepository {
   /**
-   * Writes `record`, unless there is one of its key that was made after `since`; resolves with the one that counts. Of all who
-   * reserve a key at the same time, all are told of the same one.
+   * Writes `record`, unless its key has a record made after `since`; returns the valid one of the two. Concurrent calls for a key
+   * all return the same record.
    */
   reserve(record: IdempotencyRecord, since: number): Promise<IdempotentResource>;
-  /** Removes what `reserve` has written for `resourceId`, which was not made. A record of another resource stays. */
+  /** Removes the record of `reserve` for `resourceId`, which was not created. A record of another resource stays. */
   release(key: Omit<IdempotencyRecord, 'fingerprint' | 'createdAt'>): Promise<void>;
   /** The record of a key, if it was made after `since`. */
   find(
@@ -34,7 +34,7 @@ export interface IdempotencyRepository {
     key: string,
     since: number,
   ): Promise<IdempotentResource | undefined>;
-  /** Writes a record, over an outdated one of the same key. */
+  /** Writes a record, replacing any record of the same key. */
   put(record: IdempotencyRecord): Promise<void>;
 }
 
@@ -65,7 +65,7 @@ export function idempotencyRepository(db: Kysely<Tables>, writer: Writer): Idemp
         if (await writer.change([insert])) return { fingerprint, resourceId };
         const known = await find(tenantId, endpoint, key, since);
         if (known !== undefined) return known;
-        // It was released just now.
+        // It has just been released.
       }
       throw new Error('the idempotency key is reserved and released again and again');
     },

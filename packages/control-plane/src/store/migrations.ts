@@ -5,7 +5,7 @@ import type { Migration } from 'kysely/migration';
 import type { ColumnTypes } from './database.ts';
 import type { Tables } from './tables.ts';
 
-/** By name, in the order of their names. One that was released is never edited; a change is a new one. */
+/** By name, in alphabetical order. A released migration is never edited; a change is a new migration. */
 export function migrations(types: ColumnTypes): Readonly<Record<string, Migration>> {
   return {
     '0001-initial': { up: initial },
@@ -18,7 +18,7 @@ export function migrations(types: ColumnTypes): Readonly<Record<string, Migratio
   };
 }
 
-/** Brings a database to the last migration, whatever it has so far. */
+/** Migrates a database from any earlier version to the current one. */
 export async function migrate(db: Kysely<Tables>, types: ColumnTypes): Promise<void> {
   const provider = { getMigrations: () => Promise.resolve(migrations(types)) };
   const { error } = await new Migrator({ db, provider }).migrateToLatest();
@@ -107,7 +107,7 @@ async function initial(db: Kysely<unknown>): Promise<void> {
     .execute();
   await schema.createIndex('sessions_by_tenant').on('sessions').columns(['tenant_id', 'id']).execute();
   await schema.createIndex('executions_by_tenant').on('executions').columns(['tenant_id', 'id']).execute();
-  // Only for steps and for what is not finished: most executions are jobs, and pay for neither index.
+  // Partial indexes, for steps and for unfinished executions: most executions are jobs, and pay for neither index.
   await schema
     .createIndex('executions_by_session')
     .on('executions')
@@ -141,7 +141,7 @@ async function auditEvents(db: Kysely<unknown>): Promise<void> {
   await schema.alterTable('executions').addColumn('submitted_by', 'text').execute();
 }
 
-/** Up to here the only key was that of the first start, which is an operator's. One that comes without a role is none. */
+/** Earlier databases have only the key of the first start, an operator's. A key inserted without a role is not an operator's. */
 async function apiKeyRoles(db: Kysely<unknown>): Promise<void> {
   await db.schema
     .alterTable('api_keys')
@@ -174,7 +174,7 @@ async function outputPages(db: Kysely<unknown>, types: ColumnTypes): Promise<voi
     .alterTable('executions')
     .addColumn('output_expired', 'integer', (column) => column.notNull().defaultTo(0))
     .execute();
-  // Tells how much a tenant has without a look at the rows themselves.
+  // A covering index: sums of a tenant's output read no rows.
   await schema
     .createIndex('executions_with_output')
     .on('executions')
@@ -202,8 +202,8 @@ async function nodesAndReplicas(db: Kysely<unknown>): Promise<void> {
   await schema.alterTable('executions').addColumn('node_id', 'text').execute();
   await schema.alterTable('executions').addColumn('replica_id', 'text').execute();
   await schema.alterTable('sessions').addColumn('node_id', 'text').execute();
-  // Has what reconcilers choose by, so that they read no row of another node or replica; the column of the condition, too, for
-  // an index without it may not be enough to answer from.
+  // Covers the filters of reconciliation, so that no row of another node or replica is read; includes the column of the
+  // condition, since otherwise an index-only scan may not be possible.
   await schema.dropIndex('executions_unfinished').execute();
   await schema
     .createIndex('executions_unfinished')

@@ -4,7 +4,7 @@ import { replicaId } from '@caisson/protocol/api';
 import { replicaRepository } from './replicas.ts';
 import { openTwice } from './temporary-stores.testing.ts';
 
-test('replicas that were not seen for long are found, and can be forgotten', async () => {
+test('replicas without a recent heartbeat are found, and can be removed', async () => {
   await using opened = await openTwice();
   const [first, second] = opened.stores.map(({ db, writer }) => replicaRepository(db, writer)) as [
     ReturnType<typeof replicaRepository>,

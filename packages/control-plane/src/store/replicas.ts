@@ -5,13 +5,13 @@ import type { Writer } from './writing/writer.ts';
 
 /** The control planes that share this database. Times are milliseconds since 1970, by the clocks of the replicas. */
 export interface ReplicaRepository {
-  /** Writes that the replica runs; an earlier time than the one on record changes nothing. */
+  /** Records a heartbeat of the replica; a time earlier than the recorded one changes nothing. */
   seen(id: ReplicaId, at: number): Promise<void>;
-  /** Those that were seen at `at` or later. */
+  /** Replicas with a heartbeat at `at` or later. */
   seenSince(at: number): Promise<ReplicaId[]>;
-  /** Those that were last seen before `at`. */
+  /** Replicas whose last heartbeat was before `at`. */
   seenBefore(at: number): Promise<ReplicaId[]>;
-  /** Forgets one that is gone; one that is not is there again when it is next seen. */
+  /** Removes a replica that is gone; its next heartbeat, if any, adds it again. */
   remove(id: ReplicaId): Promise<void>;
 }
 

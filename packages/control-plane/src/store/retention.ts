@@ -8,7 +8,7 @@ import type { Writer } from './writing/writer.ts';
 export interface AgedRow<Id> {
   readonly id: Id;
   readonly createdAt: number;
-  /** `null` while it lives. */
+  /** `null` while it is unfinished or live. */
   readonly endedAt: number | null;
 }
 
@@ -17,31 +17,31 @@ export interface OutputSize {
   readonly bytes: number;
 }
 
-/** What retention reads and removes. Each call reads or writes a bounded number of rows. */
+/** Queries and deletions of retention. Each call reads or writes a bounded number of rows. */
 export interface RetentionStore {
-  /** Of all tenants, in the order of the ids. */
+  /** Ids in order, after `after`. */
   tenants(after: TenantId | undefined): Promise<TenantId[]>;
-  /** Of all tenants, oldest first. */
+  /** Executions of all tenants, oldest first. */
   executions(after: ExecutionId | undefined): Promise<AgedRow<ExecutionId>[]>;
-  /** Those that no execution belongs to, of all tenants, oldest first. */
+  /** Sessions without executions, of all tenants, oldest first. */
   sessions(after: SessionId | undefined): Promise<AgedRow<SessionId>[]>;
-  /** What executions of a tenant have made, newest first. */
+  /** Output sizes of a tenant's executions, newest first. */
   outputs(tenantId: TenantId, before: ExecutionId | undefined): Promise<OutputSize[]>;
-  /** The sum of what `outputs` would tell, and the last id of that; `undefined` where it is nothing. */
+  /** The sum of what `outputs` would return, with its last id; `undefined` if there is none. */
   sumOfOutputs(tenantId: TenantId, before: ExecutionId | undefined): Promise<OutputSize | undefined>;
-  /** One at a time: each may have megabytes, and takes a turn of the event loop. */
+  /** One per call: an execution may have megabytes of output, which takes a whole turn of the event loop. */
   removeExecution(id: ExecutionId): Promise<void>;
   removeSessions(ids: readonly SessionId[]): Promise<void>;
-  /** Their rows stay, and tell that the output has expired. */
+  /** Removes the outputs; the rows of the executions stay, marked as expired. */
   removeOutputs(ids: readonly ExecutionId[]): Promise<void>;
-  /** Tells whether there was any. */
+  /** Removes some keys made until `until`; `false` if there were none. */
   removeIdempotencyKeys(until: number): Promise<boolean>;
 }
 
 const TENANTS_AT_ONCE = 100;
 const ROWS_AT_ONCE = 100;
 const SIZES_AT_ONCE = 1000;
-/** Behind every id: they begin with a letter. */
+/** Sorts after every id: ids begin with a letter. */
 const AFTER_ALL = '~' as ExecutionId;
 
 export function retentionStore(db: Kysely<Tables>, writer: Writer): RetentionStore {
@@ -100,7 +100,7 @@ export function retentionStore(db: Kysely<Tables>, writer: Writer): RetentionSto
 
 type OutputKey = Pick<ExecutionsTable, 'tenant_id' | 'id'>;
 
-/** By an index that has all of it: no row is read. */
+/** Served by a covering index: no row is read. */
 function newestOutputs(
   db: Kysely<Tables>,
   value: <Name extends keyof OutputKey>(name: Name) => OutputKey[Name],
@@ -148,7 +148,7 @@ function statementsOf(db: Kysely<Tables>) {
         .where('tenant_id', '=', value('tenant_id'))
         .where('endpoint', '=', value('endpoint'))
         .where('key', '=', value('key'))
-        // It may have been reserved again meanwhile.
+        // It may have been reserved again in the meantime.
         .where('created_at', '<=', value('created_at')),
     ),
     sizes: prepareQuery<OutputKey>((value) => newestOutputs(db, value)),

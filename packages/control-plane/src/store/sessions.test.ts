@@ -27,7 +27,7 @@ async function openRepositories() {
   };
 }
 
-test('a tenant gets as many sessions as it may, however many ask at once', async () => {
+test('a tenant gets no more sessions than its limit, however many are requested concurrently', async () => {
   await using opened = await openRepositories();
   const { repositories, tenantId } = opened;
   const other = await opened.addTenant('other');
@@ -52,7 +52,7 @@ test('a tenant gets as many sessions as it may, however many ask at once', async
   assert.equal(await repositories[1].insert(newSession(tenantId), SYSTEM, LIMIT), false);
 });
 
-test('the count of live sessions reads an index, and no rows', async () => {
+test('the count of live sessions reads only an index', async () => {
   await using opened = await openRepositories();
   const { db } = opened.stores[0];
   const insert = sessionStatements(db).insert(toSessionRow(newSession(opened.tenantId)), 1);
@@ -60,7 +60,7 @@ test('the count of live sessions reads an index, and no rows', async () => {
   assert.match(JSON.stringify(rows), /SEARCH sessions USING COVERING INDEX sessions_live/);
 });
 
-test('a state changes only from the states that are expected, and once', async () => {
+test('a state changes only from the expected states, and once', async () => {
   await using opened = await openRepositories();
   const { repositories, tenantId } = opened;
   const creating = newSession(tenantId);
@@ -82,7 +82,7 @@ test('a state changes only from the states that are expected, and once', async (
   assert.deepEqual(await opened.actions(), ['session.terminated', 'session.created']);
 });
 
-test('an extension keeps the state that another replica gave, and a change of state the extension', async () => {
+test('an extension keeps the state set by another replica, and a state change keeps the extension', async () => {
   await using opened = await openRepositories();
   const { repositories, tenantId } = opened;
   const creating = newSession(tenantId);
@@ -91,10 +91,10 @@ test('an extension keeps the state that another replica gave, and a change of st
   await repositories[0].update(running, ['creating']);
   const paused = advanceSession(running, { type: 'paused' }, 3) ?? assert.fail();
   await repositories[1].change({ ...paused, lastUsedAt: 3 }, ['running'], 'session.paused', SYSTEM);
-  // Knows nothing of the pause.
+  // Written from a record before the pause.
   const extended = { ...running, expiresAt: 5000, lastUsedAt: 4 };
   assert.equal(await repositories[0].extend(extended, LIVE_STATUSES, SYSTEM), true);
-  // Knows nothing of the extension.
+  // Written from a record before the extension.
   const resumed = advanceSession(paused, { type: 'resumed' }, 5) ?? assert.fail();
   assert.equal(await repositories[1].change(resumed, ['paused'], 'session.resumed', SYSTEM), true);
   assert.deepEqual(await repositories[1].find(tenantId, running.id), extended);
@@ -110,7 +110,7 @@ test('an extension keeps the state that another replica gave, and a change of st
   ]);
 });
 
-test('uses move the last use forward, of sessions that live', async () => {
+test('the last use of live sessions only moves forward', async () => {
   await using opened = await openRepositories();
   const { repositories, tenantId } = opened;
   const records = [newSession(tenantId), newSession(tenantId), newSession(tenantId)] as const;

@@ -12,7 +12,7 @@ import type { Writer } from './writing/writer.ts';
 
 export interface SessionFilter {
   readonly limit: number;
-  /** The last id of the page before. */
+  /** Id of the last session on the previous page. */
   readonly after: string | undefined;
   readonly status: SessionStatus | undefined;
 }
@@ -23,32 +23,31 @@ export interface SessionUse {
 }
 
 /**
- * A row changes only from the states that are expected of it; `false` says that it has another one, which another replica has
- * given it, and then nothing was written.
+ * A row changes only from the expected states: `false` means that another replica has changed it first, and nothing was written.
  */
 export interface SessionRepository {
   /**
-   * The audit trail tells of it in the same transaction, as with `change` and `extend`. `false` where the tenant has `limit`
-   * sessions that live.
+   * Like `change` and `extend`, records the audit event in the same transaction. `false` if the tenant has `limit` live
+   * sessions.
    */
   insert(record: SessionRecord, by: Actor, limit: number): Promise<boolean>;
-  /** Writes the state, node and runtime that `action` of `by` has made of it. When it expires, and a later use, stay as they are. */
+  /** Writes state, node and runtime after `action` of `by`. Keeps the expiry, and a later last use. */
   change(
     record: SessionRecord,
     from: SessionStatuses,
     action: Exclude<SessionAction, 'session.extended'>,
     by: Actor,
   ): Promise<boolean>;
-  /** Writes what came of it by itself: the sandbox is there. */
+  /** Like `change`, but without an audit event: its sandbox has been created. */
   update(record: SessionRecord, from: SessionStatuses): Promise<boolean>;
-  /** Writes when it expires, and its last use; its state stays as it is. */
+  /** Writes its expiry and last use, but not its state. */
   extend(record: SessionRecord, from: SessionStatuses, by: Actor): Promise<boolean>;
-  /** Together: moves the last use of those that live forward. */
+  /** Moves the last use of live sessions forward, in one transaction. */
   touch(uses: readonly SessionUse[]): Promise<void>;
   find(tenantId: TenantId, id: SessionId): Promise<SessionRecord | undefined>;
   /** Newest first. */
   list(tenantId: TenantId, filter: SessionFilter): Promise<SessionRecord[]>;
-  /** Of all tenants. */
+  /** Live sessions of all tenants. */
   live(): Promise<SessionRecord[]>;
 }
 

@@ -10,14 +10,14 @@ const PROBE_BYTES = 32 * 1024;
 
 export type StoreOptions = Omit<StorageHealthOptions, 'probe'>;
 
-/** An open database, as repositories use it. Disposed of, it commits what waits, then closes the database. */
+/** An open database, as repositories use it. Disposal commits pending writes, then closes the database. */
 export interface Store extends AsyncDisposable, Pick<Database, 'db' | 'driver' | 'shared'> {
   readonly writer: Writer;
   /** Whether writes work. */
   readonly storage: StorageHealth;
 }
 
-/** Takes over `database`, and closes it. */
+/** Takes ownership of `database`, and closes it. */
 export function storeOf(database: Database, options: StoreOptions): Store {
   const { db, driver, shared, commits } = database;
   const writeProbe = probeOf(db);
@@ -29,7 +29,7 @@ export function storeOf(database: Database, options: StoreOptions): Store {
     storage,
     writer: new GuardedWriter(commits, storage, (error) => database.isStorageFailure(error)),
     async [Symbol.asyncDispose]() {
-      // Its last attempt needs the database; where nothing waits for it, nothing more is taken from now on.
+      // Its last attempt needs the database; without unwritten records, no more writes are accepted from now on.
       if (!storage.working) await storage[Symbol.asyncDispose]();
       await database.stopWriting();
       await storage[Symbol.asyncDispose]();
@@ -38,7 +38,7 @@ export function storeOf(database: Database, options: StoreOptions): Store {
   };
 }
 
-/** A few pages, as a small execution needs. */
+/** Writes a few pages, as a small execution does. */
 function probeOf(db: Kysely<Tables>): CompiledQuery {
   const filler = Buffer.alloc(PROBE_BYTES);
   return db

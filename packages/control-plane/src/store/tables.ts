@@ -87,7 +87,7 @@ export interface ExecutionsTable {
   isolation_scope: IsolationScope | null;
   code_sha256: string;
   submitted_by: PrincipalId | null;
-  /** Only while it waits and can be run without its caller: code and secrets are not kept longer. */
+  /** Only while it is queued and can run without its caller: code and secrets are not stored longer. */
   request_json: string | null;
   created_at: number;
   started_at: number | null;
@@ -100,29 +100,29 @@ export interface ExecutionsTable {
   error_json: string | null;
   truncated: number;
   kernel_restarted: number;
-  /** What the code has made, its return value and error included; null where that is nothing, or was removed. */
+  /** Size of its output, including return value and error; null if there is none, or it was removed. */
   output_bytes: number | null;
-  /** The only page of its output, if that is small; see `ExecutionOutputPagesTable`. */
+  /** The only page of its output, if small; see `ExecutionOutputPagesTable`. */
   output_items: Uint8Array | null;
-  /** Whether it was removed, because the tenant had too much. */
+  /** Whether its output was removed because the tenant exceeded its limit. */
   output_expired: Generated<number>;
   node_id: NodeId | null;
-  /** Who has it in its queue; see `replicas`. */
+  /** Replica that has it in its queue; see `replicas`. */
   replica_id: ReplicaId | null;
 }
 
-/** Output of earlier versions: read, and removed in time, but not written. */
+/** Output of earlier versions: read, and removed by retention, but no longer written. */
 interface ExecutionOutputsTable {
   execution_id: ExecutionId;
   events_json: string;
 }
 
-/** Output events in their order: what stdout, stderr, results and replays are derived from. See `output-pages.ts`. */
+/** Output events in order; stdout, stderr, results and replays are derived from them. See `output-pages.ts`. */
 export interface ExecutionOutputPagesTable {
   execution_id: ExecutionId;
-  /** Counts from 0. */
+  /** Page number, from 0. */
   page: number;
-  /** How many events are on the pages before. */
+  /** Number of events on the previous pages. */
   first_event: number;
   items: Uint8Array;
 }
@@ -149,19 +149,19 @@ export interface AuditEventsTable {
   hash: string;
 }
 
-/** Control planes that share this database, and when each last said that it runs. */
+/** Control planes that share this database, with the time of each one's last heartbeat. */
 interface ReplicasTable {
   id: ReplicaId;
   seen_at: number;
 }
 
-/** One row, which is written again and again to see whether that works. */
+/** One row, which is rewritten to probe whether writes work. */
 interface StorageProbeTable {
   id: number;
   filler: Uint8Array;
 }
 
-/** The newest event of a tenant that was removed for its age: where its trail begins. */
+/** The newest event of a tenant that was removed because of its age: its trail begins after it. */
 interface AuditCheckpointsTable {
   tenant_id: TenantId;
   sequence: number;

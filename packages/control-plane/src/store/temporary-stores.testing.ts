@@ -12,7 +12,7 @@ import type { Store } from './store.ts';
 import { tenantRepository } from './tenants.ts';
 
 export interface TwoStores extends AsyncDisposable {
-  /** Two connections to one database, as two replicas have them. */
+  /** Two connections to one database, as with two replicas. */
   readonly stores: readonly [Store, Store];
   readonly dataDir: string;
   readonly tenantId: TenantId;

@@ -22,7 +22,7 @@ export interface NewApiKey {
 }
 
 export interface TenantRepository {
-  /** Adds a tenant together with its first key, and what the audit trail tells of it: all or nothing. */
+  /** Adds a tenant with its first key and their audit events, all or nothing. */
   addTenant(tenant: NewTenant, key: NewApiKey): Promise<void>;
   hasKeys(): Promise<boolean>;
   findPrincipal(keyHash: string): Promise<Principal | undefined>;

@@ -26,7 +26,7 @@ import type {
 } from '@caisson/protocol/ports';
 import { SUCCEEDED } from './outcomes.ts';
 
-/** How a scripted step ends: as it says, or well with what it says. */
+/** Outcome of a scripted step: a whole outcome, or parts of a successful one. */
 export type ScriptEnd = StepOutcome | Partial<Omit<SucceededStep, 'status' | 'reason'>>;
 import { LocalDataPlane } from '@caisson/data-plane';
 import type { LentSandbox, SandboxPlane } from '@caisson/data-plane';
@@ -52,7 +52,7 @@ const TEMPLATES: readonly Template[] = [
   { id: 'node', description: 'Node', languages: ['javascript', 'shell'], resources: RESOURCES },
 ];
 
-/** Sandboxes in memory: real lives and files, scripted steps. */
+/** Sandboxes in memory: real life cycles and files, scripted steps. */
 export class FakeSandboxPlane implements SandboxPlane {
   readonly templates = TEMPLATES;
   maximum: Resources = { cpuMillicores: 64_000, memoryBytes: 2 ** 38, diskBytes: 2 ** 36, pids: 4096 };
@@ -63,13 +63,13 @@ export class FakeSandboxPlane implements SandboxPlane {
   reads: ReadHealth = { droppedBytes: 0, delayedMs: 0, broken: 0 };
   readonly problems: string[] = [];
   readonly steps: StepRequest[] = [];
-  /** By the code that asks for it. */
+  /** Scripts by the code that runs them. */
   readonly #scripts = new Map<string, Script>();
   readonly #lostListeners = new Set<(id: SandboxId) => void>();
-  /** Waits before a sandbox is there. */
+  /** Awaited before a sandbox is created. */
   beforeCreate: (signal: AbortSignal) => Promise<void> = () => Promise.resolve();
 
-  /** Lets steps whose code is `code` do `script`. */
+  /** Runs `script` for steps whose code is `code`. */
   on(code: string, script: Script): void {
     this.#scripts.set(code, script);
   }
@@ -101,7 +101,7 @@ export class FakeSandboxPlane implements SandboxPlane {
     return () => this.#lostListeners.delete(listener);
   }
 
-  /** The sandbox is gone, as after a crash of its container. */
+  /** Loses the sandbox, as after a crash of its container. */
   lose(id: SandboxId): void {
     this.sandboxes.delete(id);
     for (const listener of this.#lostListeners) listener(id);
@@ -118,7 +118,7 @@ export class FakeSandboxPlane implements SandboxPlane {
   }
 }
 
-/** The node of this process as it really is, over sandboxes in memory. */
+/** The real node of this process, with sandboxes in memory. */
 export class FakeDataPlane extends LocalDataPlane<FakeSandboxPlane> {
   constructor({ id = 'fake', graceMs = 60_000, nowMs = () => performance.now() } = {}) {
     const directory = join(tmpdir(), 'caisson-fake-outputs');
@@ -133,7 +133,7 @@ export class FakeDataPlane extends LocalDataPlane<FakeSandboxPlane> {
     });
   }
 
-  /** Lets steps whose code is `code` do `script`. */
+  /** Runs `script` for steps whose code is `code`. */
   on(code: string, script: Script): void {
     this.plane.on(code, script);
   }
@@ -147,7 +147,7 @@ export class FakeDataPlane extends LocalDataPlane<FakeSandboxPlane> {
   }
 }
 
-/** A script that runs until it is ended from outside. */
+/** A script that runs until it is aborted. */
 export const untilAborted: Script = (_step, _events, signal) =>
   new Promise((resolve) => {
     const end = () => {
@@ -200,9 +200,9 @@ class FakeSandbox implements LentSandbox {
 
 class FakeFiles implements Files {
   readonly contents = new Map<string, Buffer>();
-  /** Bytes that a file gains after its size was read, as when the code writes to it meanwhile. */
+  /** Bytes that a file gains after its size was read, as if the code appended to it. */
   growth = Buffer.alloc(0);
-  /** What a listing or a deletion waits for first, as where a directory is very large. */
+  /** Awaited before a listing or a deletion, to simulate a very large directory. */
   before: (signal: AbortSignal) => Promise<void> = () => Promise.resolve();
 
   stat(path: WorkspacePath): Promise<FileEntry> {

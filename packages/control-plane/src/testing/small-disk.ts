@@ -5,12 +5,12 @@ import { join } from 'node:path';
 
 const CHUNKS = [64 * 1024, 4096, 1];
 
-/** A file system of a few megabytes that can be filled to the last byte; it is unmounted when it is disposed of. */
+/** A file system of a few megabytes that can be filled to the last byte; disposal unmounts it. */
 export interface SmallDisk extends Disposable {
   readonly path: string;
-  /** Takes all the room that is left. */
+  /** Fills all free space. */
   fill(): void;
-  /** Gives it back. */
+  /** Frees the filled space. */
   empty(): void;
 }
 
@@ -32,7 +32,7 @@ export function mountSmallDisk(megabytes: number): SmallDisk {
       rmSync(ballast);
     },
     [Symbol.dispose]() {
-      // Lazily: a server that a failed test has left still holds it.
+      // Lazily: a server left by a failed test may still use it.
       execFileSync('umount', ['--lazy', path]);
       rmdirSync(path);
     },

@@ -17,7 +17,7 @@ export interface Started extends AsyncDisposable {
   readonly url: string;
   readonly key: string;
   readonly dataDir: string;
-  /** A request with the admin key, or with the one given; `json` is sent as the body. */
+  /** Sends a request with the admin key, or with `key`; `json` is sent as the body. */
   call(method: string, path: string, options?: CallOptions): Promise<Response>;
 }
 
@@ -37,11 +37,11 @@ export interface StartOptions {
   readonly logger?: Logger;
   readonly store?: Store;
   readonly ownsDataPlane?: boolean;
-  /** The key to call with where the directory has one already, and so no admin key is made. */
+  /** The key for calls if the directory has one already, so that no admin key is created. */
   readonly keyFallback?: string;
 }
 
-/** A whole control plane on a free port, with a database in a temporary directory and a fake data plane. */
+/** Starts a whole control plane on a free port, with a database in a temporary directory and a fake data plane. */
 export async function start(options: StartOptions = {}): Promise<Started> {
   await using undo = new AsyncDisposableStack();
   const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), 'caisson-control-plane-')));
@@ -82,11 +82,11 @@ export async function start(options: StartOptions = {}): Promise<Started> {
   };
 }
 
-/** Waits until `condition` holds, five seconds at most. */
+/** Waits until `condition` holds, at most five seconds. */
 export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
   const deadline = Date.now() + 5000;
   while (!(await condition())) {
-    if (Date.now() > deadline) throw new Error('the condition did not come true');
+    if (Date.now() > deadline) throw new Error('the condition was not met');
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }

@@ -1,4 +1,4 @@
-/** The wall clock; tests pass one that they move. */
+/** The wall clock; tests pass their own. */
 export interface Clock {
   /** Milliseconds since 1970, UTC. */
   nowMs(): number;

@@ -1,4 +1,4 @@
-/** Waits until `promise` has settled, but `ms` at most, or until `signal`. Never rejects. */
+/** Waits until `promise` has settled, at most `ms`, or until `signal` aborts. Never rejects. */
 export async function settledWithin(
   promise: Promise<unknown>,
   ms: number,
@@ -20,5 +20,5 @@ export async function settledWithin(
 }
 
 function ignore(): void {
-  // Only that it settled matters.
+  // The result does not matter here.
 }

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 
-/** Calls `tick` every `intervalMs` until it is disposed of, which waits for a tick under way. Ticks never overlap. */
+/** Calls `tick` every `intervalMs` until disposed of; disposal waits for a tick under way. Ticks never overlap. */
 export function startTicking(
   name: string,
   intervalMs: number,

@@ -3,7 +3,7 @@ import { jsonTextOf } from '@caisson/protocol/ports';
 import type { JsonValue } from '@caisson/protocol/api';
 import type { JsonText } from '@caisson/protocol/ports';
 
-/** JSON that stands in an answer as it is. */
+/** JSON text that is copied into an answer unchanged. */
 class EmbeddedJson {
   readonly text: JsonText;
 
@@ -12,7 +12,7 @@ class EmbeddedJson {
   }
 }
 
-/** Stands for the value of `text` in what `writeJson` writes; it is never parsed, so nothing can be read from it. */
+/** A placeholder that `writeJson` replaces with `text`; it is opaque, since `text` is never parsed. */
 export function embedded(text: JsonText): unknown {
   return new EmbeddedJson(text);
 }
@@ -24,10 +24,10 @@ export function textOf(value: JsonValue): JsonText {
     : jsonTextOf(value);
 }
 
-/** As `JSON.stringify`, with every `embedded` text in its place. */
+/** Like `JSON.stringify`, with `embedded` texts inserted unchanged. */
 export function writeJson(value: unknown): string {
   const texts: JsonText[] = [];
-  // Nothing that a caller or code has written can hold 122 random bits that are made only now.
+  // No text of a caller or of code can contain these 122 random bits, which are generated only now.
   const placeholder = randomUUID();
   const written = JSON.stringify(value, (_name, inner: unknown) => {
     if (!(inner instanceof EmbeddedJson)) return inner;

@@ -72,7 +72,7 @@ export function executionLogsOf(record: ExecutionRecord, output: Output): z.outp
   };
 }
 
-/** The events that come before any output. */
+/** The events before any output. */
 export function firstEventsOf({
   id,
   startedAt,
@@ -82,7 +82,7 @@ export function firstEventsOf({
   return startedAt === null ? [queued] : [queued, { ...event, status: 'running' }];
 }
 
-/** What is told of output while it comes, and later. */
+/** An output event as readers get it, live or replayed. */
 export function eventOf(event: OutputEvent): ExecutionEvent {
   return event.type === 'result' ? { type: 'result', bundle: embedded(event.bundle) as Bundle } : event;
 }

@@ -2,7 +2,7 @@ import type { Resources } from '@caisson/protocol/ports';
 
 const MIB = 2 ** 20;
 
-/** Resources in the words of the API. */
+/** Resources in the format of the API. */
 export function resourcesOf(resources: Resources): {
   cpu: string;
   memory: string;
@@ -17,7 +17,7 @@ export function resourcesOf(resources: Resources): {
   };
 }
 
-/** The shortest way to write it that loses nothing. */
+/** The shortest exact notation. */
 function quantity(bytes: number): string {
   if (bytes % (1024 * MIB) === 0) return `${bytes / (1024 * MIB)}Gi`;
   return bytes % MIB === 0 ? `${bytes / MIB}Mi` : String(bytes);

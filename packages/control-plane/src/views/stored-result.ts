@@ -8,14 +8,14 @@ import type { DecodedPage } from '../store/output/output-pages.ts';
 import { writeJson } from './embedded-json.ts';
 import { executionLogsOf, executionResultOf } from './execution-view.ts';
 
-/** What is made in pieces. */
+/** Members that are written piece by piece. */
 const PIECED = new Set(['stdout', 'stderr', 'return_value', 'results']);
 
-/** JSON of one value, made piece by piece as it is taken: no more of it is in memory than a page of the output. */
+/** JSON of one value, produced piece by piece as it is read: at most one page of the output is in memory. */
 export type JsonPieces = AsyncIterable<string>;
 export type ExecutionLogs = z.output<typeof executionLogs>;
 
-/** What came of an execution that is on record. @throws CaissonError `output_expired` */
+/** The result of a recorded execution. @throws CaissonError `output_expired` */
 export async function storedResultOf(stored: StoredExecution): Promise<ExecutionResult | JsonPieces> {
   assertKept(stored);
   if (stored.output.pageCount > 1) return resultPieces(stored);
@@ -35,14 +35,14 @@ export function assertKept({ record: { id }, expired }: StoredExecution): void {
   if (expired) throw new CaissonError('output_expired', { id });
 }
 
-/** All pages from the one with the number `first` on, one after the other. */
+/** The pages from number `first` on, in order. */
 export async function* pagesOf(
   { record: { id }, output }: StoredExecution,
   first = 0,
 ): AsyncGenerator<DecodedPage> {
   for (let number = first; number < output.pageCount; number += 1) {
     const page = await output.page(number);
-    // It was removed while it was read.
+    // It was removed during the read.
     if (page === undefined) throw new CaissonError('output_expired', { id });
     yield page;
   }
@@ -65,7 +65,7 @@ async function* logsPieces(stored: StoredExecution): AsyncGenerator<string> {
   yield '}';
 }
 
-/** The members of `view` that are no output, then both streams; the object stays open. */
+/** The members of `view` other than output, then both streams; the JSON object stays open. */
 async function* withTexts(
   view: ExecutionLogs | ExecutionResult,
   stored: StoredExecution,

@@ -12,7 +12,7 @@ import { callerSignal } from '../requests/caller.ts';
 import { sendEvents } from './sse.ts';
 import type { SseSettings } from './sse.ts';
 
-/** How the caller wants to learn of the end. */
+/** How the caller gets the result: in the answer, later, or as the last event of a stream. */
 export type AnswerMode = 'wait' | 'async' | 'events';
 
 export function answerMode({ accept, prefer }: IncomingHttpHeaders): AnswerMode {
@@ -48,7 +48,7 @@ export interface SubmitMode extends SubmitOptions {
   readonly mode: AnswerMode;
 }
 
-/** One that its caller does not wait for, or can come back for, goes on without it. @throws CaissonError `validation_failed` */
+/** Detached if the caller does not wait for it, or can find it again by its key. @throws CaissonError `validation_failed` */
 export function submitMode(headers: IncomingHttpHeaders): SubmitMode {
   const mode = answerMode(headers);
   const key = idempotencyKey(headers);
@@ -57,8 +57,8 @@ export function submitMode(headers: IncomingHttpHeaders): SubmitMode {
 }
 
 /**
- * Submits an execution by `submit`, and answers with its result, id or events. Whether there is room for one more reader of
- * events is found out first: who is refused has started nothing.
+ * Submits an execution by `submit`, and answers with its result, id or events. An event reader's seat is taken first, so that
+ * nothing starts if the caller has too many readers.
  */
 export async function submitAndAnswer(
   { executions, sse }: Answering,
@@ -78,7 +78,7 @@ export async function submitAndAnswer(
     return await reply.code(202).header('preference-applied', 'respond-async').send(status);
   }
   if (seat === undefined) {
-    return await sendShown(
+    return await sendResult(
       reply,
       await executions.result(caller, id, { detached, gone: callerSignal(reply) }),
     );
@@ -88,14 +88,14 @@ export async function submitAndAnswer(
   return await sendEvents(request, reply, reader, sse);
 }
 
-/** Answers with a value, or with the JSON text of one as it is made. */
-export function sendShown(reply: FastifyReply, shown: object | JsonPieces): FastifyReply {
+/** Answers with a value, or with JSON text that is sent piece by piece. */
+export function sendResult(reply: FastifyReply, result: object | JsonPieces): FastifyReply {
   void reply.code(200);
-  if (!(Symbol.asyncIterator in shown)) return reply.send(shown);
-  return reply.type('application/json; charset=utf-8').send(Readable.from(shown, { objectMode: false }));
+  if (!(Symbol.asyncIterator in result)) return reply.send(result);
+  return reply.type('application/json; charset=utf-8').send(Readable.from(result, { objectMode: false }));
 }
 
-/** Every answer that is not the one asked for is a problem. */
+/** Answers to failed requests: problem details. */
 export const problems = {
   '4xx': problemContent('Problem with the request'),
   '5xx': problemContent('Problem in the server'),
@@ -105,7 +105,7 @@ function problemContent(description: string) {
   return { description, content: { 'application/problem+json': { schema: problemSchema } } };
 }
 
-/** The value of `Idempotency-Key`, if there is one. @throws CaissonError `validation_failed` */
+/** The value of `Idempotency-Key`, if present. @throws CaissonError `validation_failed` */
 export function idempotencyKey(headers: IncomingHttpHeaders): string | undefined {
   const key = headers['idempotency-key'];
   if (key === undefined) return undefined;

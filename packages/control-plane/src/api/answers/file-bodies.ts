@@ -17,8 +17,8 @@ export function fileEntryOf(entry: FileEntry): z.output<typeof fileEntry> {
 }
 
 /**
- * The first `length` bytes of `body`; an error if there are fewer. The code in the sandbox may let a file grow while
- * it is read: bytes beyond the announced length would be taken for the beginning of the next answer.
+ * The first `length` bytes of `body`; an error if there are fewer. Code in the sandbox may append to a file while it is read:
+ * the client would parse bytes beyond the announced length as the next answer.
  */
 export function exactly(body: Readable, length: number): Readable {
   let left = length;
@@ -40,12 +40,12 @@ export function exactly(body: Readable, length: number): Readable {
   return body.pipe(cut);
 }
 
-/** What comes in of `body`, which stays open where it is read to an early end: its connection carries the answer. */
+/** The chunks of `body`, which stays open if its reader stops early: the answer is sent on the same connection. */
 export function chunksOf(body: Readable): AsyncIterable<Buffer> {
   return body.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>;
 }
 
-/** `chunks` as a stream, ended with an error when none arrives for `ms`: nobody can hold a file open by a pause. */
+/** `chunks` as a stream that fails if none arrives for `ms`, so that a paused sender cannot hold a file open. */
 export function withIdleLimit(chunks: AsyncIterable<Buffer>, ms: number): Readable {
   return Readable.from(limited(chunks, ms), { objectMode: false });
 }
@@ -63,16 +63,16 @@ async function* limited(chunks: AsyncIterable<Buffer>, ms: number): AsyncGenerat
       yield next.value;
     }
   } finally {
-    // Not awaited: where the sender pauses, it would wait as long.
+    // Not awaited: with a paused sender it would wait as long.
     iterator.return?.().catch(ignore);
   }
 }
 
 function ignore(): void {
-  // Why the body ended was told to whoever read it.
+  // The reader of the body has already got the error.
 }
 
-/** Names are the tenants': quoted for old readers with what is safe, and in full by RFC 6266 for all others. */
+/** `Content-Disposition` for a name that a tenant chose: safe characters for old clients, the full name (RFC 6266) for others. */
 export function attachment(name: string): string {
   const plain = name.replace(/[^\w.\- ]/g, '_');
   const full = encodeURIComponent(name.toWellFormed()).replace(

@@ -1,19 +1,19 @@
 import { CaissonError } from '@caisson/protocol/api';
 
-/** One item more than the page holds tells whether there is another page. */
+/** A page of at most `limit` items. The caller reads one item more: if present, there is another page. */
 export function pageOf<Item, View>(
   items: readonly Item[],
   limit: number,
   keyOf: (item: Item) => string,
   view: (item: Item) => View,
 ): { items: View[]; next_cursor: string | null } {
-  const shown = items.slice(0, limit);
-  const last = shown.at(-1);
+  const page = items.slice(0, limit);
+  const last = page.at(-1);
   const more = items.length > limit && last !== undefined;
-  return { items: shown.map(view), next_cursor: more ? toCursor(keyOf(last)) : null };
+  return { items: page.map(view), next_cursor: more ? toCursor(keyOf(last)) : null };
 }
 
-/** The key that a cursor stands for; opaque to callers, so that lists may be ordered otherwise one day. */
+/** The key in a cursor. Cursors are opaque to callers, so that the order of lists can change. */
 export function keyOfCursor(cursor: string | undefined): string | undefined {
   if (cursor === undefined) return undefined;
   const key = Buffer.from(cursor, 'base64url').toString('utf8');
@@ -21,7 +21,7 @@ export function keyOfCursor(cursor: string | undefined): string | undefined {
   throw notACursor();
 }
 
-/** The same for a list whose keys are whole numbers. */
+/** The key in the cursor of a list whose keys are integers. */
 export function numberOfCursor(cursor: string | undefined): number | undefined {
   const key = keyOfCursor(cursor);
   if (key === undefined) return undefined;

@@ -5,7 +5,7 @@ import { finishReading } from '../requests/unread-body.ts';
 
 export const PROBLEM_TYPE = 'application/problem+json; charset=utf-8';
 
-/** Answers any error as a problem of RFC 9457; what is not of the catalogue is logged and told as `internal`. */
+/** Answers any error as problem details (RFC 9457); errors outside the catalogue are logged and answered as `internal`. */
 export function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const known = asCaissonError(error, request);
   const { status } = ERROR_KINDS[known.code];
@@ -68,7 +68,7 @@ function asCaissonError(error: unknown, request: FastifyRequest): CaissonError {
     case undefined:
     default:
   }
-  // There is nobody left to answer, and nothing that an operator should look into.
+  // The caller has disconnected: nobody gets this answer, and there is nothing for an operator to look into.
   if (error instanceof Error && error.name === 'AbortError' && request.raw.socket.destroyed) {
     return field('request', 'was given up by the caller');
   }

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { whenGone } from '../requests/caller.ts';
+import { onDisconnect } from '../requests/caller.ts';
 import { writeJson } from '../../views/embedded-json.ts';
 import type { EventReader, LongFinishedEvent, NumberedEvent } from '../../executions/execution-events.ts';
 
@@ -10,7 +10,7 @@ export interface SseSettings {
   readonly stalledReaderMs: number;
 }
 
-/** Answers with the events of `reader` as they come, each when the caller has taken the one before. */
+/** Answers with the events of `reader` as they happen, each one after the caller has read the previous one. */
 export function sendEvents(
   request: FastifyRequest,
   reply: FastifyReply,
@@ -18,8 +18,8 @@ export function sendEvents(
   settings: SseSettings,
 ): FastifyReply {
   const gone = new AbortController();
-  whenGone(reply, () => {
-    // The generator may be waiting for an event that is far off: it is woken, so that it ends now.
+  onDisconnect(reply, () => {
+    // The generator may be waiting for a distant event: wake it, so that it ends now.
     gone.abort();
     reader[Symbol.dispose]();
   });
@@ -73,7 +73,7 @@ async function withHeartbeat(
   }
 }
 
-/** JSON has no line breaks of its own, so that `data` is always one line. */
+/** `data` is always one line: JSON text contains no raw line breaks. */
 function frameOf({ id, event }: NumberedEvent): Iterable<string> | AsyncIterable<string> {
   if ('pieces' in event) return longFrameOf(id, event);
   const { type, ...data } = event;
@@ -86,7 +86,7 @@ async function* longFrameOf(id: number, { type, pieces }: LongFinishedEvent): As
   yield '}\n\n';
 }
 
-/** Where a reader that comes back goes on: after this id. Anything but a number is the beginning. */
+/** The event id after which a reconnecting reader resumes; 0, the beginning, if the header is not a number. */
 export function lastEventId(header: string | string[] | undefined): number {
   return typeof header === 'string' && /^\d{1,15}$/.test(header) ? Number(header) : 0;
 }

@@ -21,7 +21,7 @@ after(() => server[Symbol.asyncDispose]());
 
 interface Sent {
   readonly method?: string;
-  /** Sent as it is: `fetch` would tidy it up. `SES` stands for a live session. */
+  /** Sent unchanged: `fetch` would normalize it. `SES` is replaced by the id of a live session. */
   readonly path: string;
   readonly body?: string | Buffer;
   readonly headers?: Record<string, string>;
@@ -68,7 +68,7 @@ const create = (fields: object) => ({ path: '/api/v1/sessions', body: json(field
 const unknownSession = newSessionId();
 const unknownExecution = newExecutionId();
 
-/** What is sent, the status that comes back, its code, and the field that the detail names. */
+/** The request, and the expected status, code, and field named in the detail. */
 const TABLE: [name: string, sent: Sent, status: number, code: string, field: RegExp][] = [
   ['no body', { path: '/api/v1/jobs' }, 422, 'validation_failed', /^code: /],
   ['an empty body', { path: '/api/v1/jobs', body: '' }, 400, 'malformed_json', /^body: is empty/],
@@ -478,7 +478,7 @@ for (const [name, sent, status, code, field] of TABLE) {
   });
 }
 
-/** What comes back for bytes that are sent as they are, until the server hangs up. */
+/** Sends raw bytes, and returns the answer once the server closes the connection. */
 async function sendRaw(bytes: string): Promise<string> {
   const { hostname, port } = new URL(server.url);
   const socket = connect(Number(port), hostname);
@@ -492,13 +492,13 @@ test('headers that are too large are answered with a problem', async () => {
   assert.match(answer, /application\/problem\+json/);
 });
 
-test('what is not HTTP is answered with a problem', async () => {
+test('a request that is not HTTP is answered with a problem', async () => {
   const answer = await sendRaw('hello\r\n\r\n');
   assert.match(answer, /^HTTP\/1\.1 400 /);
   assert.match(answer, /application\/problem\+json/);
 });
 
-/** Begins a request of which the rest does not come, and returns the beginning of what is answered. */
+/** Sends only the beginning of a request, and returns the beginning of the answer. */
 async function stall(head: string, body: string): Promise<string> {
   const { hostname, port } = new URL(server.url);
   const socket = connect(Number(port), hostname);
@@ -516,13 +516,13 @@ test('a body that does not arrive is answered with a problem', async () => {
   assert.match(answer, /^HTTP\/1\.1 400 [^]*did not arrive/);
 });
 
-test('a file whose bytes stop coming is answered with a problem, and is not there', async () => {
+test('a stalled file upload is answered with a problem, and no file is created', async () => {
   const answer = await stall('PUT /api/v1/sessions/SES/files/half', '\r\nabc');
   assert.match(answer, /^HTTP\/1\.1 422 [^]*body: paused/);
   assert.equal((await send({ method: 'HEAD', path: '/api/v1/sessions/SES/files/half' })).status, 404);
 });
 
-test('a form that stops between two parts, or within one, is answered with a problem', async () => {
+test('a form that stalls between two parts, or within one, is answered with a problem', async () => {
   const type = 'Content-Type: multipart/form-data; boundary=b\r\n\r\n';
   const upload = 'POST /api/v1/sessions/SES/files/upload';
   assert.match(await stall(upload, `${type}--b\r\nContent-Disp`), /^HTTP\/1\.1 422 [^]*body: the next part/);
@@ -530,7 +530,7 @@ test('a form that stops between two parts, or within one, is answered with a pro
   assert.match(await stall(upload, type + part), /^HTTP\/1\.1 422 [^]*body: paused/);
 });
 
-test('a body of many values is refused before it is built', async () => {
+test('a body with many values is refused before it is parsed', async () => {
   await using server = await start();
   const body = `{"code":"1","event":[${'[],'.repeat(1_300_000)}[]]}`;
   const response = await server.call('POST', '/api/v1/jobs', {

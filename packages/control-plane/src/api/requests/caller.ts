@@ -1,7 +1,7 @@
 import type { FastifyReply } from 'fastify';
 
-/** Calls `act` once if the caller goes away, or has gone, before the whole answer was handed over to the system. */
-export function whenGone(reply: FastifyReply, act: () => void): void {
+/** Calls `act` once if the caller disconnects, or has disconnected, before the whole answer is written to its socket. */
+export function onDisconnect(reply: FastifyReply, act: () => void): void {
   if (reply.request.raw.socket.destroyed) {
     act();
     return;
@@ -12,12 +12,12 @@ export function whenGone(reply: FastifyReply, act: () => void): void {
 }
 
 /**
- * Aborts when the caller goes away. Not Fastify's `request.signal`: that one follows the request's own end, which comes
- * as soon as the body was read, and never tells of a caller that leaves after it.
+ * Aborts when the caller disconnects. Fastify's `request.signal` does not serve: it aborts with the request stream, which ends
+ * once the body is read, and misses callers that disconnect later.
  */
 export function callerSignal(reply: FastifyReply): AbortSignal {
   const gone = new AbortController();
-  whenGone(reply, () => {
+  onDisconnect(reply, () => {
     gone.abort();
   });
   return gone.signal;

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import { CaissonError, toProblem } from '@caisson/protocol/api';
 import { PROBLEM_TYPE } from '../answers/problems.ts';
 
-/** Answers what Node's HTTP parser refused before there was a request: as a problem too, and then hangs up. */
+/** Answers a request that Node's HTTP parser refused with problem details, then closes the connection. */
 export function answerClientError(error: Error & { code?: string }, socket: Socket): void {
   if (error.code === 'ECONNRESET' || socket.destroyed) return;
   if (!socket.writable) {

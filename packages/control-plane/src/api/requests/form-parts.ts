@@ -4,18 +4,18 @@ import type { FastifyRequest } from 'fastify';
 import { chunksOf } from '../answers/file-bodies.ts';
 import { within } from './within.ts';
 
-/** As RFC 2046 has it; the parser has a limit of its own above that. */
+/** Limit of RFC 2046; the parser's own limit is higher. */
 const MAX_BOUNDARY_CHARACTERS = 70;
 
-/** The parser hands on what the sender left out as `undefined`. */
+/** A part of a form; names that the sender left out are `undefined`, despite the parser's types. */
 export type FormPart =
   | { readonly type: 'file'; readonly filename: string | undefined; readonly chunks: AsyncIterable<Buffer> }
   | (Omit<MultipartValue, 'fieldname'> & { readonly fieldname: string | undefined });
 
 /**
- * The parts of a form, one by one; a file must be read before the next part comes.
- * @param partMs how long the sender may take from the end of one part to the beginning of the next
- * @throws CaissonError `validation_failed` for whatever the parser says of the form, in whatever words; so do `chunks`
+ * The parts of a form, one by one; each file must be read before the next part.
+ * @param partMs time limit for the sender between the end of one part and the beginning of the next
+ * @throws CaissonError `validation_failed` for any parse error of the form; so do `chunks`
  */
 export async function* formParts(request: FastifyRequest, partMs: number): AsyncGenerator<FormPart> {
   requireBoundary(request.headers['content-type'] ?? '');
@@ -45,7 +45,7 @@ async function* chunksIn({ file }: MultipartFile): AsyncGenerator<Buffer> {
   }
 }
 
-/** Errors with a code are told by it: those of the plugin's limits, and of connections that broke. */
+/** Errors with a code are passed on, `problems.ts` knows them: the plugin's limits, and broken connections. */
 function asFormError(error: unknown): Error {
   if (error instanceof Error && 'code' in error) return error;
   return invalid('is not a whole form', error);

@@ -7,15 +7,15 @@ import type { JsonText, Span } from '@caisson/protocol/ports';
 import { embedded } from '../../views/embedded-json.ts';
 import type { ParseShare } from './parse-share.ts';
 
-/** Far above what people write, far below what exhausts the stack of those that walk over it. */
+/** Far above realistic bodies, far below what exhausts the stack of recursive code. */
 const MAX_DEPTH = 64;
-/** One of them is in every text that has a key `__proto__`: as it is, or with a character of it escaped. */
+/** Every JSON text with a key `__proto__` contains one of these: the key itself, or with an escaped character. */
 const UNSAFE_TEXTS = ['__proto__', '\\u00'];
-/** Looked for before anything is built: four megabytes can hold two million arrays. */
+/** Checked before parsing: four megabytes can hold two million arrays. */
 const MAX_VALUES = 100_000;
 const SCAN_LIMITS = { maxDepth: MAX_VALUES, maxValues: MAX_VALUES, lineBreaks: true };
 const OPEN_BRACE = 0x7b;
-/** What smaller bodies cost is not worth measuring. */
+/** Parsing smaller bodies costs too little to be metered. */
 const SHARED_FROM_BYTES = 16 * 1024;
 
 export interface BodyLimits {
@@ -51,12 +51,12 @@ function parseBody(bytes: Buffer): object {
   const event = isLarge && !suspicious && problem === undefined ? findEvent(bytes) : undefined;
   const value = event === undefined ? parse(bytes.toString('utf8')) : parseAround(bytes, event);
   if (!isObject(value) || Array.isArray(value)) invalid('body', 'must be a JSON object');
-  // To walk over it takes longer than all before.
+  // Only if needed: the traversal takes longer than everything before it.
   if (suspicious) refuseUnsafe(value);
   return value;
 }
 
-/** Where the event stands that is for the code alone: it is passed on as text, so that nothing of it need be built here. */
+/** Position of `event`, which only the code in the sandbox reads: it is passed on as text and not parsed here. */
 function findEvent(bytes: Buffer): Span | undefined {
   if (bytes[0] !== OPEN_BRACE) return undefined;
   const event = findMember(bytes, 'event');
@@ -112,14 +112,16 @@ function parse(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {
-    // The parser's message quotes the text, which may be code or hold secrets: only the place is told.
-    const place =
+    // The parser's message quotes the text, which may be code or contain secrets: only the position goes into the error.
+    const position =
       cause instanceof SyntaxError ? /at position \d+|line \d+ column \d+/.exec(cause.message) : null;
-    throw new CaissonError('malformed_json', { problem: `is not valid JSON${place ? ` ${place[0]}` : ''}` });
+    throw new CaissonError('malformed_json', {
+      problem: `is not valid JSON${position ? ` ${position[0]}` : ''}`,
+    });
   }
 }
 
-/** Refuses what would be dangerous to walk over or to copy: deep nesting, and keys that set a prototype. */
+/** Refuses values that are dangerous to traverse or copy: deep nesting, and keys that set a prototype. */
 function refuseUnsafe(root: object): void {
   let level: { value: object; field: string }[] = [{ value: root, field: '' }];
   for (let depth = 1; level.length > 0; depth += 1) {
@@ -129,7 +131,7 @@ function refuseUnsafe(root: object): void {
     for (const { value, field } of level) {
       if (Object.hasOwn(value, '__proto__')) invalid(field || 'body', 'must not have a key "__proto__"');
       for (const [key, child] of Object.entries(value)) {
-        // The first key is enough to name the field, and bounds the length of what is told.
+        // The first key is enough to name the field, and keeps the message short.
         if (isObject(child)) next.push({ value: child, field: field || key });
       }
     }

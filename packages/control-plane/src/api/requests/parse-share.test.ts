@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { isCaissonError, newTenantId } from '@caisson/protocol/api';
 import { ParseShare } from './parse-share.ts';
 
-test('a tenant that takes more than its share is refused until it has earned it, and others are not', () => {
+test('a tenant beyond its share is refused until it has recovered, and others are not', () => {
   let now = 0;
   const share = new ParseShare(() => now);
   const [one, other] = [newTenantId(), newTenantId()];
@@ -22,7 +22,7 @@ test('a tenant that takes more than its share is refused until it has earned it,
   assert.equal(take(one, 1), 1);
 });
 
-test('what fails to parse is charged, too', () => {
+test('failed parsing is charged too', () => {
   let now = 0;
   const share = new ParseShare(() => now);
   const tenant = newTenantId();

@@ -1,26 +1,26 @@
 import { CaissonError } from '@caisson/protocol/api';
 import type { TenantId } from '@caisson/protocol/api';
 
-/** Part of the event loop that the bodies of one tenant may take. */
+/** Share of the event loop's time for parsing the bodies of one tenant. */
 const SHARE = 0.2;
-/** What a tenant may take at once, in milliseconds of the event loop. */
+/** Burst allowance of a tenant, in milliseconds of the event loop. */
 const BURST_MS = 500;
 const MAX_TENANTS = 10_000;
 
 /**
- * Bounds what parsing the bodies of each tenant takes of the one event loop: few bytes can hold many values, and who sends
- * them again and again would stop all others.
+ * Limits how much of the event loop's time goes into parsing the bodies of each tenant: a small body can hold many values, and a
+ * caller that keeps sending such bodies would block all others.
  */
 export class ParseShare {
   readonly #nowMs: () => number;
   readonly #balances = new Map<TenantId, { balanceMs: number; atMs: number }>();
 
-  /** @param nowMs a clock that never goes back */
+  /** @param nowMs a monotonic clock */
   constructor(nowMs: () => number) {
     this.#nowMs = nowMs;
   }
 
-  /** What `parse` returns. @throws CaissonError `parse_share_exceeded`, and what `parse` throws */
+  /** Calls `parse` and returns its result. @throws CaissonError `parse_share_exceeded`, and what `parse` throws */
   run<Result>(tenantId: TenantId, parse: () => Result): Result {
     const account = this.#account(tenantId);
     if (account.balanceMs < 0) {

@@ -1,6 +1,6 @@
 import { CaissonError } from '@caisson/protocol/api';
 
-/** Why the query of `url` cannot be read: the router's own parser would take broken escapes as plain text. */
+/** The error of a malformed query in `url`, if any: the router's own parser would accept broken escapes as plain text. */
 export function refuseBrokenQuery(url: string): CaissonError | undefined {
   const start = url.indexOf('?');
   if (start < 0 || !url.includes('%', start)) return undefined;

@@ -4,13 +4,13 @@ const LINGER_MS = 10_000;
 const LINGER_BYTES = 256 * 2 ** 20;
 
 /**
- * Lets a caller that is still sending read its answer. Closing now would reset the connection and take the answer
- * with it; so what still comes is read and dropped, within bounds, and then the connection is cut.
+ * Lets a caller that is still sending read its answer. Closing now would reset the connection and lose the answer, so the rest of
+ * the body is read and dropped, up to a limit, and then the connection is cut.
  */
 export function finishReading(request: FastifyRequest, reply: FastifyReply): void {
   const { raw } = request;
   if (raw.complete || raw.destroyed) return;
-  // Fastify asks to close the connection where a body was not read; Node would do that without waiting.
+  // Fastify sets `connection: close` if a body was not read, and Node would then close without waiting.
   reply.removeHeader('connection');
   let bytes = 0;
   const cut = () => {

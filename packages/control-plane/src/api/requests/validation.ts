@@ -4,13 +4,13 @@ import type { FastifySchemaCompiler } from 'fastify';
 import type { z } from 'zod';
 
 const MAX_PROBLEMS = 20;
-const MAX_TOLD_CHARACTERS = 200;
+const MAX_QUOTED_CHARACTERS = 200;
 
-/** Validates a part of a request by its zod schema; a malformed id in the path is told as an unknown one. */
+/** Validates a part of a request by its zod schema; a malformed id in the path is answered like an unknown one. */
 export const compileValidator: FastifySchemaCompiler<z.ZodType> = ({ schema, httpPart }) => {
   const fallback = httpPart === 'querystring' ? 'query' : (httpPart ?? 'body');
   return (data: unknown) => {
-    // A body that was left out is an empty object: all fields of some requests are optional.
+    // A missing body counts as an empty object: some requests have only optional fields.
     const result = schema.safeParse(httpPart === 'body' ? (data ?? {}) : data);
     if (result.success) return { value: result.data };
     return { error: errorOf(result.error, fallback, data) };
@@ -20,7 +20,7 @@ export const compileValidator: FastifySchemaCompiler<z.ZodType> = ({ schema, htt
 function errorOf(error: z.ZodError, part: string, data: unknown): CaissonError {
   if (part === 'params') {
     const name = error.issues[0]?.path[0];
-    const id = told(String(field(data, name ?? '')));
+    const id = shortened(String(field(data, name ?? '')));
     if (name === 'session_id') return new CaissonError('session_not_found', { id });
     if (name === 'execution_id') return new CaissonError('execution_not_found', { id });
     return new CaissonError('validation_failed', {
@@ -35,22 +35,22 @@ function errorOf(error: z.ZodError, part: string, data: unknown): CaissonError {
 function fieldProblems(issue: z.core.$ZodIssue, part: string): FieldProblem[] {
   if (issue.code === 'unrecognized_keys') {
     return issue.keys.map((key) => ({
-      field: told([...issue.path, key].join('.')),
+      field: shortened([...issue.path, key].join('.')),
       message: 'is not a field of this request',
     }));
   }
-  const name = told(issue.path.join('.')) || part;
+  const name = shortened(issue.path.join('.')) || part;
   if (issue.code === 'invalid_key') {
     const message = issue.issues[0]?.message ?? issue.message;
     return [{ field: name, message: `the name ${message}` }];
   }
-  return [{ field: name, message: told(issue.message) }];
+  return [{ field: name, message: shortened(issue.message) }];
 }
 
 function field(data: unknown, name: PropertyKey): unknown {
   return typeof data === 'object' && data !== null ? Reflect.get(data, name) : undefined;
 }
 
-function told(text: string): string {
-  return text.length > MAX_TOLD_CHARACTERS ? `${text.slice(0, MAX_TOLD_CHARACTERS)}…` : text;
+function shortened(text: string): string {
+  return text.length > MAX_QUOTED_CHARACTERS ? `${text.slice(0, MAX_QUOTED_CHARACTERS)}…` : text;
 }

@@ -1,11 +1,11 @@
-/** What `promise` comes to, or the rejection with `late()` once `ms` have passed; `promise` itself goes on. */
+/** Settles as `promise` does, or rejects with `late()` after `ms`; `promise` itself is not cancelled. */
 export async function within<Value>(promise: Promise<Value>, ms: number, late: () => Error): Promise<Value> {
-  const over = Promise.withResolvers<never>();
+  const timeout = Promise.withResolvers<never>();
   const timer = setTimeout(() => {
-    over.reject(late());
+    timeout.reject(late());
   }, ms).unref();
   try {
-    return await Promise.race([promise, over.promise]);
+    return await Promise.race([promise, timeout.promise]);
   } finally {
     clearTimeout(timer);
   }

@@ -29,7 +29,7 @@ function verify(items: readonly AuditEvent[], checkpoint: z.output<typeof auditL
     encoding: 'utf8',
     timeout: 30_000,
   });
-  return { status, told: (stdout + stderr).trim() };
+  return { status, output: (stdout + stderr).trim() };
 }
 
 async function createSession(server: Started): Promise<string> {
@@ -42,7 +42,7 @@ async function run(server: Started, path: string, code: string) {
   return executionResult.parse(await answer.json());
 }
 
-test('the trail tells who did what, and an outsider can recompute every hash', async () => {
+test('the trail records who did what, and an outsider can recompute every hash', async () => {
   await using server = await start();
   server.plane.on('secret code', async (_step, events) => {
     await events({ type: 'stdout', text: 'secret output' });
@@ -94,14 +94,14 @@ test('the trail tells who did what, and an outsider can recompute every hash', a
   assert.equal(detailsOf(12)?.['reason'], 'requested');
   assert.doesNotMatch(JSON.stringify(items), /secret/);
 
-  assert.deepEqual(verify(items), { status: 0, told: `whole up to 12: ${items[0]?.hash}` });
+  assert.deepEqual(verify(items), { status: 0, output: `whole up to 12: ${items[0]?.hash}` });
   const changed = items.map((item) =>
     item.sequence === 5 ? ({ ...item, principal: SYSTEM } as const) : item,
   );
-  assert.deepEqual(verify(changed), { status: 1, told: '5: it was changed' });
+  assert.deepEqual(verify(changed), { status: 1, output: '5: it was changed' });
 });
 
-test('what the server does by itself is put down to it, and a cancel to whoever asked', async () => {
+test('the trail names the server for its own actions, and the caller for a cancel', async () => {
   await using server = await start();
   server.plane.on('forever', untilAborted);
   server.plane.on('late', () => Promise.resolve(stoppedOutcome('timeout', NOT_RUN)));
@@ -113,21 +113,21 @@ test('what the server does by itself is put down to it, and a cancel to whoever 
   const id = await createSession(server);
   const [sandbox] = server.plane.plane.sandboxes.keys();
   server.plane.plane.lose(sandbox ?? assert.fail('there is no sandbox'));
-  const told = async () =>
+  const rows = async () =>
     (await trail(server)).items.map(({ principal, subject, details }) => [
       principal,
       subject,
       details['reason'],
     ]);
-  await until(async () => (await told())[0]?.[1] === id && (await told())[0]?.[2] === 'sandbox_lost');
-  const [lost, created, cancelled, late, key] = await told();
+  await until(async () => (await rows())[0]?.[1] === id && (await rows())[0]?.[2] === 'sandbox_lost');
+  const [lost, created, cancelled, late, key] = await rows();
   assert.deepEqual(lost, [SYSTEM, id, 'sandbox_lost']);
   assert.deepEqual(created, [key?.[1], id, null]);
   assert.deepEqual(cancelled, [key?.[1], execution_id, 'cancelled']);
   assert.deepEqual([late?.[0], late?.[2]], [SYSTEM, 'timeout']);
 });
 
-test('a tenant sees its own events alone, page by page, and no other cursor than it was given', async () => {
+test('a tenant reads only its own events, page by page, with cursors that the server returned', async () => {
   const dataDir = await mkdtemp(join(tmpdir(), 'caisson-control-plane-'));
   await using undo = new AsyncDisposableStack();
   undo.defer(() => rm(dataDir, { recursive: true, force: true }));
@@ -166,7 +166,7 @@ test('a tenant sees its own events alone, page by page, and no other cursor than
   }
 });
 
-test('a trail that was trimmed can be checked from where it begins', async () => {
+test('a trimmed trail can be verified from its checkpoint', async () => {
   let now = Date.now();
   const config = { auditRetentionMs: 1000, retentionIntervalMs: 1 };
   await using server = await start({ config, clock: { nowMs: () => now } });
@@ -182,14 +182,14 @@ test('a trail that was trimmed can be checked from where it begins', async () =>
     [[6, 'audit.trimmed', SYSTEM, checkpoint]],
   );
   const whole = `whole up to 6: ${items[0]?.hash}`;
-  assert.deepEqual(verify(items, checkpoint), { status: 0, told: whole });
+  assert.deepEqual(verify(items, checkpoint), { status: 0, output: whole });
   const other = { ...checkpoint, hash: '0'.repeat(64) };
-  assert.deepEqual(verify(items, other), { status: 1, told: '6: the one before was replaced' });
+  assert.deepEqual(verify(items, other), { status: 1, output: '6: the one before was replaced' });
   const job = await run(server, '/api/v1/jobs', 'd');
   const [newest] = (await trail(server)).items;
   assert.equal(newest?.subject, job.execution_id);
   assert.match(
-    verify([newest], checkpoint).told,
+    verify([newest], checkpoint).output,
     /^the event that tells of the removal up to 5 is not among these/,
   );
 });

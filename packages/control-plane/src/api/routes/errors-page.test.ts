@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { ERROR_KINDS } from '@caisson/protocol/api';
 import { start } from '../../testing/start.ts';
 
-test('the type of every problem points to a row of the page of problems', async () => {
+test('the type of every problem points to its row on the errors page', async () => {
   await using server = await start();
   const response = await server.call('GET', '/docs/errors');
   assert.equal(response.status, 200);

@@ -1,7 +1,7 @@
 import { ERROR_KINDS } from '@caisson/protocol/api';
 import type { Api } from '../api.ts';
 
-/** `/docs/errors`: every kind of problem at the place that its `type` points to. */
+/** `/docs/errors`: every kind of problem, at the anchor that its `type` points to. */
 export function errorsPageRoute(api: Api): void {
   const page = renderErrorsPage();
   api.route({
@@ -13,7 +13,7 @@ export function errorsPageRoute(api: Api): void {
 }
 
 function renderErrorsPage(): string {
-  // Codes and titles are our own and hold nothing that HTML would take for markup.
+  // Codes and titles are constants of the catalogue without HTML special characters.
   const rows = Object.entries(ERROR_KINDS).map(
     ([code, { status, title }]) =>
       `<tr id="${code}"><td><code>${code}</code></td><td>${status}</td><td>${title}</td></tr>`,

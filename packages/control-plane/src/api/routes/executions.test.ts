@@ -27,7 +27,7 @@ async function read(server: Started, id: string) {
 const idsOf = (stream: string) => [...stream.matchAll(/^id: (\d+)$/gm)].map(([, id]) => Number(id));
 const typesOf = (stream: string) => [...stream.matchAll(/^event: (\w+)$/gm)].map(([, type]) => type);
 
-test('an asynchronous job is accepted, found, and ends', async () => {
+test('an asynchronous job is accepted, can be read, and finishes', async () => {
   await using server = await start();
   const gate = Promise.withResolvers<object>();
   server.plane.on('slow', () => gate.promise);
@@ -44,7 +44,7 @@ test('an asynchronous job is accepted, found, and ends', async () => {
   assert.equal((await server.call('GET', `${location}/result`)).status, 200);
 });
 
-test('events are streamed while they happen, and end with the result', async () => {
+test('events are streamed as they happen, and end with the result', async () => {
   await using server = await start();
   const gate: PromiseWithResolvers<void> = Promise.withResolvers();
   server.plane.on('prints', async (_step, events) => {
@@ -65,7 +65,7 @@ test('events are streamed while they happen, and end with the result', async () 
   assert.deepEqual(idsOf(seen), [1, 2, 3, 4, 5]);
 });
 
-test('a stream that broke goes on after the last event, live and replayed', async () => {
+test('a broken stream resumes after the last event, live and replayed', async () => {
   await using server = await start();
   const gate = Promise.withResolvers<object>();
   server.plane.on('prints', async (_step, events) => {
@@ -102,7 +102,7 @@ test('a silent stream gets heartbeats', async () => {
   assert.match(seen, /event: finished/);
 });
 
-test('a reader that has gone does not hold the execution up', async () => {
+test('a disconnected reader does not block the execution', async () => {
   await using server = await start();
   const chunk = 'x'.repeat(64 * 1024);
   let held = false;
@@ -124,7 +124,7 @@ test('a reader that has gone does not hold the execution up', async () => {
   await until(async () => (await read(server, id)).status === 'succeeded');
 });
 
-test('a reader that stays but takes nothing is dropped, and does not hold the execution up', async () => {
+test('a stalled reader is disconnected, and does not block the execution', async () => {
   await using server = await start({ config: { stalledReaderMs: 50 } });
   server.plane.on('flood', async (_step, events) => {
     for (let sent = 0; sent < 200; sent += 1) {
@@ -145,7 +145,7 @@ test('a reader that stays but takes nothing is dropped, and does not hold the ex
   socket.destroy();
 });
 
-test('a caller that goes away while it waits cancels its job', async () => {
+test('a caller that disconnects while it waits cancels its job', async () => {
   await using server = await start();
   server.plane.on('forever', untilAborted);
   const caller = new AbortController();
@@ -158,7 +158,7 @@ test('a caller that goes away while it waits cancels its job', async () => {
   assert.equal((await read(server, id)).reason, 'cancelled');
 });
 
-test('a job can be cancelled while it runs and while it waits, twice too', async () => {
+test('a running or queued job can be cancelled, also twice', async () => {
   await using server = await start({ config: { maxConcurrentExecutions: 1 } });
   server.plane.on('forever', untilAborted);
   const running = await submit(server, 'forever');
@@ -175,7 +175,7 @@ test('a job can be cancelled while it runs and while it waits, twice too', async
   assert.equal((await job(server, 'free again')).status, 200);
 });
 
-test('a queue that is full is told, and when to come back', async () => {
+test('a full queue refuses jobs with Retry-After', async () => {
   await using server = await start({
     config: { maxConcurrentExecutions: 1, maxQueuedExecutions: 1, maxQueuedExecutionsPerTenant: 1 },
   });
@@ -188,7 +188,7 @@ test('a queue that is full is told, and when to come back', async () => {
   assert.equal(problemSchema.parse(await refused.json()).code, 'queue_full');
 });
 
-test('five hundred jobs at once all run', async () => {
+test('five hundred concurrent jobs all run', async () => {
   await using server = await start();
   const answers = await Promise.all(Array.from({ length: 500 }, () => job(server, 'x')));
   const statuses = await Promise.all(
@@ -197,7 +197,7 @@ test('five hundred jobs at once all run', async () => {
   assert.ok(statuses.every((status) => status === 'succeeded'));
 });
 
-test('the same idempotency key runs a job once, and waits for its result', async () => {
+test('requests with one idempotency key run one job, and wait for its result', async () => {
   await using server = await start();
   const gate = Promise.withResolvers<object>();
   server.plane.on('once', () => gate.promise);
@@ -217,7 +217,7 @@ test('the same idempotency key runs a job once, and waits for its result', async
   assert.equal(problemSchema.parse(await other.json()).code, 'idempotency_key_reused');
 });
 
-test('a data plane that fails is told as the reason, without its words', async () => {
+test('a failing data plane is the reason of the failure, without its error message', async () => {
   await using server = await start();
   server.plane.on('x', () => Promise.reject(new Error('/run/secret')));
   const answer = await job(server, 'x');
@@ -227,7 +227,7 @@ test('a data plane that fails is told as the reason, without its words', async (
   assert.doesNotMatch(JSON.stringify(result), /secret/);
 });
 
-test('a data plane that never answers is given up', async () => {
+test('a data plane that never answers is given up on', async () => {
   await using server = await start({ plane: new FakeDataPlane({ graceMs: 10 }) });
   server.plane.on('hangs', untilAborted);
   const answer = await server.call('POST', '/api/v1/jobs', { json: { code: 'hangs', timeout: 0.1 } });

@@ -8,7 +8,7 @@ import {
 } from '@caisson/protocol/api';
 import { z } from 'zod';
 import { executionStatusOf, executionSummaryOf } from '../../views/execution-view.ts';
-import { problems, sendShown, wantsEvents } from '../answers/execution-answers.ts';
+import { problems, sendResult, wantsEvents } from '../answers/execution-answers.ts';
 import { keyOfCursor, pageOf } from '../answers/paging.ts';
 import type { Api } from '../api.ts';
 import type { Services } from '../services.ts';
@@ -31,7 +31,7 @@ export function executionRoutes(api: Api, services: Services): void {
       response: { 200: executionResult, ...problems },
     },
     handler: async (request, reply) =>
-      sendShown(reply, await services.executions.cancel(request.principal, request.params.execution_id)),
+      sendResult(reply, await services.executions.cancel(request.principal, request.params.execution_id)),
   });
 }
 
@@ -62,7 +62,7 @@ function readRoutes(api: Api, { executions }: Services): void {
       response: { 200: executionResult, ...problems },
     },
     handler: async (request, reply) =>
-      sendShown(reply, await executions.look(request.principal.tenantId, request.params.execution_id)),
+      sendResult(reply, await executions.snapshot(request.principal.tenantId, request.params.execution_id)),
   });
   api.route({
     method: 'GET',
@@ -89,7 +89,10 @@ function outputRoutes(api: Api, { executions, answering }: Services): void {
       response: { 200: executionResult, ...problems },
     },
     handler: async (request, reply) =>
-      sendShown(reply, await executions.lookAtEnded(request.principal.tenantId, request.params.execution_id)),
+      sendResult(
+        reply,
+        await executions.finishedResult(request.principal.tenantId, request.params.execution_id),
+      ),
   });
   api.route({
     method: 'GET',
@@ -119,7 +122,7 @@ function outputRoutes(api: Api, { executions, answering }: Services): void {
         const after = lastEventId(request.headers['last-event-id']);
         return sendEvents(request, reply, await executions.follow(tenantId, id, after, false), answering.sse);
       }
-      return sendShown(reply, await executions.logs(tenantId, id));
+      return sendResult(reply, await executions.logs(tenantId, id));
     },
   });
 }

@@ -7,7 +7,7 @@ import pino from 'pino';
 import { start, until } from '../../testing/start.ts';
 import type { Started, StartOptions } from '../../testing/start.ts';
 
-/** A server with one session, and what its files are called and faked by. */
+/** A server with one session, the URL of its files, and their fake. */
 async function startWithFiles(options: StartOptions) {
   const server = await start(options);
   const answer = await server.call('POST', '/api/v1/sessions', { json: {} });
@@ -35,7 +35,7 @@ function sendAndIgnore(server: Started, method: string, path: string) {
   return socket;
 }
 
-test('what takes too long is told as unfinished, and a deletion is recorded all the same', async () => {
+test('a slow file operation is answered as unfinished, and a deletion is still recorded', async () => {
   await using started = await startWithFiles({ config: { fileOperationTimeoutMs: 50 } });
   const { server, files, url } = started;
   files.before = untilAborted;
@@ -55,7 +55,7 @@ test('what takes too long is told as unfinished, and a deletion is recorded all 
   );
 });
 
-test('file operations beyond the waiting line are refused, and those in it come to their turn', async () => {
+test('file operations beyond the queue are refused, and queued ones get their turn', async () => {
   await using started = await startWithFiles({
     config: { maxFileOperationsPerSession: 1, maxWaitingFileOperationsPerTenant: 1 },
   });
@@ -83,7 +83,7 @@ test('file operations beyond the waiting line are refused, and those in it come 
   await until(() => begun === 2);
 });
 
-test('a reader that takes nothing holds one of the downloads, until it is dropped', async () => {
+test('a stalled reader takes up a download until it is disconnected', async () => {
   await using started = await startWithFiles({
     config: { maxFileTransfersPerTenant: 1, stalledReaderMs: 300 },
   });
@@ -103,7 +103,7 @@ test('a reader that takes nothing holds one of the downloads, until it is droppe
   socket.destroy();
 });
 
-test('every download and upload gives its place back', async () => {
+test('every download and upload frees its slot', async () => {
   await using started = await startWithFiles({ config: { maxFileTransfersPerTenant: 1 } });
   const { server, url } = started;
   const requests: [string, string, number][] = [
@@ -116,7 +116,7 @@ test('every download and upload gives its place back', async () => {
   for (const [method, path, status] of requests) {
     let answer = await server.call(method, url + path, method === 'PUT' ? { body: 'x' } : {});
     await answer.text();
-    // The last bytes of an answer are there a moment before its place is free.
+    // The last bytes of an answer arrive a moment before its slot is free.
     await until(async () => {
       if (answer.status !== 429) return true;
       answer = await server.call(method, url + path, method === 'PUT' ? { body: 'x' } : {});
@@ -127,7 +127,7 @@ test('every download and upload gives its place back', async () => {
   }
 });
 
-test('a caller that goes away is no failure of the server', async () => {
+test('a disconnected caller is not logged as a server error', async () => {
   const lines: string[] = [];
   const logger = pino({ level: 'info' }, { write: (line: string) => lines.push(line) });
   await using started = await startWithFiles({ logger });

@@ -9,7 +9,7 @@ async function filesOf(server: Started): Promise<string> {
   return `/api/v1/sessions/${((await answer.json()) as { session_id: string }).session_id}/files`;
 }
 
-test('a file is written, read, listed and deleted, of any type and size', async () => {
+test('files of any type and size are written, read, listed and deleted', async () => {
   await using server = await start();
   const files = await filesOf(server);
   const bytes = randomBytes(6 * 2 ** 20);
@@ -39,7 +39,7 @@ test('an empty file can be written', async () => {
   assert.equal(await (await server.call('GET', `${files}/empty`)).text(), '');
 });
 
-test('a name cannot break out of its header', async () => {
+test('a file name cannot break out of its header', async () => {
   await using server = await start();
   const files = await filesOf(server);
   const name = encodeURIComponent('a";\r\nX-Evil: 1\n".html');

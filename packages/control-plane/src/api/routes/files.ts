@@ -19,7 +19,7 @@ export async function fileRoutes(api: Api, services: Services): Promise<void> {
   listRoute(api, services);
   downloadRoutes(api, services);
   deleteRoute(api, services);
-  // Bodies of any type are taken as they are here, JSON too.
+  // Bodies of any type are passed through unparsed here, JSON too.
   await api.register((raw) => {
     raw.removeAllContentTypeParsers();
     raw.addContentTypeParser('*', (_request, payload, done) => {
@@ -58,14 +58,14 @@ function headersOf(entry: FileEntry): Record<string, string> {
     'content-length': String(entry.sizeBytes),
     'content-disposition': attachment(entry.name),
     'last-modified': entry.modifiedAt.toUTCString(),
-    // What tenants wrote may never be taken for a page of this origin.
+    // Browsers must never render a tenant's file as a page of this origin.
     'x-content-type-options': 'nosniff',
     'content-security-policy': "default-src 'none'; sandbox",
     'cache-control': 'no-store',
   };
 }
 
-/** Hangs up on a reader that takes nothing for `ms`, which would keep the file open. */
+/** Disconnects a reader that reads nothing for `ms`, since it keeps the file open. */
 function dropStalledReader(request: FastifyRequest, reply: FastifyReply, ms: number): void {
   reply.raw.setTimeout(ms, () => {
     request.log.info('download dropped: reader stalled');

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { healthDetailed } from '@caisson/protocol/api';
 import { start } from '../../testing/start.ts';
 
-test('a server whose data plane makes no sandboxes any more is alive but not ready, and says why', async () => {
+test('a server whose data plane can create no sandboxes is alive but not ready, and says why', async () => {
   await using server = await start();
   const statusOf = async (path: string) => (await server.call('GET', path)).status;
   assert.equal(await statusOf('/readyz'), 200);

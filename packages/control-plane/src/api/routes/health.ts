@@ -9,7 +9,7 @@ import type { Services } from '../services.ts';
 const tags = ['health'];
 const HEALTH_TIMEOUT_MS = 5000;
 
-/** Those that need no key: they tell nothing of the host, nor of what runs. */
+/** Routes without a key: they reveal nothing about the host or its executions. */
 export function healthRoutes(api: Api, services: Services): void {
   const { version, executions, dataPlane } = services;
   const alive = { status: 'ok' as const, version };
@@ -51,7 +51,7 @@ function capacityOf({ memoryBytes, diskBytes, cpuMillicores, maximum, ...others 
   };
 }
 
-/** Those that tell of the host and of all tenants together. */
+/** Routes for operators: they reveal details of the host and totals over all tenants. */
 export function operatorRoutes(api: Api, services: Services): void {
   const { config, dataPlane, dispatcher, loopDelay, metrics, version, clock } = services;
   const startedAt = clock.nowMs();
@@ -86,8 +86,8 @@ export function operatorRoutes(api: Api, services: Services): void {
       ]);
       const { p50, p99, max, overMs } = loopDelay.read();
       const { working: writable, unwritten } = services.storage;
-      const works = database && writable && plane.problems.length === 0;
-      const ok = works && plane.runtimes.some(({ available }) => available);
+      const healthy = database && writable && plane.problems.length === 0;
+      const ok = healthy && plane.runtimes.some(({ available }) => available);
       return {
         status: ok ? ('ok' as const) : ('unavailable' as const),
         version,

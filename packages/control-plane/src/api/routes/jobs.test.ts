@@ -4,7 +4,7 @@ import { executionResult } from '@caisson/protocol/api';
 import { jsonTextOf } from '@caisson/protocol/ports';
 import { start } from '../../testing/start.ts';
 
-test('a job answers with its result, and can be read again', async () => {
+test('a job is answered with its result, and can be read again', async () => {
   await using server = await start({ config: { maxConcurrentExecutionsPerTenant: 5 } });
   server.plane.on('print(1)', async (_step, events) => {
     await events({ type: 'stdout', text: '1\n' });
@@ -21,10 +21,10 @@ test('a job answers with its result, and can be read again', async () => {
   const again = await server.call('GET', `/api/v1/executions/${result.execution_id}`);
   assert.deepEqual(await again.json(), result);
   const { quota } = server.plane.requests[0] ?? {};
-  assert.deepEqual(quota, { kind: 'job', limit: 5 }, 'told to the data plane');
+  assert.deepEqual(quota, { kind: 'job', limit: 5 }, 'passed to the data plane');
 });
 
-test('a large event reaches the code as it was sent', async () => {
+test('a large event reaches the code unchanged', async () => {
   await using server = await start();
   const event = Array.from({ length: 5000 }, (_, index) => ({ index, text: 'é"\\' }));
   const body = `{"code": "1", "event": ${JSON.stringify(event)}, "timeout": 7}`;

@@ -38,7 +38,7 @@ async function eventsOf(answer: Response) {
   return events;
 }
 
-test('a long result is the same when it ends, later, in pieces and as events, live and replayed', async () => {
+test('a long result is the same at its end, later, in pieces, and as live or replayed events', async () => {
   await using server = await startWithLargeJob();
   const sse = { accept: 'text/event-stream' };
   const live = await eventsOf(await server.call('POST', '/api/v1/jobs', { json: JOB, headers: sse }));
@@ -69,7 +69,7 @@ test('a long result is the same when it ends, later, in pieces and as events, li
   assert.deepEqual(await eventsOf(half), replayed.slice(150));
 });
 
-test('a tenant has so many readers of events; one more is refused before it starts anything', async () => {
+test('an event reader beyond the limit of its tenant is refused before anything starts', async () => {
   await using server = await startWithLargeJob();
   const gate = Promise.withResolvers<undefined>();
   server.plane.on('waits', async () => {

@@ -9,7 +9,7 @@ async function run(server: Started): Promise<string> {
   return executionResult.parse(await answer.json()).execution_id;
 }
 
-test('output that was removed is told as expired wherever it is asked for; the execution is still there', async () => {
+test('removed output is answered as expired on every route; the execution stays', async () => {
   await using server = await start({ config: { maxOutputBytesPerTenant: 25_000, retentionIntervalMs: 1 } });
   server.plane.on('print', async (_step, events) => {
     await events({ type: 'stdout', text: 'x'.repeat(10_000) });
@@ -37,7 +37,7 @@ test('output that was removed is told as expired wherever it is asked for; the e
   assert.equal(executionResult.parse(await newest.json()).stdout.length, 10_000);
 });
 
-test('executions and sessions that are too old are not found any more', async () => {
+test('expired executions and sessions are no longer found', async () => {
   let now = Date.now();
   const config = { retentionMs: 60_000, retentionIntervalMs: 1 };
   await using server = await start({ config, clock: { nowMs: () => now } });

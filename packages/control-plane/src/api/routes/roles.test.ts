@@ -9,7 +9,7 @@ import { openStore } from '../../store/sqlite/database.ts';
 import { tenantRepository } from '../../store/tenants.ts';
 import { start } from '../../testing/start.ts';
 
-/** A data directory with two tenants, of which one has an operator's key and the other a member's. */
+/** A data directory with two tenants: one has an operator's key, the other a member's. */
 async function twoTenants() {
   await using undo = new AsyncDisposableStack();
   const dataDir = await mkdtemp(join(tmpdir(), 'caisson-roles-'));
@@ -33,10 +33,10 @@ async function twoTenants() {
   return { dataDir, ...keys, [Symbol.asyncDispose]: () => resources.disposeAsync() };
 }
 
-test("a member reads nothing of the host or of other tenants, and works with its tenant's things", async () => {
+test("a member can use its tenant's resources, but not read about the host or other tenants", async () => {
   await using tenants = await twoTenants();
   await using server = await start({ dataDir: tenants.dataDir, keyFallback: tenants.member });
-  // Twice: the second answer comes from the remembered key.
+  // Twice: the second answer uses the cached key.
   for (let round = 0; round < 2; round += 1) {
     for (const path of ['/metrics', '/api/v1/health/detailed']) {
       const refused = await server.call('GET', path);
@@ -55,7 +55,7 @@ test("a member reads nothing of the host or of other tenants, and works with its
   assert.equal((await server.call('POST', '/api/v1/jobs', { json: { code: 'x' } })).status, 200);
 });
 
-test('what is open to all tells of the server no more than that it lives, and its version', async () => {
+test('public routes reveal only liveness and version', async () => {
   await using server = await start();
   for (const path of ['/healthz', '/readyz', '/api/v1/health']) {
     const answer = (await (await fetch(server.url + path)).json()) as object;

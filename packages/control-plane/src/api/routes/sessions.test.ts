@@ -20,7 +20,7 @@ async function codeOf(answer: Response): Promise<string> {
   return problemSchema.parse(await answer.json()).code;
 }
 
-test('the quick start holds', async () => {
+test('the quick start works', async () => {
   await using server = await start();
   const code = 'def handler(event):\n    return {"result": "hello world"}';
   server.plane.on(code, () => Promise.resolve({ returnValue: jsonTextOf({ result: 'hello world' }) }));
@@ -41,7 +41,7 @@ test('the quick start holds', async () => {
   assert.equal(((await listed.json()) as { items: unknown[] }).items.length, 1);
 });
 
-test('terminating leaves nothing, ends running steps, and can be repeated', async () => {
+test('termination removes the sandbox, ends running steps, and can be repeated', async () => {
   await using server = await start();
   const id = await create(server);
   server.plane.on('forever', untilAborted);
@@ -58,7 +58,7 @@ test('terminating leaves nothing, ends running steps, and can be repeated', asyn
   assert.equal(await codeOf(late), 'session_not_running');
 });
 
-test('steps of one session run one after another and hold no slot while they wait', async () => {
+test('steps of one session run one after another, and take no slot while they wait', async () => {
   await using server = await start({
     config: { maxConcurrentExecutions: 2, maxConcurrentExecutionsPerTenant: 2 },
   });
@@ -75,7 +75,7 @@ test('steps of one session run one after another and hold no slot while they wai
   assert.equal(server.plane.steps.filter(({ sessionId }) => sessionId === id).length, 3);
 });
 
-test('a session ends after its lifetime and after its idle time, and extend moves the end', async () => {
+test('a session ends after its lifetime and after its idle timeout, and can be extended', async () => {
   let now = Date.now();
   const clock = { nowMs: () => now };
   await using server = await start({ clock, config: { syncIntervalMs: 5 } });
@@ -98,7 +98,7 @@ test('a session ends after its lifetime and after its idle time, and extend move
   assert.equal(await codeOf(tooLong), 'session_lifetime_exceeded');
 });
 
-test('a session can be paused and resumed, and runs nothing meanwhile', async () => {
+test('a session can be paused and resumed, and runs nothing while paused', async () => {
   await using server = await start();
   const id = await create(server);
   const act = (action: string) => server.call('POST', `/api/v1/sessions/${id}/${action}`);
@@ -110,7 +110,7 @@ test('a session can be paused and resumed, and runs nothing meanwhile', async ()
   assert.equal((await read(server, id)).status, 'running');
 });
 
-test('a session whose sandbox cannot be paused goes on running', async () => {
+test('a session whose sandbox cannot be paused stays running', async () => {
   await using server = await start();
   const id = await create(server);
   const [sandbox] = server.plane.plane.sandboxes.values();
@@ -149,9 +149,9 @@ test('a step whose sandbox is lost fails for that reason, and ends the session',
   assert.equal((await read(server, id)).reason, 'sandbox_lost');
 });
 
-test('a session whose caller goes away while it is made is not left behind', async () => {
+test('a session whose caller disconnects during its creation is ended', async () => {
   await using server = await start();
-  // The sandbox comes although its making was called off.
+  // The sandbox is created although its creation was aborted.
   server.plane.plane.beforeCreate = (signal) =>
     new Promise((resolve) => {
       signal.addEventListener('abort', () => {
@@ -172,7 +172,7 @@ test('a session whose caller goes away while it is made is not left behind', asy
   await until(() => server.plane.plane.sandboxes.size === 0);
 });
 
-test('a session can be terminated while it is made', async () => {
+test('a session can be terminated during its creation', async () => {
   await using server = await start();
   server.plane.plane.beforeCreate = (signal) =>
     new Promise((_resolve, reject) => {
@@ -190,7 +190,7 @@ test('a session can be terminated while it is made', async () => {
   assert.equal((await read(server, creating.session_id)).reason, 'requested');
 });
 
-test('a sandbox that cannot be made is a problem, and the session says so', async () => {
+test('a failed sandbox creation is answered with a problem, and recorded in the session', async () => {
   await using server = await start();
   server.plane.plane.beforeCreate = () => Promise.reject(new Error('/host/path: no'));
   const made = await server.call('POST', '/api/v1/sessions', { json: {} });
@@ -204,15 +204,19 @@ test('a sandbox that cannot be made is a problem, and the session says so', asyn
   assert.equal(listed.items[0]?.reason, 'create_failed');
 });
 
-test('there is a limit to the sessions of a tenant', async () => {
+test('the sessions of a tenant are limited', async () => {
   await using server = await start({ config: { maxSessionsPerTenant: 1 } });
   await create(server);
   const second = await server.call('POST', '/api/v1/sessions', { json: {} });
   assert.equal(await codeOf(second), 'session_limit_reached');
-  assert.deepEqual(server.plane.requests[0]?.quota, { kind: 'session', limit: 1 }, 'told to the data plane');
+  assert.deepEqual(
+    server.plane.requests[0]?.quota,
+    { kind: 'session', limit: 1 },
+    'passed to the data plane',
+  );
 });
 
-test('the same idempotency key makes one session', async () => {
+test('one idempotency key creates one session', async () => {
   await using server = await start();
   const make = (json: object) =>
     server.call('POST', '/api/v1/sessions', { json, headers: { 'idempotency-key': 'k1' } });

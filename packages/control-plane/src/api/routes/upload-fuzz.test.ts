@@ -22,7 +22,7 @@ after(() => server[Symbol.asyncDispose]());
 
 interface Form {
   readonly contentType: string;
-  /** Written one by one. */
+  /** Sent one by one. */
   readonly chunks: readonly Buffer[];
 }
 
@@ -41,8 +41,8 @@ function upload({ contentType, chunks }: Form): Promise<{ status: number; body: 
   });
 }
 
-/** That it was taken, or refused with the name of a field; and never that the server has failed. */
-function assertJudged({ status, body }: { status: number; body: string }): void {
+/** Asserts that the form was accepted, or refused with the name of a field, but not answered with a server error. */
+function assertAnswered({ status, body }: { status: number; body: string }): void {
   if (status === 201) return;
   const { code, detail } = problemSchema.parse(JSON.parse(body));
   assert.ok(status >= 400 && status < 500, `${status} ${code}: ${detail}`);
@@ -124,7 +124,7 @@ const contentType = fc.constantFrom(
   'Multipart/Form-Data; Boundary=b',
   'multipart/mixed; boundary=b',
 );
-/** A form that is nearly right: parts with odd headers, some bytes of it changed, cut into pieces anywhere. */
+/** An almost valid form: parts with odd headers, some bytes changed, split at random positions. */
 const form: fc.Arbitrary<Form> = fc
   .record({
     contentType,
@@ -141,10 +141,10 @@ const form: fc.Arbitrary<Form> = fc
     return { contentType: type, chunks: chunks.filter(({ length }) => length > 0) };
   });
 
-test('a broken form is refused with the field that is wrong, and never fails the server', async () => {
+test('a broken form is refused with the invalid field, and never fails the server', async () => {
   await fc.assert(
     fc.asyncProperty(form, async (broken) => {
-      assertJudged(await upload(broken));
+      assertAnswered(await upload(broken));
     }),
     { numRuns: RUNS },
   );

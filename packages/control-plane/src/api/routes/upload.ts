@@ -25,7 +25,7 @@ export async function uploadRoute(api: Api, services: Services): Promise<void> {
       );
     });
     await form.register(multipart, {
-      // Files are streamed to the workspace, whose size is the limit.
+      // Files are streamed to the workspace, whose size limits them.
       limits: {
         files: MAX_FILES,
         fields: MAX_FIELDS,
@@ -97,7 +97,7 @@ async function writeForm(request: FastifyRequest, partMs: number, write: WriteFi
   return entries;
 }
 
-/** The type says that there always is one; the sender decides. */
+/** `filename` can be missing, despite the parser's type. */
 function pathOf(directory: string, filename: string | undefined): WorkspacePath {
   if (filename === undefined) throw invalid('filename', 'must be given for each file');
   const name = checked('filename', filename);

@@ -19,7 +19,7 @@ const IDLE: AdmissionLoad = {
   serialKeyBusy: false,
 };
 
-test('what arrives runs, waits or is refused as the table says', () => {
+test('a new execution runs, waits or is refused according to the table', () => {
   const table: [Partial<AdmissionLoad>, bytes: number, unknown][] = [
     [{}, 10, 'run'],
     [{ running: 3, tenantRunning: 2 }, 10, 'run'],
@@ -38,7 +38,7 @@ test('what arrives runs, waits or is refused as the table says', () => {
   }
 });
 
-test('the turn goes to the tenant that waited longest and may run', () => {
+test('the turn goes to the least recently served tenant that may run', () => {
   const tenant = (name: string, running: number, ready: number) => ({ tenant: name, running, ready });
   const table: [number, ReturnType<typeof tenant>[], string | undefined][] = [
     [0, [], undefined],
@@ -53,7 +53,7 @@ test('the turn goes to the tenant that waited longest and may run', () => {
   }
 });
 
-test('a refused caller is told to come back between one second and a minute later', () => {
+test('a refused caller is to retry after one second to one minute', () => {
   assert.equal(retryAfterSeconds(0, 0), 1);
   assert.equal(retryAfterSeconds(1000, 50), 10);
   assert.equal(retryAfterSeconds(1000, 0.1), 60);

@@ -1,4 +1,4 @@
-/** Bounds of what runs and waits at one time. */
+/** Limits of concurrent and queued executions. */
 export interface AdmissionLimits {
   readonly maxRunning: number;
   readonly maxRunningPerTenant: number;
@@ -13,16 +13,16 @@ export interface AdmissionLoad {
   readonly waitingBytes: number;
   readonly tenantRunning: number;
   readonly tenantWaiting: number;
-  /** Whether another step of the same session runs or waits before it. */
+  /** Whether another step of the same session is running or queued ahead of it. */
   readonly serialKeyBusy: boolean;
 }
 
 export type Admission = 'run' | 'wait' | { readonly refused: number };
 
-/** Whether what arrives now, with a request of `bytes`, runs, waits or is refused, and then which limit it was. */
+/** Whether a new execution, with a request of `bytes`, runs, waits or is refused; `refused` is the limit that was reached. */
 export function admit(limits: AdmissionLimits, load: AdmissionLoad, bytes: number): Admission {
   const free = load.running < limits.maxRunning && load.tenantRunning < limits.maxRunningPerTenant;
-  // What waits although there is room belongs to tenants at their own bound, or to sessions that are busy.
+  // Executions that wait although there is room belong to tenants at their own limit, or to busy sessions.
   if (free && !load.serialKeyBusy) return 'run';
   if (load.tenantWaiting >= limits.maxWaitingPerTenant) return { refused: limits.maxWaitingPerTenant };
   if (load.waiting >= limits.maxWaiting || load.waitingBytes + bytes > limits.maxWaitingBytes) {
@@ -38,7 +38,7 @@ export interface TenantLoad<Tenant> {
   readonly ready: number;
 }
 
-/** Whose turn it is: the first of `rotation`, longest unserved first, that may and can start one. */
+/** The tenant whose turn it is: the first in `rotation`, least recently served first, with a ready execution below its limit. */
 export function nextTenant<Tenant>(
   limits: AdmissionLimits,
   running: number,
@@ -51,7 +51,7 @@ export function nextTenant<Tenant>(
   return undefined;
 }
 
-/** Seconds after which another try is worth it: about when half of the queue has gone, at the recent pace. */
+/** When to retry: about when half of the queue has drained, at the recent pace; 1 to 60 seconds. */
 export function retryAfterSeconds(waiting: number, finishedPerSecond: number): number {
   const seconds = Math.ceil(waiting / 2 / Math.max(finishedPerSecond, 1));
   return Math.min(Math.max(seconds, 1), 60);

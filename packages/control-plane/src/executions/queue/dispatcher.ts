@@ -9,9 +9,9 @@ export interface QueueItem {
   readonly tenantId: TenantId;
   /** Items with the same key run one after another: the session of a step; `null` for a job. */
   readonly serialKey: string | null;
-  /** What it holds in memory while it waits. */
+  /** Memory that it takes while it waits. */
   readonly bytes: number;
-  /** Called when its turn comes, if it had to wait. Must not throw; whoever runs it calls `leave` at the end. */
+  /** Called at its turn, if it had to wait. Must not throw; the caller of `enter` calls `leave` when it ends. */
   start(): void;
 }
 
@@ -23,13 +23,13 @@ interface Tenant {
   readonly ready: number;
 }
 
-/** Keeps who runs and who waits, by the decisions of `admission.ts`. */
+/** The queue: which executions run and which wait, by the rules of `admission.ts`. */
 export class Dispatcher {
   readonly #limits: AdmissionLimits;
   readonly #clock: Clock;
-  /** In the order of their turns: whoever was served goes to the end. */
+  /** In the order of their turns: a tenant that was served goes to the end. */
   readonly #tenants = new Map<TenantId, Tenant>();
-  /** Keys of which one item runs or is ready, with the items that wait for it. */
+  /** Serial keys with a running or ready item, and the items that wait for it. */
   readonly #serialKeys = new Map<string, QueueItem[]>();
   #running = 0;
   #waiting = 0;
@@ -51,7 +51,7 @@ export class Dispatcher {
     return this.#waiting;
   }
 
-  /** Lets `item` run now, or queues it. @throws CaissonError `queue_full` */
+  /** Admits `item` to run now, or queues it. @throws CaissonError `queue_full` */
   enter(item: QueueItem): 'run' | 'wait' {
     const tenant = this.#tenants.get(item.tenantId);
     const load = {
@@ -77,7 +77,7 @@ export class Dispatcher {
     return admission;
   }
 
-  /** Queues what was admitted before, whatever the bounds say: it was promised to run. */
+  /** Queues an item that was admitted before, regardless of the limits: its caller was promised that it runs. */
   requeue(item: QueueItem): void {
     const tenant = this.#tenant(item.tenantId);
     tenant.waiting += 1;
@@ -92,7 +92,7 @@ export class Dispatcher {
     tenant.queue.push(item);
   }
 
-  /** Takes one that waits out of the queue; `false` if it does not wait. */
+  /** Removes a waiting item from the queue; `false` if it is not waiting. */
   withdraw(item: QueueItem): boolean {
     const tenant = this.#tenants.get(item.tenantId);
     if (tenant === undefined) return false;
@@ -105,7 +105,7 @@ export class Dispatcher {
     return true;
   }
 
-  /** Gives the turn of one that ran to the next. */
+  /** Frees the slot of a finished item for the next one. */
   leave(item: QueueItem): void {
     const tenant = this.#tenant(item.tenantId);
     tenant.running -= 1;
@@ -116,12 +116,12 @@ export class Dispatcher {
     this.dispatch();
   }
 
-  /** Starts no more of those that wait, as at shutdown. */
+  /** Starts no more waiting items, as at shutdown. */
   hold(): void {
     this.#held = true;
   }
 
-  /** Starts all that may start. */
+  /** Starts every waiting item that may start. */
   dispatch(): void {
     for (;;) {
       const id = this.#held ? undefined : nextTenant<TenantId>(this.#limits, this.#running, this.#rotation());
@@ -180,7 +180,7 @@ export class Dispatcher {
     if (tenant.running === 0 && tenant.waiting === 0) this.#tenants.delete(tenant.tenant);
   }
 
-  /** A moving average over about the last ten that ended. */
+  /** A moving average over about the last ten executions. */
   #measurePace(): void {
     const now = this.#clock.nowMs();
     const perSecond = 1000 / Math.max(now - this.#lastFinishedAt, 1);

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { newTenantId } from '@caisson/protocol/api';
 import { OutputLedger } from './output-ledger.ts';
 
-test('what was counted, and what came since, is the bound; where others write there is none', () => {
+test('the bound is the last count and everything recorded since; a shared database has none', () => {
   const tenantId = newTenantId();
   for (const shared of [false, true]) {
     const ledger = new OutputLedger(shared);

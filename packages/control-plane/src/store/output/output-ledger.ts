@@ -1,19 +1,19 @@
 import type { TenantId } from '@caisson/protocol/api';
 
 /**
- * How many bytes of output each tenant has on record, at most: what was counted once, and all that came since. What was
- * removed since is found out when it is counted again, and so is what an earlier process left.
+ * Upper bound of each tenant's recorded output, in bytes: the last count, plus everything recorded since. Removed output, and
+ * output that an earlier process recorded, is only considered by the next count.
  */
 export class OutputLedger {
   readonly #bytes = new Map<TenantId, number>();
   readonly #shared: boolean;
 
-  /** `shared`: other replicas write to the database, so that what comes is not known here. */
+  /** `shared`: other replicas write to the database too, so this process does not know all output. */
   constructor(shared: boolean) {
     this.#shared = shared;
   }
 
-  /** At most so many; Infinity where it must be counted. */
+  /** Upper bound in bytes; Infinity if a count is needed. */
   bytesOf(tenantId: TenantId): number {
     return this.#shared ? Infinity : (this.#bytes.get(tenantId) ?? Infinity);
   }
@@ -23,7 +23,7 @@ export class OutputLedger {
     if (known !== undefined) this.#bytes.set(tenantId, known + bytes);
   }
 
-  /** Begins to count: what comes meanwhile is added. The function that it returns adds what was counted. */
+  /** Begins a count; output recorded during the count is included. Call the returned function with the counted bytes. */
   beginCount(tenantId: TenantId): (countedBytes: number) => void {
     this.#bytes.set(tenantId, 0);
     return (countedBytes) => {

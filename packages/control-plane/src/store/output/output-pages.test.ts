@@ -13,18 +13,18 @@ const EVENTS: OutputEvent[] = [
   { type: 'kernel_restarted' },
 ];
 
-test('every event comes back as it was', () => {
+test('every event is decoded as it was encoded', () => {
   const [page, ...more] = encodePages(EVENTS, null);
   assert.ok(page);
   assert.deepEqual(more, []);
   assert.deepEqual(decodePage(page), { firstEvent: 0, events: EVENTS, returnValue: '' });
 });
 
-test('nothing to keep is no page', () => {
+test('empty output has no pages', () => {
   assert.deepEqual(encodePages([], null), []);
 });
 
-test('much output is pages of a bounded size that count their events; the return value stands behind them', () => {
+test('large output is split into pages of bounded size with event counts; the return value follows the events', () => {
   const events: OutputEvent[] = Array.from({ length: 1000 }, (_, index) => ({
     type: index % 2 === 0 ? 'stdout' : 'stderr',
     text: `${index} ${'x'.repeat(index)}`,
@@ -49,7 +49,7 @@ test('much output is pages of a bounded size that count their events; the return
   assert.equal(decoded.map((page) => page.returnValue).join(''), returnValue);
 });
 
-test('a byte of output costs a byte, whatever it is', () => {
+test('a byte of output takes one byte, whatever it is', () => {
   const text = '\u0001"\\\n'.repeat(250_000);
   const bytes = encodePages([{ type: 'stdout', text }], null).reduce(
     (sum, { items }) => sum + items.length,

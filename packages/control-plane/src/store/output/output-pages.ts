@@ -1,15 +1,15 @@
 import type { JsonText, OutputEvent } from '@caisson/protocol/ports';
 
-/** A page ends with the event that brings it beyond this: whoever reads a page holds about as much. */
+/** A page ends with the event that exceeds this size, so each reader needs about this much memory. */
 const PAGE_BYTES = 64 * 1024;
-/** A single page of no more than this is kept in the row of its execution, which spares most jobs a row of another table. */
+/** A single page up to this size is stored in the row of its execution, which saves most jobs a row in another table. */
 export const MAX_INLINE_BYTES = 1024;
-/** A longer return value is kept in pages, in parts of so many characters, and no longer in the row. */
+/** A longer return value is stored in pages, in parts of this many characters, instead of the row. */
 export const MAX_INLINE_CHARACTERS = 16 * 1024;
 /** Type and length. */
 const HEADER_BYTES = 5;
 
-/** What stands before the text of each item; the numbers are in databases. */
+/** Type numbers of items; existing databases contain them. */
 const TYPES = {
   stdout: 1,
   stderr: 2,
@@ -21,12 +21,12 @@ const TYPES = {
 } as const;
 type Type = (typeof TYPES)[keyof typeof TYPES];
 
-/** Output of one execution, in the order of its events; parts of the return value come behind them. */
+/** A page of an execution's output: its events in order, then parts of the return value. */
 export interface OutputPage {
   readonly page: number;
-  /** How many events are on the pages before. */
+  /** Number of events on the previous pages. */
   readonly firstEvent: number;
-  /** Items one behind the other: type (1 byte), length (4 bytes, little-endian), that many bytes of UTF-8. */
+  /** Items in sequence: type (1 byte), length (4 bytes, little-endian), that many bytes of UTF-8. */
   readonly items: Uint8Array;
 }
 
@@ -36,7 +36,7 @@ interface Item {
   readonly bytes: number;
 }
 
-/** The pages of an output; none where there is nothing to keep. */
+/** Encodes an output in pages; none if it is empty. */
 export function encodePages(events: readonly OutputEvent[], returnValue: JsonText | null): OutputPage[] {
   const pages: OutputPage[] = [];
   let items: Item[] = [];
@@ -126,7 +126,7 @@ function eventOf(type: number, text: string): OutputEvent {
 function* partsOf(text: string): Generator<string> {
   for (let at = 0; at < text.length;) {
     let end = Math.min(at + MAX_INLINE_CHARACTERS, text.length);
-    // The two halves of a character beyond the first plane stay together.
+    // Surrogate pairs are not split.
     if (end < text.length && isHighSurrogate(text.charCodeAt(end - 1))) end -= 1;
     yield text.slice(at, end);
     at = end;

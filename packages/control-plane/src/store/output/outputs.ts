@@ -9,12 +9,12 @@ import type { DecodedPage, OutputPage } from './output-pages.ts';
 import { prepareQuery } from '../writing/prepared-query.ts';
 import type { ExecutionOutputPagesTable, Tables } from '../tables.ts';
 
-/** What is kept of the output of an execution that has ended; read page by page. */
+/** The stored output of a finished execution, read page by page. */
 export interface StoredOutput {
   readonly pageCount: number;
-  /** Where the event with this index is, or would be behind the last one; -1 where there are no pages. */
+  /** Number of the page with the event at this index, or of the last page if it is beyond the end; -1 if there are no pages. */
   pageOfEvent(index: number): Promise<number>;
-  /** `undefined` where it is no longer there. */
+  /** `undefined` if it has been removed. */
   page(page: number): Promise<DecodedPage | undefined>;
 }
 
@@ -59,7 +59,7 @@ export function outputStatements(db: Kysely<Tables>): OutputStatements {
       .where('execution_id', '=', value('execution_id'))
       .where('page', '=', value('page')),
   );
-  // However many readers there are, and however quick: the event loop is given back after each page of any of them.
+  // All readers together read one page per turn of the event loop, however many they are.
   let turn: Promise<unknown> = Promise.resolve();
   const takeTurn = () => (turn = turn.then(() => nextTurn()));
   const firstOf = async <Row>(query: CompiledQuery): Promise<Row | undefined> =>
@@ -86,7 +86,7 @@ export function outputStatements(db: Kysely<Tables>): OutputStatements {
   };
 }
 
-/** Earlier versions kept all events as one JSON text, and within it the value of a bundle instead of its text. */
+/** Earlier versions stored all events as one JSON text, with bundles as values in it instead of JSON text. */
 type EarlierEvent = OutputEvent | { readonly type: 'result'; readonly bundle: Record<string, JsonValue> };
 
 async function earlierOutput(db: Kysely<Tables>, id: ExecutionId): Promise<StoredOutput> {
@@ -109,7 +109,7 @@ function fromEarlier(event: EarlierEvent): OutputEvent {
   return { ...event, bundle: jsonTextOf(event.bundle) };
 }
 
-/** The output that is kept in the row of its execution. */
+/** An output that is stored in the row of its execution. */
 export function outputOfRow(items: Uint8Array): StoredOutput {
   return {
     pageCount: 1,

@@ -3,8 +3,7 @@ import type { TenantId } from '@caisson/protocol/api';
 import type { NewAuditRecord } from '../../audit/audit-record.ts';
 import { openStore } from './database.ts';
 
-// A program that a test starts: it appends events to the audit trail of a tenant, tells how many, and ends when it is
-// told to.
+// A program for a test: it appends events to the audit trail of a tenant until it gets a message, and reports their number.
 const [, , dataDir = '', tenantId = '', name = ''] = process.argv;
 await using store = await openStore(dataDir);
 

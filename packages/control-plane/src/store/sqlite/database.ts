@@ -16,17 +16,17 @@ import { waitingWhileBusy } from './waiting-while-busy.ts';
 export const DATABASE_FILE = 'caisson.db';
 export const COLUMN_TYPES: ColumnTypes = { bytes: 'blob' };
 
-/** A server that wants the database for itself waits so long for one that is just ending. */
+/** How long a server that needs exclusive access waits for the previous one to stop. */
 const TAKE_OVER_DEADLINE_MS = 1000;
 
 export interface SqliteOptions extends StoreOptions {
-  /** Nobody else may have the database open: not this process, and no other. */
+  /** Exclusive access: no other connection may open the database, in this process or another. */
   readonly exclusive?: boolean;
 }
 
 /**
- * The store in `dataDir`, made and migrated if need be. Several may have the same one, in this process and in others of this
- * host.
+ * Opens the store in `dataDir`, and creates or migrates it if necessary. Unless exclusive, several connections may share it, in
+ * this process and others on this host.
  */
 export async function openStore(
   dataDir: string,

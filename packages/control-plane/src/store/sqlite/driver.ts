@@ -6,23 +6,23 @@ import type { DatabaseConnection, Dialect, Driver, SqliteDialectConfig, SqliteSt
 import { waitingWhileBusy } from './waiting-while-busy.ts';
 
 /**
- * How long a statement waits for the lock of another connection before it fails. The event loop stands still meanwhile, so
- * transactions wait beside it for the rest of the time, see `waitingWhileBusy`.
+ * How long a statement waits for the lock of another connection before it fails. This wait blocks the event loop, so
+ * transactions do the rest of their waiting asynchronously, see `waitingWhileBusy`.
  */
 const BUSY_TIMEOUT_MS = 4;
 /**
- * How far the log may grow before it is written into the database, which waits for the disk: 16 MiB of pages. With
- * SQLite's own 4 MiB it happens four times as often, and pages that change with each job are written out each time.
+ * Size of the write-ahead log at which it is checkpointed into the database, which waits for the disk: 16 MiB of pages. SQLite's
+ * default of 4 MiB checkpoints four times as often, and writes out the pages that change with each job each time.
  */
 const CHECKPOINT_PAGES = 4000;
-/** To what the log's file is cut back when it is begun anew: one huge transaction may not keep the disk that it took. */
+/** Size to which the log's file is truncated after a checkpoint, so that one huge transaction does not occupy disk for good. */
 const LOG_BYTES = 64 * 2 ** 20;
-/** Far above the number of statements that the repositories have; bounds what lists of varying length could add. */
+/** Far above the number of statements in the repositories; bounds those that lists of varying length could add. */
 const MAX_CACHED_STATEMENTS = 500;
 
 /**
- * Opens or makes the database. With `exclusive`, no other connection may have it, which also spares the shared-memory
- * index; else any number may, of this process and others on this host.
+ * Opens or creates the database. With `exclusive`, no other connection can open it, and no shared-memory index is needed;
+ * otherwise any number can, in this process and others on this host.
  */
 export function openSqlite(path: string, exclusive = false): DatabaseSync {
   const database = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS, enableForeignKeyConstraints: true });
@@ -30,7 +30,7 @@ export function openSqlite(path: string, exclusive = false): DatabaseSync {
     chmodSync(path, 0o600);
     if (exclusive) database.exec('PRAGMA locking_mode = EXCLUSIVE');
     database.exec('PRAGMA journal_mode = WAL');
-    // A commit survives a crash of the process; only a power cut may take the last ones, never the consistency.
+    // A commit survives a crash of the process; a power failure may lose the last commits, but not the consistency.
     database.exec('PRAGMA synchronous = NORMAL');
     database.exec(`PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
     database.exec(`PRAGMA journal_size_limit = ${LOG_BYTES}`);
@@ -41,7 +41,7 @@ export function openSqlite(path: string, exclusive = false): DatabaseSync {
   }
 }
 
-/** The statement of some SQL, prepared once. */
+/** Returns the prepared statement for an SQL text; each text is prepared once. */
 export type Prepare = (sql: string) => SqliteStatement;
 
 export function statementCache(database: DatabaseSync): Prepare {
@@ -56,7 +56,7 @@ export function statementCache(database: DatabaseSync): Prepare {
   };
 }
 
-/** Kysely over `node:sqlite`: Kysely's own dialect asks for the interface of better-sqlite3. */
+/** Kysely over `node:sqlite`: Kysely's own dialect expects the interface of better-sqlite3. */
 export function sqliteDialect(database: DatabaseSync, prepare: Prepare): Dialect {
   return new SharedSqliteDialect({
     database: {
@@ -68,7 +68,7 @@ export function sqliteDialect(database: DatabaseSync, prepare: Prepare): Dialect
   });
 }
 
-/** Kysely's dialect takes itself for the only user of the database. */
+/** Kysely's dialect assumes that it is the only user of the database. */
 class SharedSqliteDialect extends SqliteDialect {
   readonly #config: SqliteDialectConfig;
 
@@ -87,14 +87,14 @@ class SharedSqliteDialect extends SqliteDialect {
 }
 
 class SharedSqliteDriver extends SqliteDriver {
-  /** With the lock from the start: a transaction that first reads could not write after another one has written. */
+  /** Takes the write lock from the start: a transaction that begins with a read fails to write if another has written since. */
   override async beginTransaction(connection: DatabaseConnection): Promise<void> {
     await waitingWhileBusy(() => connection.executeQuery(CompiledQuery.raw('begin immediate')));
   }
 }
 
 class SharedSqliteAdapter extends SqliteAdapter {
-  /** All migrations are one transaction, so that another process sees all of them or none, and a crash undoes them. */
+  /** Runs all migrations in one transaction: another process sees all or none, and a crash undoes them. */
   override get supportsTransactionalDdl(): boolean {
     return true;
   }
@@ -102,7 +102,7 @@ class SharedSqliteAdapter extends SqliteAdapter {
 
 function adapt(database: DatabaseSync, sql: string): SqliteStatement {
   const statement = database.prepare(sql);
-  // Kysely gives only what `tables.ts` lets into a column, and those are values that SQLite takes.
+  // Kysely passes only values of the column types in `tables.ts`, all of which SQLite accepts.
   const values = (parameters: readonly unknown[]) => parameters as SQLInputValue[];
   return {
     reader: statement.columns().length > 0,

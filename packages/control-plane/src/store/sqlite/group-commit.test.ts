@@ -44,7 +44,7 @@ async function openTemporary() {
   };
 }
 
-test('a write is committed when its promise resolves, and not before its turn', async () => {
+test('a write is committed when its promise resolves, and not before its turn of the event loop', async () => {
   await using store = await openTemporary();
   const written = store.writer.write([store.insert('a')]);
   assert.deepEqual(await store.names(), []);
@@ -52,7 +52,7 @@ test('a write is committed when its promise resolves, and not before its turn', 
   assert.deepEqual(await store.names(), ['a']);
 });
 
-test('one write that fails fails alone, with the error of the database', async () => {
+test('a failing write fails alone, with the error of the database', async () => {
   await using store = await openTemporary();
   const writes = ['a', 'b', 'a', 'c'].map((name) => store.writer.write([store.insert(name)]));
   const settled = await Promise.allSettled(writes);
@@ -64,7 +64,7 @@ test('one write that fails fails alone, with the error of the database', async (
   assert.deepEqual(await store.names(), ['a', 'b', 'c']);
 });
 
-test('the statements of one write are all run or none, alone or together with others', async () => {
+test('the statements of one write run all or nothing, alone or together with others', async () => {
   await using store = await openTemporary();
   await store.writer.write([store.insert('taken')]);
   const half = () => store.writer.write([store.insert('half'), store.insert('taken')]);
@@ -82,7 +82,7 @@ test('the statements of one write are all run or none, alone or together with ot
   assert.deepEqual(await store.names(), ['b', 'c', 'd', 'taken']);
 });
 
-test('writes happen in the order of their calls, however many there are and whatever fails', async () => {
+test('writes are applied in the order of their calls, however many there are and whatever fails', async () => {
   await using store = await openTemporary();
   await store.writer.write([store.insert('0')]);
   const resolved: number[] = [];
@@ -132,7 +132,7 @@ test('a change whose first statement changes nothing writes nothing, alone or to
   );
 });
 
-test('a change of several rows is one, and one that fails is rejected, among others too', async () => {
+test('a change of several rows is one change, and a failing one is rejected, also among others', async () => {
   await using store = await openTemporary();
   const { writer } = store;
   await writer.write([store.insert('a'), store.insert('b')]);
@@ -150,7 +150,7 @@ test('a change of several rows is one, and one that fails is rejected, among oth
   assert.equal(await writer.change([all]), true);
 });
 
-test('what is written in one turn is one commit, and a very long turn is a few', async () => {
+test('the writes of one turn are one commit, those of a very long turn a few', async () => {
   await using store = await openTemporary();
   using database = new DatabaseSync(':memory:');
   database.exec('create table tenants (id text, name text, created_at integer)');
@@ -175,7 +175,7 @@ test('what is written in one turn is one commit, and a very long turn is a few',
   await writer.close();
 });
 
-test('it waits for a transaction of others, and is no part of it', async () => {
+test('a write waits for an open transaction of others, and is not part of it', async () => {
   await using store = await openTemporary();
   const events: string[] = [];
   const gate = Promise.withResolvers<undefined>();
@@ -192,7 +192,7 @@ test('it waits for a transaction of others, and is no part of it', async () => {
     await store.writer.write([store.insert(name)]);
     events.push(name);
   });
-  // Two turns: time enough for a write that would not wait.
+  // Two turns: enough for a write that does not wait.
   for (let turn = 0; turn < 2; turn += 1) await new Promise(setImmediate);
   gate.resolve(undefined);
   await assert.rejects(others, /undo/);
@@ -201,7 +201,7 @@ test('it waits for a transaction of others, and is no part of it', async () => {
   assert.deepEqual(await store.names(), ['a', 'b']);
 });
 
-test('closing commits what waits, and refuses what comes later', async () => {
+test('closing commits pending writes, and refuses later ones', async () => {
   await using directory = await temporaryDirectory();
   {
     const store = await openStore(directory.path);
@@ -218,21 +218,21 @@ test('closing commits what waits, and refuses what comes later', async () => {
   assert.equal((await again.db.selectFrom('tenants').select('id').execute()).length, 600);
 });
 
-test('what was told to be written outlives kill -9, and what had not ended is found', async () => {
+test('committed writes survive kill -9, and unfinished executions are found', async () => {
   await using directory = await temporaryDirectory();
   const tenantId = await makeTenant(directory.path);
   const program = fork(join(import.meta.dirname, 'writing-until-killed.testing.ts'), [
     directory.path,
     tenantId,
   ]);
-  const told = new Map<ExecutionId, string>();
+  const reported = new Map<ExecutionId, string>();
   program.on('message', ({ id, state }: { id: ExecutionId; state: string }) => {
-    told.set(id, state);
-    if (told.size === 500) program.kill('SIGKILL');
+    reported.set(id, state);
+    if (reported.size === 500) program.kill('SIGKILL');
   });
   const [, signal] = (await once(program, 'close')) as [number | null, string | null];
   assert.equal(signal, 'SIGKILL');
-  assert.ok(told.size >= 500);
+  assert.ok(reported.size >= 500);
 
   await using store = await openStore(directory.path);
   const check = await sql<{ integrity_check: string }>`pragma integrity_check`.execute(store.db);
@@ -244,7 +244,7 @@ test('what was told to be written outlives kill -9, and what had not ended is fo
   const unfinished = new Set((await Array.fromAsync(executions.unfinished())).map(({ record }) => record.id));
   assert.ok(unfinished.size > 0);
   const pagesOf = async (id: ExecutionId) => (await executions.read(tenantId, id))?.output.pageCount;
-  for (const [id, state] of told) {
+  for (const [id, state] of reported) {
     const record = await executions.find(tenantId, id);
     assert.ok(record, id);
     if (state === 'running') continue;

@@ -10,19 +10,19 @@ import { isBusy, isStorageFailure } from './storage-failure.ts';
 import { LOCK_DEADLINE_MS, LOCK_PAUSE_MS } from './waiting-while-busy.ts';
 import type { ChangeStatements, Commits } from '../writing/writer.ts';
 
-/** Some milliseconds of work: the event loop is not kept longer at a time. */
+/** Some milliseconds of work: limits how long the event loop is blocked. */
 const MAX_BATCH = 256;
-/** Some 200 bytes each. */
+/** About 200 bytes each. */
 const MAX_CHAIN_ENDS = 10_000;
 
 interface PendingWrite {
   readonly statements: readonly CompiledQuery[];
   readonly audit: readonly NewAuditRecord[];
-  /** Whether nothing more of it is done where its first statement changes no row. */
+  /** Whether the rest is skipped if its first statement changes no row. */
   readonly conditional: boolean;
-  /** Whether it was done, in the transaction that was tried last. */
-  done: boolean;
-  readonly resolve: (done: boolean) => void;
+  /** Whether it was applied in the last attempted transaction. */
+  applied: boolean;
+  readonly resolve: (applied: boolean) => void;
   readonly reject: (error: unknown) => void;
 }
 
@@ -34,24 +34,24 @@ export interface GroupCommitOptions {
   readonly shared: boolean;
   /** How long writes wait while another connection holds the lock. */
   readonly lockDeadlineMs?: number;
-  /** Calls `act` when no transaction of others is open; rejects where the database is closed. */
+  /** Calls `act` when no other transaction is open on this connection; rejects if the database is closed. */
   readonly exclusively: (act: () => Promise<void>) => Promise<void>;
 }
 
 /**
- * Commits together what is written in one turn of the event loop, in the order of the calls. Where one of them fails,
- * all are tried again, each by itself, so that it fails alone. While another connection holds the lock, they wait.
+ * Commits the writes of one turn of the event loop together, in the order of the calls. If one of them fails, each is retried in
+ * its own transaction, so that only that one fails. While another connection holds the lock, they wait.
  */
 export class GroupCommit implements Commits {
   readonly #options: GroupCommitOptions;
   readonly #queue: PendingWrite[] = [];
   #scheduled = false;
   #closed = false;
-  /** Since when another connection has held the lock. */
+  /** Time since which another connection has held the lock. */
   #busySince: number | undefined;
-  /** Where the audit trails of tenants end; it is read where it is not known. */
+  /** Ends of the tenants' audit trails; missing ones are read from the database. */
   readonly #chainEnds = new Map<TenantId, ChainEnd>();
-  /** Changes when another connection has written. */
+  /** Changes whenever another connection has written. */
   #dataVersion: unknown;
 
   constructor(options: GroupCommitOptions) {
@@ -63,17 +63,17 @@ export class GroupCommit implements Commits {
       const done = () => {
         resolve();
       };
-      this.#add({ statements, audit, conditional: false, done: true, resolve: done, reject });
+      this.#add({ statements, audit, conditional: false, applied: true, resolve: done, reject });
     });
   }
 
   change(statements: ChangeStatements, audit: readonly NewAuditRecord[] = []): Promise<boolean> {
     return new Promise((resolve, reject) => {
-      this.#add({ statements, audit, conditional: true, done: false, resolve, reject });
+      this.#add({ statements, audit, conditional: true, applied: false, resolve, reject });
     });
   }
 
-  /** Commits what waits, and takes nothing more. */
+  /** Commits pending writes and refuses new ones. */
   async close(): Promise<void> {
     this.#closed = true;
     try {
@@ -100,7 +100,7 @@ export class GroupCommit implements Commits {
     this.#scheduled = true;
     const flush = () => {
       this.#scheduled = false;
-      // Closing may have been quicker, and then there is no database any more.
+      // `close` may have emptied the queue already, and the database may be closed.
       if (this.#queue.length === 0) return;
       this.#flush().catch((error: unknown) => {
         this.#rejectAll(error);
@@ -111,7 +111,7 @@ export class GroupCommit implements Commits {
   }
 
   async #flush(): Promise<void> {
-    // Nothing can come in between: a batch begins and ends without giving the event loop back.
+    // Nothing can interleave: a batch runs synchronously.
     if (!this.#options.database.isTransaction) this.#commitNext();
     else {
       await this.#options.exclusively(() => {
@@ -136,7 +136,7 @@ export class GroupCommit implements Commits {
     if (this.#queue.length > 0) this.#schedule();
   }
 
-  /** Another connection holds the lock, so nothing of `batch` was done: it is tried again, until it has taken too long. */
+  /** Another connection holds the lock, so nothing of `batch` was applied: it is retried until the deadline. */
   #wait(batch: readonly PendingWrite[], error: unknown): void {
     const now = performance.now();
     this.#busySince ??= now;
@@ -145,30 +145,30 @@ export class GroupCommit implements Commits {
     else for (const write of batch) write.reject(error);
   }
 
-  /** Tells whether it could. @throws what SQLite says where it is busy */
+  /** Returns whether it succeeded. @throws SQLite's error if the database is busy */
   #commitTogether(batch: PendingWrite[]): boolean {
     try {
       this.#commit(batch);
     } catch (error) {
       if (isBusy(error)) throw error;
-      // Which one it was, and why, shows when each is tried by itself.
+      // Which write failed, and why, shows when each is retried in its own transaction.
       return false;
     }
-    for (const { resolve, done } of batch.splice(0)) resolve(done);
+    for (const { resolve, applied } of batch.splice(0)) resolve(applied);
     return true;
   }
 
-  /** Takes from `batch` what is settled. @throws what SQLite says where it is busy */
+  /** Removes settled writes from `batch`. @throws SQLite's error if the database is busy */
   #commitEach(batch: PendingWrite[]): void {
     for (let write = batch[0]; write !== undefined; write = batch[0]) {
       try {
         this.#commit([write]);
-        write.resolve(write.done);
+        write.resolve(write.applied);
       } catch (error) {
         if (isBusy(error)) throw error;
         write.reject(error);
         if (isStorageFailure(error)) {
-          // It would fail as often as there are writes, and each time only after it has filled the disk.
+          // Every other write would fail too, each only after it has filled the disk again.
           for (const other of batch.splice(0)) other.reject(error);
         }
       }
@@ -180,12 +180,12 @@ export class GroupCommit implements Commits {
     const { database } = this.#options;
     this.#run('begin immediate');
     try {
-      this.#forgetWhatOthersChanged();
-      for (const write of batch) write.done = this.#apply(write);
+      this.#clearIfOutdated();
+      for (const write of batch) write.applied = this.#apply(write);
       this.#run('commit');
     } catch (error) {
       this.#chainEnds.clear();
-      // After some errors, a full disk among them, SQLite has already done it.
+      // After some errors, such as a full disk, SQLite has already rolled back.
       if (database.isTransaction) this.#run('rollback');
       throw error;
     }
@@ -202,8 +202,8 @@ export class GroupCommit implements Commits {
     return true;
   }
 
-  /** From here on, until the end of the transaction, nobody else writes. */
-  #forgetWhatOthersChanged(): void {
+  /** Clears what is cached if another connection has written; from here to the end of the transaction, no other can. */
+  #clearIfOutdated(): void {
     if (!this.#options.shared) return;
     const [row] = this.#options.prepare('pragma data_version').all([]) as { data_version: number }[];
     if (row?.data_version === this.#dataVersion) return;

@@ -12,7 +12,7 @@ import { openSqlite, sqliteDialect, statementCache } from './driver.ts';
 import { tenantRepository } from '../tenants.ts';
 import type { Tables } from '../tables.ts';
 
-test('a key from before there were roles becomes an operator; one that comes without a role does not', async () => {
+test('a key from before roles becomes an operator; a key inserted without a role does not', async () => {
   const dataDir = await mkdtemp(join(tmpdir(), 'caisson-migrations-'));
   await using undo = new AsyncDisposableStack();
   undo.defer(() => rm(dataDir, { recursive: true, force: true }));
@@ -35,7 +35,7 @@ test('a key from before there were roles becomes an operator; one that comes wit
   assert.deepEqual((await tenants.findPrincipal('without'))?.roles, ['member']);
 });
 
-test('migrations are made together or not at all', async () => {
+test('migrations run all or nothing', async () => {
   const dataDir = await mkdtemp(join(tmpdir(), 'caisson-migrations-'));
   await using undo = new AsyncDisposableStack();
   undo.defer(() => rm(dataDir, { recursive: true, force: true }));

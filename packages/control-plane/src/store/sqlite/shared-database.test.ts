@@ -32,7 +32,7 @@ async function trailOf({ db, writer }: Store, tenantId: TenantId) {
   return trail.toReversed();
 }
 
-test('two connections append to one audit trail at once, and it stays one chain', async () => {
+test('two connections append to one audit trail concurrently, and its chain stays intact', async () => {
   await using opened = await openTwice();
   const { stores, tenantId } = opened;
   const other = await opened.addTenant('other');
@@ -45,7 +45,7 @@ test('two connections append to one audit trail at once, and it stays one chain'
   for (const trail of [mine, others]) assert.equal(findBreak(trail), undefined);
 });
 
-test('two processes append to one audit trail at once, and it stays one chain', async () => {
+test('two processes append to one audit trail concurrently, and its chain stays intact', async () => {
   await using directory = await temporaryDirectory();
   const tenantId = newTenantId();
   await using store = await openStore(directory.path);
@@ -81,7 +81,7 @@ test('two processes append to one audit trail at once, and it stays one chain', 
   );
 });
 
-test('those who open a new database at once migrate it once', async () => {
+test('a new database that is opened several times concurrently is migrated once', async () => {
   await using directory = await temporaryDirectory();
   await using stores = new AsyncDisposableStack();
   const opened = await Promise.all(Array.from({ length: 4 }, () => openStore(directory.path)));
@@ -99,7 +99,7 @@ test('those who open a new database at once migrate it once', async () => {
   }
 });
 
-test('a write waits for the transaction of another connection, and gives the event loop back', async () => {
+test('a write waits for the transaction of another connection without blocking the event loop', async () => {
   await using opened = await openTwice();
   const [first, second] = opened.stores;
   const gate = Promise.withResolvers<undefined>();
@@ -126,7 +126,7 @@ test('a write waits for the transaction of another connection, and gives the eve
   assert.equal(first.storage.working, true);
 });
 
-test('a lock that is held for too long is a failure of the storage, until it is given back', async () => {
+test('a lock that is held too long counts as a storage failure, until it is released', async () => {
   await using opened = await openTwice();
   const [{ db }] = opened.stores;
   using database = openSqlite(join(opened.dataDir, DATABASE_FILE));
@@ -153,7 +153,7 @@ test('a lock that is held for too long is a failure of the storage, until it is 
   assert.equal(findBreak(trail), undefined);
 });
 
-test('numbers come as numbers, those of 64 bits and sums and counts too', async () => {
+test('all numbers are read as JavaScript numbers, including 64-bit integers, sums and counts', async () => {
   await using opened = await openTwice();
   const { db, writer } = opened.stores[0];
   const large = Number.MAX_SAFE_INTEGER;
@@ -170,7 +170,7 @@ test('numbers come as numbers, those of 64 bits and sums and counts too', async 
   assert.deepEqual({ ...row }, { most: large, sum: large, count: 1 });
 });
 
-test('closing waits for the lock, too, and loses nothing', async () => {
+test('closing waits for the lock too, and loses nothing', async () => {
   await using opened = await openTwice();
   const third = await openStore(opened.dataDir);
   const [first] = opened.stores;
@@ -191,7 +191,7 @@ test('closing waits for the lock, too, and loses nothing', async () => {
   assert.equal((await trailOf(first, opened.tenantId)).at(-1)?.details['path'], 'last words');
 });
 
-test('one who wants the database alone gets it where nobody has it, and keeps it', async () => {
+test('exclusive access is granted if nobody has the database open, and kept', async () => {
   await using directory = await temporaryDirectory();
   {
     await using shared = await openStore(directory.path);

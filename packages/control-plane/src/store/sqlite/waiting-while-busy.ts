@@ -2,14 +2,14 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { isBusy } from './storage-failure.ts';
 
 /**
- * How long a transaction waits for the lock of another connection. Those are held for milliseconds, and by a migration for
- * seconds.
+ * How long a transaction waits for the lock of another connection, which is held for milliseconds, or for seconds by a
+ * migration.
  */
 export const LOCK_DEADLINE_MS = 10_000;
-/** How long until the lock is tried for again; meanwhile the event loop does other work. */
+/** Pause between two attempts to get the lock; the event loop is free for other work. */
 export const LOCK_PAUSE_MS = 2;
 
-/** Calls `act` until it does not fail for a lock of another connection; after `deadlineMs`, it rejects as `act` does. */
+/** Retries `act` while another connection holds the lock; after `deadlineMs`, rejects with its error. */
 export async function waitingWhileBusy<Result>(
   act: () => Result | Promise<Result>,
   deadlineMs = LOCK_DEADLINE_MS,

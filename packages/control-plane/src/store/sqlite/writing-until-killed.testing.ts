@@ -5,7 +5,7 @@ import { openStore } from './database.ts';
 import { executionRepository } from '../executions.ts';
 import { SUCCEEDED } from '../../testing/outcomes.ts';
 
-// A program that a test starts and kills: it begins executions, ends every other one, and tells what is committed.
+// A program for a test to kill: it starts executions, finishes every other one, and reports what is committed.
 const [, , dataDir = '', tenantId = ''] = process.argv;
 const { db, writer } = await openStore(dataDir);
 const store = executionRepository(db, writer);
@@ -26,9 +26,9 @@ async function execute(index: number): Promise<void> {
   if (running === undefined) return;
   await store.insert(running, null);
   process.send?.({ id: queued.id, state: 'running' });
-  const ended = advance(running, SUCCEEDED, Date.now());
-  if (index % 2 === 0 || ended === undefined) return;
-  await store.finish(ended, [{ type: 'stdout', text: `${index}\n` }], SYSTEM);
+  const finished = advance(running, SUCCEEDED, Date.now());
+  if (index % 2 === 0 || finished === undefined) return;
+  await store.finish(finished, [{ type: 'stdout', text: `${index}\n` }], SYSTEM);
   process.send?.({ id: queued.id, state: 'succeeded' });
 }
 

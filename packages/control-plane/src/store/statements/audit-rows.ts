@@ -5,9 +5,9 @@ import type { AuditRecord, ChainEnd } from '../../audit/audit-record.ts';
 import { prepareQuery } from '../writing/prepared-query.ts';
 import type { AuditEventsTable, Tables } from '../tables.ts';
 
-/** How a `Writer` adds to the trail. */
+/** Statements with which a `Writer` appends to the trail. */
 export interface AuditStatements {
-  /** Where the trail of a tenant ends; no row where it is empty. */
+  /** The end of a tenant's trail; no row if it is empty. */
   end(tenantId: TenantId): CompiledQuery;
   insert(record: AuditRecord): CompiledQuery;
 }
@@ -32,7 +32,7 @@ export function auditStatements(db: Kysely<Tables>): AuditStatements {
       .select(['sequence', 'hash'] satisfies (keyof ChainEnd)[])
       .where('tenant_id', '=', value('tenant_id'))
       .orderBy('sequence', 'desc')
-      // As a parameter it would make some databases prepare the statement anew each time.
+      // As a parameter it would make some databases replan the statement each time.
       .limit(sql.lit(1)),
   );
   return {

@@ -6,10 +6,10 @@ import type { Selectable } from 'kysely';
 import type { ExecutionRecord, ListedExecution } from '../../model/execution-record.ts';
 import type { ExecutionsTable } from '../tables.ts';
 
-/** All but what a repository keeps beside the record. */
+/** The columns of a record; the repository writes the other two itself. */
 export type ExecutionRow = Omit<Selectable<ExecutionsTable>, 'request_json' | 'output_expired'>;
 
-/** How the row of an execution has its output: what is in it, and how many bytes are in rows of another table. */
+/** The output stored in the row of an execution, and how many bytes are in rows of another table. */
 export interface OutputInRow {
   readonly returnValue: JsonText | null;
   readonly items: Uint8Array | null;
@@ -59,7 +59,7 @@ export function toExecutionRow(
   };
 }
 
-/** The columns of `ListedExecution`; large values of the others are not read. */
+/** The columns of `ListedExecution`: without those that can be large. */
 export const LISTED_COLUMNS = [
   'id',
   'tenant_id',
@@ -119,7 +119,7 @@ function usageOf(row: ListedRow): StepUsage | null {
   return durationMs === null || cpuMs === null ? null : { durationMs, cpuMs, peakMemoryBytes };
 }
 
-/** Members that the row lacks were never told, or were removed with the output: they get the value that says least. */
+/** Values missing in the row were never known, or were removed with the output: they get neutral defaults. */
 function outcomeOf(row: ExecutionRow): StepOutcome {
   const facts: StepFacts = {
     truncated: row.truncated !== 0,

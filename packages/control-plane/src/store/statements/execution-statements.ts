@@ -6,14 +6,14 @@ import { prepareQuery } from '../writing/prepared-query.ts';
 
 type NewRow = Omit<Selectable<ExecutionsTable>, 'output_expired'>;
 
-/** What each execution costs the database, compiled once. */
+/** The statements of each execution, compiled once. */
 export interface ExecutionStatements {
   insert(row: NewRow): CompiledQuery;
-  /** Changes the row where it is still `queued`. */
+  /** Changes the row if it is still `queued`. */
   begin(row: ExecutionRow): CompiledQuery;
-  /** Changes the row where it has not ended. */
+  /** Changes the row if it is unfinished. */
   finish(row: ExecutionRow): CompiledQuery;
-  /** Changes the row where it is still `queued`. */
+  /** Changes the row if it is still `queued`. */
   finishQueued(row: ExecutionRow): CompiledQuery;
 }
 
@@ -63,7 +63,7 @@ export function executionStatements(db: Kysely<Tables>): ExecutionStatements {
   };
 }
 
-/** The columns that an execution changes in its life. */
+/** The columns that change during an execution. */
 function changing(value: <Name extends keyof ExecutionRow>(name: Name) => ExecutionRow[Name]) {
   return {
     status: value('status'),

@@ -7,7 +7,7 @@ import { prepareQuery } from '../writing/prepared-query.ts';
 export type SessionStatuses = readonly [SessionStatus, ...SessionStatus[]];
 
 export interface SessionStatements {
-  /** Inserts the row where its tenant has fewer than `limit` sessions that have not ended. */
+  /** Inserts the row if its tenant has fewer than `limit` live sessions. */
   insert(row: SessionsTable, limit: number): CompiledQuery;
   update(row: SessionsTable, from: SessionStatuses): CompiledQuery;
   extend(row: SessionsTable, from: SessionStatuses): CompiledQuery;
@@ -42,7 +42,7 @@ export function sessionStatements(db: Kysely<Tables>): SessionStatements {
   const from = (row: SessionsTable, statuses: SessionStatuses) =>
     db
       .updateTable('sessions')
-      // Another replica may have seen a later use.
+      // Another replica may have recorded a later use.
       .set((eb) => ({
         last_used_at: eb
           .case()

@@ -3,7 +3,7 @@ import type { NewAuditRecord } from '../../audit/audit-record.ts';
 import type { StorageHealth } from './storage-health.ts';
 import type { ChangeStatements, Commits, Writer } from './writer.ts';
 
-/** Refuses writes while the storage fails, and tells `health` when it begins to. */
+/** Refuses writes while the storage fails, and reports storage failures to `health`. */
 export class GuardedWriter implements Writer {
   readonly #commits: Commits;
   readonly #health: StorageHealth;

@@ -16,7 +16,7 @@ const db = new Kysely<Rows>({
   },
 });
 
-test('each run has its own values, in the places that the database has for them', () => {
+test('each run has its own values, in the right parameters', () => {
   const update = prepareQuery<Rows['things']>((value) =>
     db
       .updateTable('things')
@@ -31,7 +31,7 @@ test('each run has its own values, in the places that the database has for them'
   assert.deepEqual(second.parameters, [2, null, "'; drop"]);
 });
 
-test('a value that is null stays null', () => {
+test('a null value stays null', () => {
   const insert = prepareQuery<Rows['things']>((value) =>
     db.insertInto('things').values({ id: value('id'), name: value('name'), size: value('size') }),
   );

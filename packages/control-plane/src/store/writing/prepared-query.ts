@@ -1,6 +1,6 @@
 import type { Compilable, CompiledQuery } from 'kysely';
 
-/** Stands in a query for a value that each run gives. */
+/** Placeholder in a query for a value of each run. */
 class Slot {
   readonly name: PropertyKey;
 
@@ -10,13 +10,13 @@ class Slot {
 }
 
 /**
- * Compiles a query once, in the words of its database; what `value` stands for is filled in at each run. To build and
- * compile a query anew costs Kysely more than a small database needs to run it.
+ * Compiles a query once, in the dialect of its database; the placeholders from `value` are filled in at each run. Building and
+ * compiling a query with Kysely takes longer than running it on a small database.
  */
 export function prepareQuery<Values extends object>(
   build: (value: <Name extends keyof Values>(name: Name) => Values[Name]) => Compilable,
 ): (values: Values) => CompiledQuery {
-  // Kysely passes on whatever is no expression as a parameter, unseen.
+  // Kysely passes anything that is not an expression through as a parameter.
   const compiled = build((name) => new Slot(name) as never).compile();
   const { parameters } = compiled;
   return (values) => ({

@@ -18,7 +18,7 @@ function failingUntil(canWrite: () => boolean, health: () => StorageHealth): () 
   return () => (canWrite() ? Promise.resolve() : Promise.reject(health().unavailable()));
 }
 
-test('what could not be written is written in the order of the calls, and only then do writes work again', async () => {
+test('kept writes are retried in the order of the calls, and only then do writes work again', async () => {
   let canWrite = false;
   const changes: boolean[] = [];
   const written: string[] = [];
@@ -55,7 +55,7 @@ test('what could not be written is written in the order of the calls, and only t
   assert.deepEqual(changes, [false, true]);
 });
 
-test('one that fails again stays the first, and what comes after it waits', async () => {
+test('a write that fails again stays first, and later ones wait', async () => {
   let attempts = 0;
   const written: string[] = [];
   await using health = new StorageHealth({ probe: () => Promise.resolve(), firstPauseMs: 1 });
@@ -73,7 +73,7 @@ test('one that fails again stays the first, and what comes after it waits', asyn
   assert.deepEqual(written, ['first', 'second']);
 });
 
-test('at the end it tries once more, and gives up the rest', async () => {
+test('disposal retries once more, and gives up the rest', async () => {
   let canWrite = false;
   const make = () => {
     const health: StorageHealth = new StorageHealth({
@@ -119,7 +119,7 @@ function insert({ db }: Store, name: string) {
   return db.insertInto('tenants').values({ id: newTenantId(), name, created_at: 0 }).compile();
 }
 
-test('a database that cannot grow refuses writes until it can; a row that may not be does not stop others', async () => {
+test('a database that cannot grow refuses writes until it can; a constraint violation does not stop others', async () => {
   await using opened = await openTemporary();
   const { store } = opened;
   const { db, writer, storage } = store;

@@ -4,22 +4,22 @@ const FIRST_PAUSE_MS = 200;
 const LONGEST_PAUSE_MS = 5000;
 
 export interface StorageHealthOptions {
-  /** Writes something small; rejects where the storage fails. */
+  /** Writes something small; rejects if the storage fails. */
   readonly probe: () => Promise<void>;
-  /** Called when writes begin to fail, with the cause, and with `undefined` when they work again. */
+  /** Called with the cause when writes begin to fail, and with `undefined` when they work again. */
   readonly onChange?: ((failure: unknown) => void) | undefined;
   readonly firstPauseMs?: number;
 }
 
 interface Unwritten {
-  /** Rejects only where the storage failed again; what else comes of it, its caller is told. */
+  /** Rejects only if the storage failed again; any other result settles the promise of the caller. */
   readonly attempt: () => Promise<void>;
   readonly giveUp: (error: unknown) => void;
 }
 
 /**
- * Knows whether writes reach the disk. From the first that fails on, it keeps what must be written in the end, and tries
- * again with longer and longer pauses; writes work again once a probe and all that it keeps are written.
+ * Tracks whether writes reach the disk. From the first failure on, it keeps the writes that must not be lost, and retries with
+ * exponential backoff; writes work again once a probe and all kept writes have succeeded.
  */
 export class StorageHealth implements AsyncDisposable {
   readonly #options: StorageHealthOptions;
@@ -38,17 +38,17 @@ export class StorageHealth implements AsyncDisposable {
     return this.#working;
   }
 
-  /** How many writes it keeps. */
+  /** Number of kept writes. */
   get unwritten(): number {
     return this.#unwritten.length;
   }
 
-  /** For whoever is about to do what must be recorded. @throws CaissonError `storage_unavailable` */
+  /** Call before an action that must be recorded. @throws CaissonError `storage_unavailable` */
   assertWorking(): void {
     if (!this.#working) throw this.unavailable();
   }
 
-  /** Told by the writer of each write that the storage failed. */
+  /** Called by the writer for each write that failed because of the storage. */
   failed(cause: unknown): void {
     if (!this.#working) return;
     this.#working = false;
@@ -63,9 +63,9 @@ export class StorageHealth implements AsyncDisposable {
   }
 
   /**
-   * Keeps `write`, which failed with `storage_unavailable`, and calls it again until it is written: in the order of these
-   * calls. Rejects where it fails for another reason, and with `storage_unavailable` at the end of the server.
-   * The caller bounds how many there are.
+   * Keeps `write`, which failed with `storage_unavailable`, and retries it until it succeeds; kept writes are retried in the
+   * order of these calls. Rejects if it fails for another reason, and with `storage_unavailable` when the server stops. The
+   * caller limits the number of kept writes.
    */
   untilWritten<Result>(write: () => Promise<Result>): Promise<Result> {
     if (this.#closed) return Promise.reject(this.unavailable());
@@ -83,35 +83,35 @@ export class StorageHealth implements AsyncDisposable {
     return promise;
   }
 
-  /** Calls `write`; where the storage fails, it is made later, and `storage_unavailable` thrown now. */
+  /** Calls `write`; if the storage fails, throws `storage_unavailable` now and retries it later. */
   async orLater<Result>(write: () => Promise<Result>): Promise<Result> {
     try {
       return await write();
     } catch (error) {
-      // Whether it fails then for another reason, nobody waits to hear.
+      // Nobody waits for the later attempt: its error is ignored.
       if (isCaissonError(error, 'storage_unavailable')) this.untilWritten(write).catch(() => undefined);
       throw error;
     }
   }
 
-  /** Tries once more, and gives up what cannot be written. */
+  /** Retries once more, and gives up the writes that still fail. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#timer);
     await this.#attempt;
-    if (!this.#working) await this.#tryAgain();
+    if (!this.#working) await this.#retry();
     for (const { giveUp } of this.#unwritten.splice(0)) giveUp(this.unavailable());
   }
 
   #schedule(): void {
     if (this.#closed) return;
     this.#timer = setTimeout(() => {
-      this.#attempt = this.#tryAgain();
+      this.#attempt = this.#retry();
     }, this.#pauseMs).unref();
   }
 
   /** Never rejects. */
-  async #tryAgain(): Promise<void> {
+  async #retry(): Promise<void> {
     try {
       await this.#options.probe();
       for (let next = this.#unwritten[0]; next !== undefined; next = this.#unwritten[0]) {
@@ -119,7 +119,7 @@ export class StorageHealth implements AsyncDisposable {
         this.#unwritten.shift();
       }
     } catch {
-      // Why it fails was told when it began.
+      // The cause was reported with the first failure.
       this.#pauseMs = Math.min(2 * this.#pauseMs, LONGEST_PAUSE_MS);
       this.#schedule();
       return;

@@ -15,19 +15,19 @@ import type { NewAuditRecord } from '../../audit/audit-record.ts';
 import type { Tables } from '../tables.ts';
 import { transactionWriter } from './writer.ts';
 
-/** A database that keeps what it is asked, and answers that nothing was changed, or one row. */
+/** A database that records its statements, and answers that none or one row was changed. */
 class RecordingDriver extends DummyDriver {
-  readonly asked: string[] = [];
+  readonly statements: string[] = [];
   changes = 1n;
 
   override acquireConnection(): Promise<DatabaseConnection> {
     const connection = {
       executeQuery: <Row>({ sql: text }: CompiledQuery): Promise<QueryResult<Row>> => {
-        this.asked.push(text);
+        this.statements.push(text);
         return Promise.resolve({ rows: [], numAffectedRows: this.changes });
       },
       async *streamQuery() {
-        // Nothing is read in parts.
+        // Never used.
       },
     };
     return Promise.resolve(connection);
@@ -57,24 +57,24 @@ function event(tenantId: TenantId): NewAuditRecord {
   return { at: 0, tenantId, principal: SYSTEM, action, subject: 's', details: {} };
 }
 
-test('a transaction locks the trails that it appends to first, in one order for all', async () => {
+test('a transaction first locks the trails that it appends to, always in the same order', async () => {
   const { driver, locked, writer, change, other } = open();
   const [a, b] = [newTenantId(), newTenantId()].toSorted() as [TenantId, TenantId];
   await writer.write([change], [event(b), event(a), event(b)]);
   assert.deepEqual(locked, [[a, b]]);
-  assert.deepEqual(driver.asked.slice(0, 2), ['lock', 'change']);
-  assert.equal(driver.asked.length, 2 + 3 * 2);
-  driver.asked.length = 0;
+  assert.deepEqual(driver.statements.slice(0, 2), ['lock', 'change']);
+  assert.equal(driver.statements.length, 2 + 3 * 2);
+  driver.statements.length = 0;
   assert.equal(await writer.change([change, other], [event(a)]), true);
-  assert.deepEqual(driver.asked.slice(0, 3), ['lock', 'change', 'other']);
-  driver.asked.length = 0;
+  assert.deepEqual(driver.statements.slice(0, 3), ['lock', 'change', 'other']);
+  driver.statements.length = 0;
   await writer.write([change]);
-  assert.deepEqual(driver.asked, ['change']);
+  assert.deepEqual(driver.statements, ['change']);
 });
 
-test('where the first statement changes no row, nothing comes after it', async () => {
+test('if the first statement changes no row, no other runs', async () => {
   const { driver, writer, change, other } = open();
   driver.changes = 0n;
   assert.equal(await writer.change([change, other], [event(newTenantId())]), false);
-  assert.deepEqual(driver.asked, ['lock', 'change']);
+  assert.deepEqual(driver.statements, ['lock', 'change']);
 });

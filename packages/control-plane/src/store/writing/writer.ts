@@ -5,45 +5,44 @@ import { chained, CHAIN_START } from '../../audit/chain.ts';
 import { auditStatements } from '../statements/audit-rows.ts';
 import type { Tables } from '../tables.ts';
 
-/** Statements of which the first, an insert, update or delete, decides whether there is anything to do. */
+/** Statements whose first one, an insert, update or delete, decides whether the others run. */
 export type ChangeStatements = readonly [CompiledQuery, ...CompiledQuery[]];
 
-/** What makes writes last: a database may bring those of many callers together. */
+/** Commits writes; a database may combine those of many callers. */
 export interface Commits {
   /**
-   * Runs all of `statements` in their order and adds `audit` to the audit trails, or does none of it; resolves once it is
-   * committed. Rejects with what the database says, and then nothing of it is written. What other callers write neither fails
-   * nor waits because of it.
-   * Of two calls, the second is sure to come after the first only where it waited for it.
+   * Runs all of `statements` in order and appends `audit` to the audit trails, all or nothing; resolves once committed. Rejects
+   * with the error of the database, and then nothing is written. Writes of other callers are neither failed nor delayed by it.
+   * Two calls are ordered only if the second is made after the first has resolved.
    */
   write(statements: readonly CompiledQuery[], audit?: readonly NewAuditRecord[]): Promise<void>;
   /**
-   * The same where the first statement changes a row. Where it changes none, nothing is written, no audit event either, and
-   * it resolves with `false`. Of several callers, on however many connections, that change a row from the same state, one
-   * gets `true`.
+   * Like `write` if the first statement changes a row. If it changes none, nothing is written, audit events included, and it
+   * resolves with `false`. Of several callers, on any number of connections, that change a row from the same state, one gets
+   * `true`.
    */
   change(statements: ChangeStatements, audit?: readonly NewAuditRecord[]): Promise<boolean>;
 }
 
 /**
- * Where repositories send what they write. All reject with `storage_unavailable` where the disk is full or broken, and from
- * then on, until it works again, `write` and `change` do so without trying.
+ * The writer of the repositories. All methods reject with `storage_unavailable` if the disk is full or broken; from then on,
+ * until it works again, `write` and `change` reject without an attempt.
  */
 export interface Writer extends Commits {
-  /** For what has happened and must be put down: it is tried also while the storage fails. */
+  /** For events that have happened and must be recorded: attempted even while the storage fails. */
   writeAnyway(statements: readonly CompiledQuery[], audit?: readonly NewAuditRecord[]): Promise<void>;
   changeAnyway(statements: ChangeStatements, audit?: readonly NewAuditRecord[]): Promise<boolean>;
 }
 
 /**
- * The statement that a transaction begins with: until it ends, no other appends to the audit trails of these tenants.
- * `undefined` where a transaction that writes has the whole database for itself.
+ * The first statement of a transaction: until its end, no other transaction can append to the audit trails of these tenants.
+ * `undefined` if a writing transaction locks the whole database anyway.
  */
 export type LockTrails = (tenantIds: readonly TenantId[]) => CompiledQuery | undefined;
 
 /**
- * A transaction for each call: all that a database needs that has no quicker way. Those that append to the same audit trail
- * come one after another, from their first statement on; so a statement may count what a tenant has.
+ * One transaction per call, for databases without a faster way. Transactions that append to the same audit trail are serialized
+ * from their first statement on, so a statement may count a tenant's rows.
  */
 export function transactionWriter(db: Kysely<Tables>, lockTrails: LockTrails): Writer {
   const trail = auditStatements(db);
@@ -53,7 +52,7 @@ export function transactionWriter(db: Kysely<Tables>, lockTrails: LockTrails): W
     await transaction.executeQuery(trail.insert(chained(record, end)));
   };
   const lock = async (transaction: Transaction<Tables>, audit: readonly NewAuditRecord[]) => {
-    // In one order for all, so that no two wait for each other.
+    // Always in the same order, to prevent deadlocks.
     const tenantIds = [...new Set(audit.map(({ tenantId }) => tenantId))].toSorted();
     const statement = tenantIds.length === 0 ? undefined : lockTrails(tenantIds);
     if (statement !== undefined) await transaction.executeQuery(statement);
