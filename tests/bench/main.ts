@@ -22,8 +22,13 @@ import { formatNumber, formatTable } from './table.ts';
 import { evaluateTargets, TARGETS } from './targets.ts';
 
 const SECTIONS: Readonly<Record<SectionName, Section>> = {
-  ...{ jobs, pandas, sessions, memory, flood },
-  ...{ bursts: warmBursts, drained: drainedBursts },
+  jobs,
+  pandas,
+  sessions,
+  memory,
+  flood,
+  bursts: warmBursts,
+  drained: drainedBursts,
 };
 const WARM_UP_MS = 20_000;
 
@@ -68,7 +73,11 @@ async function bench(options: Options, interrupted: AbortSignal): Promise<boolea
   const docker = engine === 'unusable' ? undefined : engine;
   if (docker !== undefined) stack.use(docker);
   const tools: Bench = {
-    ...{ sizes, client, spawnLoop, docker, signal },
+    sizes,
+    client,
+    spawnLoop,
+    docker,
+    signal,
     startServer: () => startServer(signal),
   };
   const sections = SECTION_NAMES.filter((name) => only?.includes(name) ?? true).map((name) => SECTIONS[name]);

@@ -15,7 +15,9 @@ test('a quick run is small, and single sections can be asked for', () => {
 
 test('the long run takes its counts from the environment', () => {
   assert.deepEqual(parseOptions(['--steady'], {}).steady, {
-    ...{ jobs: 100_000, concurrency: 2, maxMs: 10_800_000 },
+    jobs: 100_000,
+    concurrency: 2,
+    maxMs: 10_800_000,
   });
   const env = { CAISSON_BENCH_STEADY_JOBS: '50', CAISSON_BENCH_STEADY_SECONDS: '9' };
   assert.deepEqual(parseOptions(['--steady'], env).steady, { jobs: 50, concurrency: 2, maxMs: 9000 });

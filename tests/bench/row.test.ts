@@ -4,7 +4,9 @@ import { describeFailures, rowOfSeries } from './row.ts';
 import type { Sample } from './sample.ts';
 
 const sample = (latenciesMs: number[], failures: string[] = []): Sample => ({
-  ...{ latenciesMs, failures, wallMs: 1000 },
+  latenciesMs,
+  failures,
+  wallMs: 1000,
 });
 
 test('a line tells all samples, the rate of the middle round, the ratio of medians and the failures', () => {

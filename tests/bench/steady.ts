@@ -74,11 +74,14 @@ function resultOf(
   const baseline = { name: 'bare', series: bares };
   const growth = growthOf(footprints);
   const asSample = (latenciesMs: number[]): Sample => ({
-    ...{ latenciesMs, failures: [] },
+    latenciesMs,
+    failures: [],
     wallMs: latenciesMs.reduce((sum, latency) => sum + latency, 0) / options.concurrency,
   });
   return {
-    ...{ jobs: done, footprints, growth },
+    jobs: done,
+    footprints,
+    growth,
     rows: [
       rowOfSeries('bare, in between', bares),
       rowOfSeries(`bare, first ${bares.length >> 2} looks`, bares.slice(0, bares.length >> 2)),

@@ -56,7 +56,10 @@ test('what no machine like this has is refused before anything is queued, with t
 
 test('a maximum that was set counts for every field', async () => {
   await using planes = await startPlanes({
-    ...{ maxCpuMillicores: 500, maxMemoryBytes: 64 * MIB, maxDiskBytes: 8 * MIB, maxPids: 32 },
+    maxCpuMillicores: 500,
+    maxMemoryBytes: 64 * MIB,
+    maxDiskBytes: 8 * MIB,
+    maxPids: 32,
   });
   const { call } = planes;
   const { status, body } = await call('POST', '/api/v1/sessions', {

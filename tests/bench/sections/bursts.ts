@@ -22,8 +22,10 @@ export const warmBursts: Section = {
     return {
       rows: [...jobs.rows, ...sessions.rows],
       figures: {
-        ...{ burst_jobs_p99_ms: jobs.p99Ms, burst_jobs_failures: jobs.failures },
-        ...{ burst_sessions_p99_ms: sessions.p99Ms, burst_sessions_failures: sessions.failures },
+        burst_jobs_p99_ms: jobs.p99Ms,
+        burst_jobs_failures: jobs.failures,
+        burst_sessions_p99_ms: sessions.p99Ms,
+        burst_sessions_failures: sessions.failures,
       },
     };
   },
@@ -38,9 +40,10 @@ export const drainedBursts: Section = {
     return {
       rows: [...jobs.rows, ...sessions.rows],
       figures: {
-        ...{ drained_burst_jobs_p99_ms: jobs.p99Ms, drained_burst_jobs_failures: jobs.failures },
-        ...{ drained_burst_sessions_p99_ms: sessions.p99Ms },
-        ...{ drained_burst_sessions_failures: sessions.failures },
+        drained_burst_jobs_p99_ms: jobs.p99Ms,
+        drained_burst_jobs_failures: jobs.failures,
+        drained_burst_sessions_p99_ms: sessions.p99Ms,
+        drained_burst_sessions_failures: sessions.failures,
       },
     };
   },

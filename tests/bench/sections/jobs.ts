@@ -83,7 +83,8 @@ function rowsOf(series: Series, scope: string, hasDocker: boolean): Row[] {
     rowOfSeries('job, 8 at once', series.jobs8, to),
     rowOfSeries('job, 64 at once', series.jobs64, to),
     {
-      ...{ measure: 'jobs per second, 8 at once', unit: '' },
+      measure: 'jobs per second, 8 at once',
+      unit: '',
       ratio: ratioTo('bwrap, 2 workers', roundRates(series.jobs8), roundRates(series.bwrap2)),
     },
   ];

@@ -46,7 +46,9 @@ function rowsOf(name: string, memories: readonly Memory[], bare: readonly Memory
     const values = memories.map((each) => each[key]);
     const value = median(values) / median(bare.map((each) => each[key]));
     return {
-      ...{ measure: `${name}, ${key === 'pssMib' ? 'PSS' : 'private (USS)'}`, unit: 'MiB', note },
+      measure: `${name}, ${key === 'pssMib' ? 'PSS' : 'private (USS)'}`,
+      unit: 'MiB',
+      note,
       summary: summarize(values),
       ratio: { value, min: value, max: value, to: 'bare' },
     };

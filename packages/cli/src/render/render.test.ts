@@ -23,8 +23,12 @@ test('a failure is its message and what to do, in lines that no terminal obeys',
 
 test('doctor tells what works, what does not, and what to do about it', () => {
   const runtime: RuntimeHealth = {
-    ...{ name: 'crun', isolation: 'container', version: '1.8.1' },
-    ...{ available: true, chosen: true, problems: [] },
+    name: 'crun',
+    isolation: 'container',
+    version: '1.8.1',
+    available: true,
+    chosen: true,
+    problems: [],
   };
   const broken = { ...runtime, name: 'runc', version: null, available: false, chosen: false } as const;
   assert.equal(

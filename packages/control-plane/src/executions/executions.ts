@@ -1,7 +1,5 @@
 import { hash } from 'node:crypto';
-import { setTimeout as delay } from 'node:timers/promises';
 import { CaissonError, isCaissonError, isFinished, SYSTEM } from '@caisson/protocol/api';
-import { NOT_RUN, stoppedOutcome } from '@caisson/protocol/ports';
 import type {
   CancelReason,
   ExecutionId,
@@ -11,7 +9,7 @@ import type {
   SessionId,
   TenantId,
 } from '@caisson/protocol/api';
-import type { EndRequest, OutputEvent } from '@caisson/protocol/ports';
+import type { OutputEvent } from '@caisson/protocol/ports';
 import type { ControlPlaneConfig } from '../config.ts';
 import { queuedExecution } from '../model/execution-record.ts';
 import type { ExecutionRecord, ListedExecution, QueuedJob } from '../model/execution-record.ts';
@@ -27,13 +25,12 @@ import { ExecutionLife } from './execution-life.ts';
 import type { LifeDependencies } from './execution-life.ts';
 import { liveExecution } from './live-execution.ts';
 import type { LiveExecution, Run } from './live-execution.ts';
+import { OtherReplicas } from './other-replicas.ts';
 import { ReaderSeats } from './reader-seats.ts';
-import { finishedEventOf, followStored } from './stored-follower.ts';
+import { followStored } from './stored-follower.ts';
 
 /** How long a cancel waits for the code to stop before it returns the current state. */
 const CANCEL_WAIT_MS = 10_000;
-/** Polling interval for a row that another replica will change. */
-const POLL_MS = 100;
 const SHUTTING_DOWN = { retryAfterSeconds: 5 };
 
 export interface ExecutionsDependencies extends LifeDependencies {
@@ -57,12 +54,14 @@ export class Executions {
   readonly #live = new Map<ExecutionId, LiveExecution>();
   readonly #dependencies: ExecutionsDependencies;
   readonly #life: ExecutionLife;
+  readonly #others: OtherReplicas;
   readonly #seats: ReaderSeats;
   #stopping = false;
 
   constructor(dependencies: ExecutionsDependencies) {
     this.#dependencies = dependencies;
     this.#seats = new ReaderSeats(dependencies.config.maxEventReadersPerTenant);
+    this.#others = new OtherReplicas(dependencies);
     this.#life = new ExecutionLife(dependencies, ({ record }) => this.#live.delete(record.id));
   }
 
@@ -161,7 +160,7 @@ export class Executions {
     if (gone.aborted) leave();
     try {
       const live = this.#liveOf(caller.tenantId, id);
-      const finished = await (live?.finished.promise ?? this.#finishedElsewhere(caller.tenantId, id, gone));
+      const finished = await (live?.finished.promise ?? this.#others.finished(caller.tenantId, id, gone));
       return 'pieces' in finished ? finished.pieces() : finished.execution;
     } finally {
       gone.removeEventListener('abort', leave);
@@ -205,7 +204,7 @@ export class Executions {
     const { tenantId, id: by } = caller;
     const end = { reason: 'cancelled', by } as const;
     const live = this.#liveOf(tenantId, id);
-    if (live === undefined) await this.#cancelElsewhere(tenantId, id, end);
+    if (live === undefined) await this.#others.cancel(tenantId, id, end, CANCEL_WAIT_MS);
     else {
       await this.#life.end(live, end, CANCEL_WAIT_MS);
       if (live.unwritten !== undefined && this.#live.has(id)) throw live.unwritten;
@@ -224,7 +223,8 @@ export class Executions {
       }
     }
     for await (const { record } of store.unfinished({ sessionId })) {
-      if (record.state.status === 'queued' && !this.#live.has(record.id)) await this.#endQueued(record, end);
+      if (record.state.status === 'queued' && !this.#live.has(record.id))
+        await this.#others.endQueued(record, end);
     }
   }
 
@@ -317,8 +317,8 @@ export class Executions {
     const source = {
       replay,
       record: stored.record,
-      started: async (signal: AbortSignal) => this.#startedElsewhere(tenantId, id, signal),
-      finished: async (signal: AbortSignal) => this.#finishedElsewhere(tenantId, id, signal),
+      started: async (signal: AbortSignal) => this.#others.started(tenantId, id, signal),
+      finished: async (signal: AbortSignal) => this.#others.finished(tenantId, id, signal),
     };
     return followUnfinished(dataPlane, source, after, holdsBack);
   }
@@ -326,60 +326,7 @@ export class Executions {
   /** If its outcome could not be written at once, its readers wait until it is. */
   async #endLater({ record, unwritten }: LiveExecution, error: unknown): Promise<FinishedEvent> {
     if (unwritten === undefined) throw error;
-    return this.#finishedElsewhere(record.tenantId, record.id, this.#dependencies.closing);
-  }
-
-  /** Waits until another replica has started it, or it has ended. */
-  async #startedElsewhere(
-    tenantId: TenantId,
-    id: ExecutionId,
-    signal: AbortSignal,
-  ): Promise<ListedExecution> {
-    for (;;) {
-      const record = await this.find(tenantId, id);
-      if (record.state.status !== 'queued') return record;
-      await delay(POLL_MS, undefined, { signal, ref: false });
-    }
-  }
-
-  /** Waits until the outcome of another replica's execution is recorded; records it here if nobody else does. */
-  async #finishedElsewhere(tenantId: TenantId, id: ExecutionId, signal: AbortSignal): Promise<FinishedEvent> {
-    const { dataPlane, recorder } = this.#dependencies;
-    for (;;) {
-      const stored = await this.#read(tenantId, id);
-      if (isFinished(stored.record.state.status)) return finishedEventOf(stored);
-      if (stored.record.state.status === 'running' && !this.#live.has(id)) {
-        try {
-          const outcome = await dataPlane.outcome(id, signal);
-          await recorder.recordFromNode(stored.record, outcome, signal);
-          continue;
-        } catch (error) {
-          // Another replica has just recorded its outcome, or is about to start it.
-          if (!isCaissonError(error, 'execution_not_found')) throw error;
-        }
-      }
-      await delay(POLL_MS, undefined, { signal, ref: false });
-    }
-  }
-
-  async #cancelElsewhere(tenantId: TenantId, id: ExecutionId, end: EndRequest): Promise<void> {
-    const { dataPlane, closing } = this.#dependencies;
-    const { record } = await this.#read(tenantId, id);
-    if (isFinished(record.state.status)) return;
-    if (record.state.status === 'queued' && (await this.#endQueued(record, end))) return;
-    await dataPlane.cancel(id, end, closing);
-    const limit = AbortSignal.any([closing, AbortSignal.timeout(CANCEL_WAIT_MS)]);
-    await this.#finishedElsewhere(tenantId, id, limit).catch((error: unknown) => {
-      if (!limit.aborted) throw error;
-    });
-  }
-
-  /** Ends an execution in the queue of another replica, unless that replica starts it first. */
-  async #endQueued(record: ExecutionRecord, { reason, by }: EndRequest): Promise<boolean> {
-    const outcome = stoppedOutcome(reason, NOT_RUN);
-    const stopped = { outcome, placement: null, endedBy: by, endedMsAgo: 0 };
-    const { recorder } = this.#dependencies;
-    return (await recorder.record(record, stopped, [], undefined, 'queued')) !== undefined;
+    return this.#others.finished(record.tenantId, record.id, this.#dependencies.closing, false);
   }
 
   #newRecord({ caller, request: { step }, templateId }: Submission): ExecutionRecord {

@@ -13,7 +13,10 @@ export function registerCapacityMetrics(registry: Registry, read: () => Promise<
     unit = 1,
   ) =>
     new Gauge({
-      ...{ name, help, labelNames: ['state'] as const, registers: [registry] },
+      name,
+      help,
+      labelNames: ['state'] as const,
+      registers: [registry],
       async collect() {
         this.reset();
         const figures = figuresOf(await read());

@@ -24,7 +24,12 @@ test('the metrics and the detailed status give the warm pools', async () => {
   const health = healthDetailed.parse(await (await server.call('GET', '/api/v1/health/detailed')).json());
   assert.deepEqual(health.pools, [
     {
-      ...{ template_id: 'python', isolation: 'container', ready: 2, target: 3, claimed: 40, missed: 5 },
+      template_id: 'python',
+      isolation: 'container',
+      ready: 2,
+      target: 3,
+      claimed: 40,
+      missed: 5,
       resources: { cpu: '0.5', memory: '512Mi', disk: '256Mi', pids: 128 },
     },
   ]);

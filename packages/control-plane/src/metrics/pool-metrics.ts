@@ -10,7 +10,10 @@ export function registerPoolMetrics(registry: Registry, read: () => Promise<read
   const registers = [registry];
   const gauge = (name: string, help: string, value: (pool: PoolHealth) => number) =>
     new Gauge({
-      ...{ name, help, labelNames: LABELS, registers },
+      name,
+      help,
+      labelNames: LABELS,
+      registers,
       async collect() {
         this.reset();
         for (const pool of await read()) this.set(labelsOf(pool), value(pool));

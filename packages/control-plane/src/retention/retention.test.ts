@@ -54,7 +54,12 @@ async function openTemporary(config: Partial<typeof CONFIG> = {}) {
     });
   const resources = undo.move();
   return {
-    ...{ db, writer, clock, retentionWith, trailStore, retention: retentionWith(ledger) },
+    db,
+    writer,
+    clock,
+    retentionWith,
+    trailStore,
+    retention: retentionWith(ledger),
     executions: executionRepository(db, writer, ledger),
     sessions: sessionRepository(db, writer),
     keys: idempotencyRepository(db, writer),
@@ -110,8 +115,12 @@ async function endedSession(store: Opened, tenantId: TenantId): Promise<SessionI
       templateId: 'python',
       languages: ['python'],
     },
-    ...{ isolation: 'container', resources, metadata: {}, idleTimeoutMs: null },
-    ...{ createdAt: store.clock.now, expiresAt: store.clock.now + DAY_MS },
+    isolation: 'container',
+    resources,
+    metadata: {},
+    idleTimeoutMs: null,
+    createdAt: store.clock.now,
+    expiresAt: store.clock.now + DAY_MS,
   });
   await store.sessions.insert(record, SYSTEM, 1000);
   const ended = advanceSession(record, { type: 'terminated', reason: 'requested' }, store.clock.now);
@@ -140,7 +149,10 @@ test('expired executions, sessions and idempotency keys are removed, live ones s
   const step = await execute(store, tenantId, 'x', session);
   const stillRunning = await begin(store, tenantId);
   await store.keys.put({
-    ...{ tenantId, endpoint: 'jobs', key: 'k', fingerprint: '' },
+    tenantId,
+    endpoint: 'jobs',
+    key: 'k',
+    fingerprint: '',
     resourceId: step,
     createdAt: store.clock.now,
   });

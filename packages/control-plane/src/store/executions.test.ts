@@ -37,8 +37,15 @@ async function openTemporary() {
     executions: executionRepository(db, writer),
     queued: () =>
       queuedExecution({
-        ...{ id: newExecutionId(), tenantId, sessionId: null, language: 'python', templateId: 'python' },
-        ...{ codeSha256: '0'.repeat(64), submittedBy: null, replicaId: null, createdAt: 1 },
+        id: newExecutionId(),
+        tenantId,
+        sessionId: null,
+        language: 'python',
+        templateId: 'python',
+        codeSha256: '0'.repeat(64),
+        submittedBy: null,
+        replicaId: null,
+        createdAt: 1,
       }),
     [Symbol.asyncDispose]: () => resources.disposeAsync(),
   };
@@ -49,8 +56,13 @@ function jobOf(code: string): QueuedJob {
   return {
     step: { code } as StepRequest,
     sandbox: {
-      ...{ id: newSandboxId(), tenantId: newTenantId(), templateId: 'python', isolation: 'container' },
-      ...{ resources, env: {}, isolationScope: 'auto' },
+      id: newSandboxId(),
+      tenantId: newTenantId(),
+      templateId: 'python',
+      isolation: 'container',
+      resources,
+      env: {},
+      isolationScope: 'auto',
     },
   };
 }

@@ -78,8 +78,12 @@ export class FakeSandboxPlane implements SandboxPlane {
     const { maximum, pools, problems, reads } = this;
     const capacity = { ...this.capacity, maximum };
     return Promise.resolve({
-      ...{ runtimes: [], sandboxes: this.sandboxes.size },
-      ...{ pools, problems, reads, capacity },
+      runtimes: [],
+      sandboxes: this.sandboxes.size,
+      pools,
+      problems,
+      reads,
+      capacity,
     });
   }
 
