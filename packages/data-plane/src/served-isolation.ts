@@ -1,9 +1,9 @@
 import { newSandboxId } from '@caisson/protocol/api';
 import type { Logger } from 'pino';
 import { Runners } from './cells/runners/runners.ts';
-import { NOTHING } from './node/amounts.ts';
+import { NOTHING } from './node/capacity/amounts.ts';
 import type { HostNode } from './node/host-node.ts';
-import { runnerPromise } from './node/promises.ts';
+import { runnerPromise } from './node/capacity/promises.ts';
 import type { HostLoad } from './pool/demand/host-load.ts';
 import type { WarmPoolOptions } from './pool/pool-options.ts';
 import { WarmPool } from './pool/warm-pool.ts';

@@ -3,16 +3,16 @@ import type { NodeCapacity, Resources, SandboxRequest } from '@caisson/protocol/
 import type { CgroupCounters } from '@caisson/session-agent';
 import type { Logger } from 'pino';
 import type { Cgroup } from '../cgroups/cgroup.ts';
-import type { Amounts, ResourceName } from './amounts.ts';
-import { capacityHealth } from './capacity-health.ts';
-import type { Capacity } from './capacity.ts';
-import { CpuHogs } from './cpu-hogs.ts';
-import { MemoryGuard, readAvailableBytes } from './memory-guard.ts';
-import type { Guarded } from './memory-guard.ts';
+import type { Amounts, ResourceName } from './capacity/amounts.ts';
+import { capacityHealth } from './capacity/capacity-health.ts';
+import type { Capacity } from './capacity/capacity.ts';
+import { CpuHogs } from './capacity/cpu-hogs.ts';
+import { MemoryGuard, readAvailableBytes } from './capacity/memory-guard.ts';
+import type { Guarded } from './capacity/memory-guard.ts';
 import type { NodeOptions } from './node-options.ts';
-import { isOnDisk, promiseOf, runnerPromise } from './promises.ts';
-import { Reservations } from './reservations.ts';
-import type { GiveWay, Reservation } from './reservations.ts';
+import { isOnDisk, promiseOf, runnerPromise } from './capacity/promises.ts';
+import { Reservations } from './capacity/reservations.ts';
+import type { GiveWay, Reservation } from './capacity/reservations.ts';
 
 /** While someone waits for room; long enough for what gave way the last time to be gone. */
 const RECLAIM_INTERVAL_MS = 500;

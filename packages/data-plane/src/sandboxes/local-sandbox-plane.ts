@@ -18,7 +18,7 @@ import type { Logger } from 'pino';
 import { runInCell } from '../cells/job.ts';
 import { eitherAborted } from '../abort/either-aborted.ts';
 import type { HostNode } from '../node/host-node.ts';
-import type { MemoryHolder } from '../node/memory-holder.ts';
+import type { MemoryHolder } from '../node/capacity/memory-holder.ts';
 import type { Runtime, Sandbox } from '../runtimes/runtime.ts';
 import { HostWatch } from './host-watch.ts';
 import type { SharedHost } from './host-watch.ts';

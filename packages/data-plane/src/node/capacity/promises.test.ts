@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { imageBytes } from '../workspaces/disk/image-size.ts';
+import { imageBytes } from '../../workspaces/disk/image-size.ts';
 import { promiseOf } from './promises.ts';
 
 const MIB = 2 ** 20;

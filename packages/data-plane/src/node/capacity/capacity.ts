@@ -1,9 +1,9 @@
 import type { Resources } from '@caisson/protocol/ports';
-import { SHM_BYTES, TMP_BYTES } from '../limits/memory-file-systems.ts';
-import { usableBytes } from '../workspaces/disk/image-size.ts';
+import { SHM_BYTES, TMP_BYTES } from '../../limits/memory-file-systems.ts';
+import { usableBytes } from '../../workspaces/disk/image-size.ts';
 import type { Amounts } from './amounts.ts';
 import type { HostFigures } from './host-figures.ts';
-import type { NodeOptions } from './node-options.ts';
+import type { NodeOptions } from '../node-options.ts';
 
 const MIB = 2 ** 20;
 /** Bounds of the API, beyond which a maximum means nothing. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { findCgroups } from '../cgroups/find-cgroups.ts';
+import { findCgroups } from '../../cgroups/find-cgroups.ts';
 import { parseDescriptorLimit, readHostFigures } from './host-figures.ts';
 
 test('the soft limit of open files counts', () => {

@@ -1,6 +1,6 @@
 import type { Resources } from '@caisson/protocol/ports';
-import { cgroupMemoryBytes } from '../limits/memory-file-systems.ts';
-import { imageBytes } from '../workspaces/disk/image-size.ts';
+import { cgroupMemoryBytes } from '../../limits/memory-file-systems.ts';
+import { imageBytes } from '../../workspaces/disk/image-size.ts';
 import type { Amounts } from './amounts.ts';
 
 /** Open files of this server for one sandbox with a kernel of each language, and some to spare. */

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { nodeCapacity } from './capacity.ts';
 import type { HostFigures } from './host-figures.ts';
-import { nodeOptions } from './node-options.ts';
-import type { NodeOptionsInput } from './node-options.ts';
+import { nodeOptions } from '../node-options.ts';
+import type { NodeOptionsInput } from '../node-options.ts';
 
 const MIB = 2 ** 20;
 const GIB = 2 ** 30;

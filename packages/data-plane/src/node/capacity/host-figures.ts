@@ -1,6 +1,6 @@
 import { mkdirSync, readFileSync, statfsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import type { Cgroups } from '../cgroups/cgroup.ts';
+import type { Cgroups } from '../../cgroups/cgroup.ts';
 
 /** What this machine has, as far as this server may use it. */
 export interface HostFigures {

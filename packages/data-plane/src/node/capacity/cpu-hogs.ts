@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
-import type { Cgroup } from '../cgroups/cgroup.ts';
-import { parseCpu } from '../pool/demand/host-load.ts';
+import type { Cgroup } from '../../cgroups/cgroup.ts';
+import { parseCpu } from '../../pool/demand/host-load.ts';
 
 /** In busy processes of the host, see `Cgroup.setCpuWeight`. */
 const WEIGHTS = { normal: 1, low: 1 / 16 };
