@@ -2,25 +2,25 @@ import { readFileSync } from 'node:fs';
 import type { Cgroup } from '../../cgroups/cgroup.ts';
 import { parseCpu } from '../../pool/demand/host-load.ts';
 
-/** In busy processes of the host, see `Cgroup.setCpuWeight`. */
+/** Unit: busy processes of the host, see `Cgroup.setCpuWeight`. */
 const WEIGHTS = { normal: 1, low: 1 / 16 };
 const TICK_MS = 1_000;
-/** Of the time of all processors. With more of it idle, nobody waits for anybody. */
-const MOST_IDLE = 0.2;
-/** Who uses less is never a hog. */
-const LEAST_CORES = 0.25;
-/** Who uses more than this part of what the largest user uses is a hog like that one, so that equal hogs share equally. */
-const PART_OF_LARGEST = 0.5;
-/** Since a place was last a hog: it may only have waited for others. */
+/** Share of all processor time. If more of it is idle, nothing is waiting for a processor. */
+const MAX_IDLE = 0.2;
+/** A cgroup that uses fewer cores is never a hog. */
+const MIN_CORES = 0.25;
+/** Anything above this share of the largest use is a hog too, so that equal hogs are treated equally. */
+const SHARE_OF_LARGEST = 0.5;
+/** Time since a cgroup was last a hog before its weight is restored: it may only have been waiting for others. */
 const HOLD_MS = 5_000;
 
-/** The places that use so many cores that others wait for them. @param cores what each used lately, by its name */
+/** Names of the cgroups that keep others waiting for a processor. @param cores recent use of each, by name */
 export function findHogs(cores: ReadonlyMap<string, number>): string[] {
-  const least = Math.max(LEAST_CORES, PART_OF_LARGEST * Math.max(0, ...cores.values()));
-  return [...cores].filter(([, used]) => used > least).map(([name]) => name);
+  const threshold = Math.max(MIN_CORES, SHARE_OF_LARGEST * Math.max(0, ...cores.values()));
+  return [...cores].filter(([, used]) => used > threshold).map(([name]) => name);
 }
 
-/** When each place with a low weight was a hog for the last time: those of `before` whose time is not over, and `hogs`. */
+/** The demoted cgroups, with the time each was last a hog: those in `before` that have not expired, and `hogs`. */
 export function demotedAfter(
   nowMs: number,
   before: ReadonlyMap<string, number>,
@@ -31,56 +31,56 @@ export function demotedAfter(
 }
 
 /**
- * Gives a sandbox or runner that keeps the processors busy a low weight, until it has not done so for some seconds: who computes for
- * long loses little by it, and who needs a processor for a moment gets one soon. A multilevel feedback queue of two levels.
+ * Lowers the CPU weight of sandboxes and runners that keep the processors busy, until they have been quiet for some seconds. Long
+ * computations lose little, and short ones get a processor soon. A multilevel feedback queue with two levels.
  */
 export class CpuHogs implements Disposable {
   readonly #instance: Pick<Cgroup, 'children'>;
-  readonly #ticking: NodeJS.Timeout;
-  #ticks = readTicks();
+  readonly #timer: NodeJS.Timeout;
+  #hostTicks = readTicks();
   #cpuMs = new Map<string, number>();
-  #lookedMs = -Infinity;
+  #measuredAtMs = -Infinity;
   #demoted = new Map<string, number>();
 
-  /** @param instance the cgroup that all sandboxes and runners lie in */
+  /** @param instance the parent cgroup of all sandboxes and runners */
   constructor(instance: Pick<Cgroup, 'children'>) {
     this.#instance = instance;
-    this.#ticking = setInterval(() => {
+    this.#timer = setInterval(() => {
       this.#tick();
     }, TICK_MS).unref();
   }
 
   [Symbol.dispose](): void {
-    clearInterval(this.#ticking);
+    clearInterval(this.#timer);
   }
 
   #tick(): void {
     const nowMs = performance.now();
-    const places = new Map(this.#instance.children().map((cgroup) => [cgroup.path, cgroup]));
-    const hogs = this.#isBusy() ? findHogs(this.#readCores(nowMs, places)) : [];
+    const cgroups = new Map(this.#instance.children().map((cgroup) => [cgroup.path, cgroup]));
+    const hogs = this.#isBusy() ? findHogs(this.#readCores(nowMs, cgroups)) : [];
     const before = this.#demoted;
     this.#demoted = demotedAfter(nowMs, before, hogs);
-    // Each time, for a sandbox that is lent meanwhile is given a normal weight.
-    for (const path of hogs) places.get(path)?.setCpuWeight(WEIGHTS.low);
+    // Repeated on each tick, because lending a sandbox resets its weight to normal.
+    for (const path of hogs) cgroups.get(path)?.setCpuWeight(WEIGHTS.low);
     for (const path of before.keys()) {
-      if (!this.#demoted.has(path)) places.get(path)?.setCpuWeight(WEIGHTS.normal);
+      if (!this.#demoted.has(path)) cgroups.get(path)?.setCpuWeight(WEIGHTS.normal);
     }
   }
 
   /** Whether the processors had little idle time since the last tick. */
   #isBusy(): boolean {
-    const before = this.#ticks;
-    this.#ticks = readTicks();
-    const idle = this.#ticks.idleTicks - before.idleTicks;
-    return idle <= MOST_IDLE * (this.#ticks.cpuTicks - before.cpuTicks);
+    const before = this.#hostTicks;
+    this.#hostTicks = readTicks();
+    const idle = this.#hostTicks.idleTicks - before.idleTicks;
+    return idle <= MAX_IDLE * (this.#hostTicks.cpuTicks - before.cpuTicks);
   }
 
-  /** What each place has used on average since the last time, where that was not long ago. */
-  #readCores(nowMs: number, places: ReadonlyMap<string, Cgroup>): Map<string, number> {
-    const elapsedMs = nowMs - this.#lookedMs;
+  /** Average number of cores that each cgroup used since the last measurement, if that was recent. */
+  #readCores(nowMs: number, cgroups: ReadonlyMap<string, Cgroup>): Map<string, number> {
+    const elapsedMs = nowMs - this.#measuredAtMs;
     const before = elapsedMs < 2 * TICK_MS ? this.#cpuMs : new Map<string, number>();
-    this.#lookedMs = nowMs;
-    this.#cpuMs = new Map([...places].map(([path, cgroup]) => [path, cpuMsOf(cgroup)]));
+    this.#measuredAtMs = nowMs;
+    this.#cpuMs = new Map([...cgroups].map(([path, cgroup]) => [path, cpuMsOf(cgroup)]));
     const cores = new Map<string, number>();
     for (const [name, cpuMs] of this.#cpuMs) {
       const beforeMs = before.get(name);

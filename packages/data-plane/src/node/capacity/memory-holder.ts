@@ -1,7 +1,7 @@
-/** Something that holds memory, and whose code can be ended for it. */
+/** A sandbox or cell whose memory is measured, and whose code can be ended to free it. */
 export interface MemoryHolder {
-  /** What it holds, in bytes, but for what the kernel can take back. */
+  /** Memory in use, in bytes, without what the kernel can reclaim. */
   heldBytes(): number;
-  /** Has the step that runs now, if any, end as one that ran out of memory. */
+  /** Ends the running step, if any, as `out_of_memory`. */
   runOutOfMemory(): void;
 }

@@ -1,44 +1,44 @@
-/** When sandboxes hold more than the first part of what they may, they give up what is above the second. */
-const TOO_MUCH = 0.9;
-const ENOUGH = 0.8;
-/** Below this part of what is kept for the machine, what sandboxes hold is too much, whatever they may. */
+/** Above the first share of their limit, sandboxes must free memory down to the second. */
+const HIGH_SHARE = 0.9;
+const LOW_SHARE = 0.8;
+/** Below this share of the machine's reserve, sandboxes must free memory even if they are within their limit. */
 const RESERVE_LEFT = 0.5;
 
 export interface MemoryState {
-  /** What all sandboxes hold that cannot be given back without them, and the most they may. */
+  /** Memory that is freed only by ending sandboxes, and the limit for all sandboxes together. */
   readonly heldBytes: number;
   readonly limitBytes: number;
-  /** Of the whole machine, and how much of it is to be kept. */
+  /** Available memory of the whole machine, and how much should stay available. */
   readonly availableBytes: number;
   readonly reserveBytes: number;
 }
 
-/** How much memory sandboxes must give up now, in bytes; 0 while there is enough. */
-export function bytesToGiveUp(state: MemoryState): number {
+/** How much memory sandboxes must free now, in bytes; 0 while there is enough. */
+export function bytesToFree(state: MemoryState): number {
   const { heldBytes, limitBytes, availableBytes, reserveBytes } = state;
-  const ofSandboxes = heldBytes > limitBytes * TOO_MUCH ? heldBytes - limitBytes * ENOUGH : 0;
-  const ofMachine = availableBytes < reserveBytes * RESERVE_LEFT ? reserveBytes - availableBytes : 0;
-  return Math.ceil(Math.max(ofSandboxes, ofMachine));
+  const overLimit = heldBytes > limitBytes * HIGH_SHARE ? heldBytes - limitBytes * LOW_SHARE : 0;
+  const belowReserve = availableBytes < reserveBytes * RESERVE_LEFT ? reserveBytes - availableBytes : 0;
+  return Math.ceil(Math.max(overLimit, belowReserve));
 }
 
-/** Whether so much is held that nothing more should be made ready ahead. */
+/** Whether memory is too short to prepare sandboxes ahead. */
 export function isTight({ heldBytes, limitBytes }: Pick<MemoryState, 'heldBytes' | 'limitBytes'>): boolean {
-  return heldBytes > limitBytes * ENOUGH;
+  return heldBytes > limitBytes * LOW_SHARE;
 }
 
-/** Whether something that takes `bytes` can begin without others having to give up what they hold. */
-export function canBegin(state: MemoryState, bytes: number): boolean {
+/** Whether something that takes `bytes` can start without forcing others to free memory. */
+export function canStart(state: MemoryState, bytes: number): boolean {
   const { heldBytes, limitBytes, availableBytes, reserveBytes } = state;
-  return availableBytes - bytes >= reserveBytes && heldBytes + bytes <= limitBytes * TOO_MUCH;
+  return availableBytes - bytes >= reserveBytes && heldBytes + bytes <= limitBytes * HIGH_SHARE;
 }
 
-/** Those that hold most, as few as give up `bytes`. */
-export function chooseOffenders<Place extends { readonly heldBytes: number }>(
-  places: readonly Place[],
+/** The largest candidates, as few as needed to free `bytes`. */
+export function chooseOffenders<Candidate extends { readonly heldBytes: number }>(
+  candidates: readonly Candidate[],
   bytes: number,
-): Place[] {
+): Candidate[] {
   let missing = bytes;
-  return places
+  return candidates
     .toSorted((one, other) => other.heldBytes - one.heldBytes)
     .filter(({ heldBytes }) => {
       const isNeeded = missing > 0;
