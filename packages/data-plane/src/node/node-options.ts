@@ -52,9 +52,9 @@ const settings = z.object({
 export const NODE_SETTINGS: readonly string[] = Object.keys(settings.shape);
 
 /**
- * How much of this machine sandboxes may take. Defaults are derived from the machine, see `nodeCapacity`. An overcommit is how many
- * times the capacity may be promised: sandboxes seldom use all of their promise, and the kernel limits their total use to the
- * capacity itself.
+ * How much of this machine sandboxes may take. Defaults are derived from the machine, see `nodeCapacity`. An overcommit is how
+ * many times the capacity may be promised: sandboxes seldom use all of their promise, and the kernel limits their total use to
+ * the capacity itself.
  */
 export const nodeOptions = settings.prefault({});
 

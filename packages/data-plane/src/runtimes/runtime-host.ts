@@ -12,7 +12,7 @@ import { nodeCapacity } from '../node/capacity/capacity.ts';
 import { readHostFigures } from '../node/capacity/host-figures.ts';
 import type { NodeOptions } from '../node/node-options.ts';
 import type { SharedHost } from '../sandboxes/host-watch.ts';
-import { beginInstance } from '../sandboxes/instance.ts';
+import { createInstance } from '../sandboxes/instance.ts';
 import type { Instance } from '../sandboxes/instance.ts';
 import { removeLeftovers } from '../sandboxes/leftovers.ts';
 import { rememberPaths } from '../sandboxes/remember-paths.ts';
@@ -72,7 +72,7 @@ export async function openRuntimeHost(options: {
   mkdirSync(stateDirectory, { recursive: true });
   // Root of a sandbox's user namespace, an unprivileged user here, must pass through to what is mounted from below.
   chmodSync(stateDirectory, 0o711);
-  const instance = cleanup.use(beginInstance(stateDirectory));
+  const instance = cleanup.use(createInstance(stateDirectory));
   const idDirectory = join(stateDirectory, 'ids');
   const idRanges = new IdRanges(idDirectory, instance.name, randomInt(2 ** 31));
   await removeLeftovers(

@@ -13,12 +13,12 @@ const cases: [string, Parameters<typeof bytesToFree>[0], number][] = [
 ];
 
 for (const [name, state, expected] of cases) {
-  test(`${name}: ${expected} bytes are to be given up`, () => {
+  test(`${name}: ${expected} bytes must be freed`, () => {
     assert.equal(bytesToFree(state), expected);
   });
 }
 
-test('something begins only where nothing would have to be given up for it', () => {
+test('something starts only if nothing else must free memory for it', () => {
   const state = { heldBytes: 800, limitBytes: 1000, availableBytes: 500, reserveBytes: 400 };
   assert.deepEqual(
     [canStart(state, 100), canStart(state, 101), canStart({ ...state, availableBytes: 499 }, 100)],
@@ -27,7 +27,7 @@ test('something begins only where nothing would have to be given up for it', () 
   assert.deepEqual([isTight(state), isTight({ ...state, heldBytes: 801 })], [false, true]);
 });
 
-test('those that hold most are chosen, and no more of them than needed', () => {
+test('the largest are chosen, and no more than needed', () => {
   const places = [10, 70, 30, 50].map((heldBytes) => ({ heldBytes }));
   const held = (bytes: number) => chooseOffenders(places, bytes).map(({ heldBytes }) => heldBytes);
   assert.deepEqual(held(0), []);
