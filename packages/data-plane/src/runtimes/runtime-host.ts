@@ -7,7 +7,7 @@ import type { Cgroups } from '../cgroups/cgroup.ts';
 import { findCgroups } from '../cgroups/find-cgroups.ts';
 import { weighInstance } from '../cgroups/instance-weight.ts';
 import { IdRanges } from '../limits/id-ranges.ts';
-import { standBelowSandboxes } from '../limits/oom-score.ts';
+import { lowerOomScore } from '../limits/oom-score.ts';
 import { nodeCapacity } from '../node/capacity/capacity.ts';
 import { readHostFigures } from '../node/capacity/host-figures.ts';
 import type { NodeOptions } from '../node/node-options.ts';
@@ -67,7 +67,7 @@ export async function openRuntimeHost(options: {
   const { stateDirectory, node, logger, loopShare } = options;
   const { workspaceDirectory } = node;
   // Before anything is started, which inherits it.
-  const { problem: warning } = cleanup.use(standBelowSandboxes());
+  const { problem: warning } = cleanup.use(lowerOomScore());
   if (warning !== undefined) logger.warn({ problem: warning }, 'this host is weaker than it should be');
   mkdirSync(stateDirectory, { recursive: true });
   // Root of a sandbox's user namespace, an unprivileged user here, must pass through to what is mounted from below.
