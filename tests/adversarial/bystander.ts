@@ -1,6 +1,6 @@
 /**
- * A tenant that works beside others, in a thread of its own, so that its times are those of the server and not of whoever else
- * calls it from this process. It stops at the first message, and answers with what it saw.
+ * A tenant that works beside others. It runs in its own thread, so that its times are those of the server and not of other
+ * callers in this process. It stops at the first message, and answers with its measurements.
  */
 import { getPriority, setPriority } from 'node:os';
 import { parentPort, workerData } from 'node:worker_threads';
@@ -20,7 +20,7 @@ export interface Seen {
 const HEALTH_PAUSE_MS = 10;
 
 const { url, key } = workerData as BystanderData;
-// Of this thread alone: how soon it is let run where code keeps every processor busy is not the server's doing.
+// For this thread only: the server does not control how soon this thread runs while code keeps every processor busy.
 setPriority(Math.min(getPriority(), -15));
 const health: number[] = [];
 const jobs: number[] = [];

@@ -8,8 +8,8 @@ import { outputOf, runJob, runStep, sandboxRequest, startDataPlane } from '../su
 const LINGER_SECONDS = 8;
 
 /**
- * Sends a TCP socket with unsent data over whatever sockets the kernel has. Who reads there without taking descriptors drops
- * it, and where that was its last copy, the close waits as long as SO_LINGER says.
+ * Sends a TCP socket with unsent data over every socket of the kernel. A reader that does not accept descriptors drops it, and if
+ * that was its last copy, the close blocks as long as SO_LINGER says.
  */
 const LINGERING_SOCKET = `
 import array, os, socket, stat, struct
@@ -62,7 +62,7 @@ test('a cell has a socket to the server that is open in one direction', async ()
   assert.ok(delay.max / 1e9 < LINGER_SECONDS / 2, `the server stood still for ${delay.max / 1e9} s`);
 });
 
-/** Asks for what answers the page faults of its maker whenever it likes. Number by machine. */
+/** System call number, by architecture, of the descriptor through which a process can delay its own page faults. */
 const USERFAULTFD = `
 import ctypes, os, platform
 libc = ctypes.CDLL(None, use_errno=True)
@@ -98,11 +98,11 @@ for (const fd of fs.readdirSync('/proc/self/fd')) {
     console.log(fs.readlinkSync('/proc/self/fd/' + fd));
   } catch {}
 }`,
-  // The shell that runs the code, and the one that started it.
+  // The shell that runs the code, and its parent.
   shell: 'readlink /proc/$$/fd/* /proc/$PPID/fd/*; true',
 };
 
-/** Lists the descriptors of a child to which the language hands on what is not close-on-exec. */
+/** Lists the descriptors that a child process inherits in each language. */
 const CHILD: Record<Language, string> = {
   python: 'import os\nos.system("ls /proc/self/fd")\nNone',
   javascript: 'require("child_process").spawnSync("ls", ["/proc/self/fd"], { stdio: "inherit" }); undefined',
@@ -114,20 +114,20 @@ for (const [language, templateId] of [
   ['javascript', 'node'],
   ['shell', 'shell'],
 ] as const) {
-  test(`no descriptor of a kernel of ${language} is a socket, and children have none of its channel`, async () => {
+  test(`a ${language} kernel has no socket, and its children inherit no descriptor of its control channel`, async () => {
     await using started = await startDataPlane();
     const sandbox = await started.dataPlane.createSandbox(
       sandboxRequest({ templateId }),
       AbortSignal.timeout(patience(30_000)),
     );
     const targets = (await outputOf(sandbox, DESCRIPTORS[language], { language })).trim().split('\n');
-    // Standard output and error, and two of the control channel, at least.
+    // At least standard output, standard error, and two of the control channel.
     assert.ok(targets.filter((target) => target.startsWith('pipe:') || target.startsWith('/')).length >= 4);
     assert.deepEqual(
       targets.filter((target) => target.startsWith('socket:')),
       [],
     );
-    // The last is the directory that ls itself reads.
+    // The last one is the directory that ls itself reads.
     assert.equal(await outputOf(sandbox, CHILD[language], { language }), '0\n1\n2\n3\n');
   });
 }

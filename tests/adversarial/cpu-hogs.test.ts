@@ -8,7 +8,7 @@ import { patience } from '../support/patience.ts';
 import { runStep, sandboxRequest, startDataPlane } from '../support/sandbox.ts';
 import { until } from '../support/server.ts';
 
-/** Keeps every processor busy until there is a file with the name `stop`. */
+/** Keeps every processor busy until a file named `stop` exists. */
 const SPIN = `
 import os
 def spin():
@@ -19,7 +19,7 @@ for _ in range(os.cpu_count()):
         os._exit(0)
 spin()
 `;
-/** Of v1 and of v2. */
+/** File names on v1 and v2. */
 const NORMAL = ['1024', '100'];
 const LOW = ['64', '6'];
 

@@ -1,4 +1,4 @@
-"""Takes all memory that it can get of one kind (`KIND`), by 8 processes, prints `ready` and holds it."""
+"""Takes as much memory of one kind (`KIND`) as 8 processes can get, prints `ready` and holds it."""
 
 import ctypes
 import fcntl
@@ -178,7 +178,7 @@ AT_FIRST_KIB = available_kib()
 
 
 def take_all(kind):
-    """Prints why each process could take no more; a process that is killed says nothing."""
+    """Prints why each process could take no more; a killed process prints nothing."""
     reader, writer = os.pipe()
     for _ in range(PROCESSES):
         if os.fork() == 0:

@@ -5,14 +5,14 @@ import { addTenant } from '../support/tenant.ts';
 import { measureFlood } from './measure-flood.ts';
 
 /**
- * Far above what is seen on two free cores, for other tests run beside this one, and far below what a flood did that is read
- * without a share: there it took many seconds, or the server with it. The benchmark measures how much it really is.
+ * Far above the figure on two free cores, because other tests run in parallel. Far below the effect of a flood without fair
+ * reading, which took many seconds or crashed the server. The benchmark measures the real figure.
  */
 const BOUNDS = { jobP99Ms: 5_000, healthP99Ms: 1_000, latenessMs: 3_000, growthMib: 100 };
 
-test('while eight jobs flood the server in every way, others hardly notice', async (context) => {
+test('eight jobs that flood the server in every way hardly affect other tenants', async (context) => {
   using home = makeServerHome();
-  // The first start makes the operator's key.
+  // The first start creates the operator's key.
   await (await Server.start(home)).stop();
   const key = await addTenant(home.dataDir, 'bystander');
   await using server = await Server.start(home);

@@ -1,4 +1,4 @@
-/** Finds, in Python, the descriptor that the kernel speaks by. */
+/** Python code that finds the descriptor of the kernel's control channel. */
 const FIND_CHANNEL = `
 import fcntl, os, stat, sys
 
@@ -24,7 +24,7 @@ while True:
     say(data)
 `;
 
-/** Code that keeps the server busy in one way each, until it is ended. */
+/** Code that keeps the server busy, each in a different way, until it is ended. */
 export const FLOODS: Readonly<Record<string, string>> = {
   'a frame that a careless reader cannot hold': `${FIND_CHANNEL}
 say(b'{"type":"done","exit_code":1,"error":{"name":"x","message":"m","traceback":[{"toString":1}]}}\\n')

@@ -16,7 +16,7 @@ const GREETINGS: Record<Language, string> = {
   shell: 'echo works',
 };
 
-suite('hostile code in a session ends as it must, and the session works on', () => {
+suite('hostile code in a session ends as expected, and the session keeps working', () => {
   const cleanup = new AsyncDisposableStack();
   const sandboxes = new Map<Language, LentSandbox>();
 
@@ -44,9 +44,9 @@ suite('hostile code in a session ends as it must, and the session works on', () 
 });
 
 for (const isolationScope of ISOLATION_SCOPES) {
-  suite(`hostile code in a job in a ${isolationScope} ends as it must, and the next job works`, () => {
+  suite(`hostile code in a job in a ${isolationScope} ends as expected, and the next job works`, () => {
     const cleanup = new AsyncDisposableStack();
-    // Of one tenant, so that the next job comes to where the last one was.
+    // The same tenant, so that the next job runs in the same runner.
     const tenantId = newTenantId();
     let dataPlane: SandboxPlane;
 
@@ -71,7 +71,7 @@ for (const isolationScope of ISOLATION_SCOPES) {
   });
 }
 
-/** Of the languages only Python has cells. */
+/** Only Python has cells. */
 function runsIn(scope: IsolationScope, language: Language = 'python'): boolean {
   return scope === 'sandbox' || language === 'python';
 }

@@ -1,13 +1,13 @@
 import type { ExecutionReason, ExecutionStatus, Language } from '@caisson/protocol/api';
 import type { StepOverrides } from '../support/sandbox.ts';
 
-/** Code that means harm, and how it must end; it is the same wherever code runs. */
+/** Hostile code, and how it must end wherever it runs. */
 export interface HostileCode {
   readonly name: string;
   readonly language?: Language;
   readonly code: string;
   readonly step?: StepOverrides;
-  /** How it may end; where the kernel of the host decides between two, both stand here. */
+  /** How it may end: more than one outcome if the host's kernel decides. */
   readonly ends: readonly `${ExecutionStatus}/${ExecutionReason | 'null'}`[];
   readonly error?: string;
   readonly truncated?: boolean;

@@ -7,29 +7,29 @@ import type { BystanderData, Seen } from './bystander.ts';
 import { FLOODS } from './floods.ts';
 
 const MIB = 2 ** 20;
-/** Until the runners of the floods have started, and the heap has the size that it has under load. */
+/** Time for the floods' runners to start and for the heap to reach its size under load. */
 const WARMING_MS = 4_000;
 const FLOODS_AT_ONCE = 8;
 const TIMEOUT_SECONDS = 2;
-/** From the interrupt at a deadline to the kill. */
+/** Time from the interrupt at a deadline to the kill. */
 const GRACE_MS = 1000;
 
-/** What a tenant saw beside a flood. Times in milliseconds. */
+/** What another tenant experienced during a flood. Times in milliseconds. */
 export interface FloodFigures {
   readonly jobs: number;
   readonly quietJobP99Ms: number;
   readonly jobP50Ms: number;
   readonly jobP99Ms: number;
   readonly healthP99Ms: number;
-  /** The longest that an execution ended after its deadline, less the grace that it has. */
+  /** Longest time by which an execution overran its deadline, without its grace period. */
   readonly latenessMs: number;
   /** Of the server's memory. */
   readonly growthMib: number;
-  /** What went wrong for that tenant. */
+  /** Errors that this tenant got. */
   readonly failures: readonly string[];
 }
 
-/** Measures first in quiet, then while eight jobs flood `server` in every way, what the tenant of `key` sees. */
+/** Measures what the tenant of `key` experiences, first on a quiet server, then while eight jobs flood it in every way. */
 export async function measureFlood(
   server: Server,
   key: string,
@@ -55,7 +55,7 @@ export async function measureFlood(
   };
 }
 
-/** What a bystander sees in that time. */
+/** What a bystander experiences during that time. */
 async function watch(data: BystanderData, lengthMs: number): Promise<Seen> {
   const worker = new Worker(new URL('bystander.ts', import.meta.url), { workerData: data });
   await new Promise((resolve) => setTimeout(resolve, lengthMs));
@@ -64,7 +64,7 @@ async function watch(data: BystanderData, lengthMs: number): Promise<Seen> {
   return seen;
 }
 
-/** Floods the server until `untilMs`; tells how long after its deadline each flood ended. */
+/** Floods the server until `untilMs`; returns how long after its deadline each flood ended. */
 async function flood(server: Server, untilMs: number): Promise<number[]> {
   const codes = Object.values(FLOODS);
   const lateness: number[] = [];
@@ -78,12 +78,12 @@ async function flood(server: Server, untilMs: number): Promise<number[]> {
     if (status !== 200) throw new Error(`a flood was refused: ${JSON.stringify(body)}`);
     lateness.push(body.metrics.duration_ms - TIMEOUT_SECONDS * 1000 - graceMs);
   };
-  // A session whose kernel speaks although no step runs.
+  // A session whose kernel writes to its control channel while no step runs.
   const session = await server.call<{ session_id: string }>('POST', '/api/v1/sessions', { body: {} });
   await server.call('POST', `/api/v1/sessions/${session.body.session_id}/execute`, {
     body: { code: FLOODS['a speaking thread behind a step that has ended'] },
   });
-  // And a caller who sends what takes long to parse.
+  // And a caller whose requests take long to parse.
   const event = Array.from({ length: 45_000 }, () => ({}));
   await Promise.all([
     ...Array.from({ length: FLOODS_AT_ONCE }, (_, lane) =>
@@ -97,7 +97,7 @@ async function flood(server: Server, untilMs: number): Promise<number[]> {
   return lateness;
 }
 
-/** The most memory that the process has held in that time. */
+/** Peak memory of the process during that time. */
 async function mostResidentBytes(pid: number, lengthMs: number): Promise<number> {
   let most = 0;
   for (const endMs = performance.now() + lengthMs; performance.now() < endMs;) {

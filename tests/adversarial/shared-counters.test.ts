@@ -10,24 +10,24 @@ import { runJob, sandboxRequest, startDataPlane } from '../support/sandbox.ts';
 
 const CODE = readFileSync(new URL('take_counters.py', import.meta.url), 'utf8');
 const ENOSYS = 38;
-/** What others still get while one has taken all: `[how many, the error that ended it]`. */
+/** What others still get while one sandbox has taken all it can: `[count, final error]`. */
 const SOME = 4;
 const takeSome = `MOST = ${SOME}\n${CODE}`;
 const got = [SOME, null];
 const missing = [0, ENOSYS];
 const OTHERS = { inotify: got, terminals: got, timers: got, signals: got, aio: missing, queues: missing };
 const HOST = { ...OTHERS, aio: got, queues: got };
-/** The most that one may get of each. */
+/** The most one sandbox may get of each. */
 const MOST = {
   sandbox: { inotify: 32, terminals: 16, timersAndSignals: 128 },
   cell: { inotify: 4, terminals: 16, timersAndSignals: 128 },
 };
 
-// The numbers of system calls in the code are those of x86-64.
+// The code uses the system call numbers of x86-64.
 const options = { skip: process.arch !== 'x64' && 'numbers of x86-64' };
 
 for (const runtime of ['crun', 'runc'] as const) {
-  suite(`a sandbox of ${runtime} that takes all it can of what the host counts`, options, () => {
+  suite(`a sandbox of ${runtime} that takes all it can of host-wide resources`, options, () => {
     const cleanup = new AsyncDisposableStack();
     let dataPlane: SandboxPlane;
 

@@ -12,12 +12,12 @@ import { runJob, sandboxRequest, startDataPlane } from '../support/sandbox.ts';
 const MIB = 2 ** 20;
 const CODE = readFileSync(new URL('fill_sockets.py', import.meta.url), 'utf8');
 const RESOURCES = { cpuMillicores: 2000, memoryBytes: 64 * MIB, diskBytes: 8 * MIB, pids: 64 };
-/** Its memory, its disk, /tmp and /dev/shm. */
+/** Limit for its memory, its disk, /tmp and /dev/shm. */
 const LIMIT_BYTES = (64 + 8 + 64 + 64) * MIB;
-/** What it may hold beside: 16 MiB in sockets where cgroup v1 counts, netlink, connections that are not accepted. */
+/** Allowance on top: 16 MiB in sockets on cgroup v1, netlink, and connections that are not accepted. */
 const ALLOWANCE_BYTES = 200 * MIB;
 const SLACK_BYTES = 64 * MIB;
-/** Others use the host, too: what only they took in one round is not taken in all. */
+/** Several rounds, because other programs use the host too: their use does not show in every round. */
 const ROUNDS = 3;
 
 const ALL_KINDS = [
@@ -34,11 +34,11 @@ const ALL_KINDS = [
   'filters',
 ];
 
-/** What keeps it within is the same for both, but for what the runtime itself has to do. */
+/** Both scopes have the same limits, except for those that the runtime itself sets. */
 const KINDS = { crun: ALL_KINDS, runc: ['TCP, accepted', 'UDP, held back', 'netlink'] };
 
 for (const runtime of ['crun', 'runc'] as const) {
-  suite(`what a sandbox of ${runtime} takes of the kernel's memory stays within its limit`, () => {
+  suite(`the kernel memory used by a sandbox of ${runtime} stays within its limit`, () => {
     const cleanup = new AsyncDisposableStack();
     const tenantId = newTenantId();
     let dataPlane: SandboxPlane;
@@ -62,7 +62,7 @@ for (const runtime of ['crun', 'runc'] as const) {
         });
       }
 
-      test(`the interfaces can be asked for, in a ${isolationScope}`, async () => {
+      test(`network interfaces can be listed, in a ${isolationScope}`, async () => {
         const code = `
 import socket, threading
 print(socket.if_nameindex())
@@ -83,7 +83,7 @@ print(wrong)`;
   });
 }
 
-/** How much less memory the host had, in bytes, when the code held all it could get, or was ended for it. */
+/** Drop of the host's available memory, in bytes, once the code held all it could get or was killed for it. */
 async function takeAll(
   dataPlane: SandboxPlane,
   kind: string,
@@ -104,7 +104,7 @@ async function takeAll(
   return before - least;
 }
 
-/** What a sandbox held is given back some time after its end; were it not waited for, the next round would see less taken. */
+/** Waits until the memory of the ended sandbox is freed; otherwise the next round would measure too little. */
 async function untilGivenBack(before: number): Promise<void> {
   for (let round = 0; round < 500 && availableBytes() < before - SLACK_BYTES; round++) await delay(20);
 }

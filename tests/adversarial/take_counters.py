@@ -1,6 +1,6 @@
-"""Takes all that the kernel gives of what it counts for the whole host or for a user, and prints how much that was, as JSON.
+"""Takes as many as possible of the objects that the kernel counts per host or per user, and prints the counts as JSON.
 
-`MOST` bounds each kind, where one is to take some only. What it has taken, it holds.
+`MOST`, if set, limits each kind. Everything taken is held.
 """
 
 import ctypes
@@ -17,7 +17,7 @@ libc = ctypes.CDLL(None, use_errno=True)
 
 
 def count(make, most):
-    """How many times it can be made, and the number of the error at the end, None where it has come to `most`."""
+    """Returns how many could be created, and the final error number (None if it reached `most`)."""
     for number in range(most):
         ctypes.set_errno(0)
         try:
@@ -72,7 +72,7 @@ def take(most):
 
 
 def take_all():
-    """By several processes, for some of it is limited for each."""
+    """Uses several processes, because some kinds are limited per process."""
     reader, writer = os.pipe()
     for _ in range(PROCESSES):
         if os.fork() == 0:

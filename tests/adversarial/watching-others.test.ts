@@ -7,7 +7,7 @@ import { holdJob } from '../support/held-job.ts';
 import { patience } from '../support/patience.ts';
 import { runJob, sandboxRequest, startDataPlane } from '../support/sandbox.ts';
 
-/** Watches all that sandboxes share, prints what it has seen at its interrupt, and then what it sees of itself. */
+/** Watches everything that sandboxes share; when interrupted, prints what it saw of others, and then of itself. */
 const WATCH = `
 import ctypes, glob, os, signal
 libc = ctypes.CDLL(None, use_errno=True)
@@ -40,7 +40,7 @@ except KeyboardInterrupt:
     print('itself:', library + '/json:decoder.py' in seen())
 `;
 
-/** A runner of the same tenant makes its next cell. */
+/** A runner of the same tenant creates its next cell. */
 const OWN_RUNNER = "['/opt/caisson/init:']";
 
 for (const runtime of ['crun', 'runc'] as const) {
@@ -54,7 +54,7 @@ for (const runtime of ['crun', 'runc'] as const) {
     after(async () => cleanup.disposeAsync());
 
     for (const isolationScope of ISOLATION_SCOPES) {
-      test(`a job in a ${isolationScope} cannot watch what other tenants and the host open`, async () => {
+      test(`a job in a ${isolationScope} cannot watch which files other tenants and the host open`, async () => {
         await using watching = await holdJob(dataPlane, WATCH, { isolationScope });
         for (const otherScope of ISOLATION_SCOPES) {
           const request = sandboxRequest({ isolationScope: otherScope, tenantId: newTenantId() });

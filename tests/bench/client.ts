@@ -7,7 +7,7 @@ const TIMEOUT_MS = 60_000;
 type Headers = Record<string, string>;
 type Method = 'GET' | 'POST' | 'DELETE';
 
-/** What the benchmark asks of a server, over connections that are kept. It is cheap, for it shares the cores. */
+/** Requests of the benchmark to a server, over persistent connections. Cheap, because it shares the cores. */
 export class Client implements Disposable {
   readonly #agent = new Agent({ keepAlive: true, maxFreeSockets: 1024 });
   readonly #url: URL;
@@ -87,7 +87,7 @@ export class Client implements Disposable {
   }
 }
 
-/** Throws unless the code ended well and printed what it should. */
+/** @throws unless the code succeeded and printed the expected output */
 export function assertPrinted(result: ExecutionResult, stdout: string): void {
   if (result.status === 'succeeded' && result.stdout === stdout) return;
   const { status, reason, error } = result;

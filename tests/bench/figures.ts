@@ -1,4 +1,4 @@
-/** Figures that a target asks for. */
+/** Figures that have targets. */
 export const FIGURES = [
   'job_p50_ms',
   'job_p50_over_bare',
@@ -26,5 +26,5 @@ export const FIGURES = [
 
 export type FigureName = (typeof FIGURES)[number];
 
-/** What was measured; a figure that could not be had on this machine is missing. */
+/** Measured figures; one that is not available on this machine is missing. */
 export type Figures = { readonly [Name in FigureName]?: number | undefined };

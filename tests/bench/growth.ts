@@ -3,7 +3,7 @@ import { median } from './statistics.ts';
 
 export interface Growth {
   readonly name: keyof Footprint;
-  /** Median of the second quarter of the samples: by then, all that is kept ready has been made. */
+  /** Median of the second quarter of the samples: by then, the pools are full. */
   readonly before: number;
   /** Median of the last quarter. */
   readonly after: number;
@@ -12,8 +12,8 @@ export interface Growth {
 }
 
 /**
- * What comes and goes by itself between two looks, which is no leak: the garbage collector lets memory grow before it
- * works, and a pool may hold a sandbox more or less. A leak of one thing in every hundred jobs is far above all of these.
+ * Normal variation between two samples, which is no leak: memory grows until the garbage collector runs, and a pool may hold one
+ * sandbox more or less. A leak of one object per hundred jobs is far above these.
  */
 const ALLOWED: Readonly<Record<keyof Footprint, (before: number) => number>> = {
   serverRssMib: (before) => Math.max(24, 0.15 * before),
@@ -23,7 +23,7 @@ const ALLOWED: Readonly<Record<keyof Footprint, (before: number) => number>> = {
   cgroups: () => 40,
 };
 
-/** Compares the last quarter of the samples with the second one; at least four samples are needed. */
+/** Compares the last quarter of the samples with the second; needs at least four samples. */
 export function growthOf(samples: readonly Footprint[]): Growth[] {
   const quarter = Math.floor(samples.length / 4);
   if (quarter === 0) return [];

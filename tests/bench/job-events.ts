@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { ExecutionEvent } from '@caisson/protocol/api';
 import { createParser } from 'eventsource-parser';
 
-/** The events of an answer of server-sent events, as they come. */
+/** Events of a response with server-sent events, as they arrive. */
 export async function* readEvents(answer: IncomingMessage): AsyncGenerator<ExecutionEvent> {
   const ready: ExecutionEvent[] = [];
   const parser = createParser({

@@ -4,7 +4,7 @@ import { runLoad } from './load.ts';
 
 const signal = new AbortController().signal;
 
-test('as many are under way as were asked for, and never more', async () => {
+test('the requested number runs at once, and never more', async () => {
   let [now, most] = [0, 0];
   const one = async (): Promise<void> => {
     most = Math.max(most, ++now);
@@ -16,7 +16,7 @@ test('as many are under way as were asked for, and never more', async () => {
   assert.equal(sample.latenciesMs.length, 50);
 });
 
-test('a failure is counted and told, and its time is not', async () => {
+test('a failure is counted and reported, and its time is ignored', async () => {
   const one = (index: number): Promise<void> =>
     index % 2 === 0 ? Promise.reject(new Error('lost')) : Promise.resolve();
   const sample = await runLoad({ count: 10, maxMs: 60_000, concurrency: 3 }, one, signal);
@@ -24,12 +24,12 @@ test('a failure is counted and told, and its time is not', async () => {
   assert.equal(sample.latenciesMs.length, 5);
 });
 
-test('none is begun when the time is up', async () => {
+test('none starts after the time is up', async () => {
   const sample = await runLoad({ count: 10, maxMs: 0, concurrency: 2 }, () => Promise.resolve(), signal);
   assert.deepEqual(sample.latenciesMs, []);
 });
 
-test('it ends with the reason that it was stopped for, not with failures', async () => {
+test('an abort ends it with the reason, not with failures', async () => {
   const stop = new AbortController();
   const one = (): Promise<void> => {
     stop.abort(new Error('enough'));

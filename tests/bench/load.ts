@@ -1,15 +1,15 @@
 import type { Sample } from './sample.ts';
 
 export interface Load {
-  /** At most so many repetitions, */
+  /** Maximum number of repetitions. */
   readonly count: number;
-  /** and none is begun after so long. */
+  /** No repetition starts after this time. */
   readonly maxMs: number;
-  /** How many are under way at any time. */
+  /** How many run at once. */
   readonly concurrency: number;
 }
 
-/** Repeats `one` and takes the time of each. What it throws is counted as a failure, unless `signal` is aborted. */
+/** Repeats `one` and times each. What it throws counts as a failure, unless `signal` is aborted. */
 export async function runLoad(
   load: Load,
   one: (index: number) => Promise<void>,

@@ -36,7 +36,7 @@ const print = (text: string): void => {
   process.stdout.write(`${text}\n`);
 };
 
-/** Ends with `signal`: what is under way on the connections fails at once, and everything started is stopped. */
+/** Ends when `signal` is aborted: pending requests fail at once, and everything started is stopped. */
 async function prepare(warmUpJobs: number, signal: AbortSignal) {
   await using stack = new AsyncDisposableStack();
   const server = stack.use(await startServer(signal));

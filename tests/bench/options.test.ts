@@ -3,11 +3,11 @@ import { test } from 'node:test';
 import { parseOptions } from './options.ts';
 import { FULL, QUICK } from './sizes.ts';
 
-test('without arguments the whole benchmark is run', () => {
+test('without arguments the whole benchmark runs', () => {
   assert.deepEqual(parseOptions([], {}), { quick: false, sizes: FULL, only: undefined, steady: undefined });
 });
 
-test('a quick run is small, and single sections can be asked for', () => {
+test('a quick run is small, and single sections can be chosen', () => {
   const { sizes, only } = parseOptions(['--quick', '--only', 'jobs,memory'], {});
   assert.equal(sizes, QUICK);
   assert.deepEqual(only, ['jobs', 'memory']);
@@ -23,7 +23,7 @@ test('the long run takes its counts from the environment', () => {
   assert.deepEqual(parseOptions(['--steady'], env).steady, { jobs: 50, concurrency: 2, maxMs: 9000 });
 });
 
-test('what is no section, option or count is refused by its name', () => {
+test('an unknown section, option or count is refused by name', () => {
   assert.throws(() => parseOptions(['--only', 'job'], {}), /job.*jobs, pandas/);
   assert.throws(() => parseOptions(['--fast'], {}), /--fast/);
   assert.throws(() => parseOptions(['--steady'], { CAISSON_BENCH_STEADY_JOBS: '-1' }), /STEADY_JOBS.*-1/);

@@ -17,11 +17,11 @@ export interface Options {
   readonly quick: boolean;
   /** Sections to run; `undefined` for all. */
   readonly only: readonly SectionName[] | undefined;
-  /** Given for the long run, which is all that is run then. */
+  /** Set for the long run; nothing else runs then. */
   readonly steady: SteadyOptions | undefined;
 }
 
-/** @throws Error that says what was wrong */
+/** @throws Error that names the wrong argument */
 export function parseOptions(
   args: readonly string[],
   env: Readonly<Record<string, string | undefined>>,

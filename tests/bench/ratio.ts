@@ -1,6 +1,6 @@
 import { median } from './statistics.ts';
 
-/** How many times the baseline a figure is; `min` and `max` are those of single rounds, and show the noise. */
+/** A figure as a multiple of the baseline; `min` and `max` are of single rounds, and show the noise. */
 export interface Ratio {
   readonly value: number;
   readonly min: number;
@@ -8,8 +8,8 @@ export interface Ratio {
 }
 
 /**
- * Ratio of two series that were measured in turns: the figure and the baseline of one round stand at the same index.
- * Of medians, so that a round that the machine disturbed does not count. `undefined` where a series has no value.
+ * Ratio of two series that were measured alternately: figure and baseline of a round have the same index. Uses medians, so that
+ * one disturbed round does not count. `undefined` if a series is empty.
  */
 export function ratioOfRounds(figure: readonly number[], baseline: readonly number[]): Ratio | undefined {
   const rounds = figure

@@ -18,7 +18,7 @@ test('measures are taken in turns, and one that is not offered has no samples', 
   assert.deepEqual([series.a.length, series.b.length, series.absent.length], [3, 3, 0]);
 });
 
-test('the first round is always taken, and no other when the time is up', async () => {
+test('the first round always runs, and none after the time is up', async () => {
   const series = await interleave(
     { rounds: 5, maxMs: 0 },
     { a: () => Promise.resolve(sample), b: () => Promise.resolve(sample) },
@@ -27,7 +27,7 @@ test('the first round is always taken, and no other when the time is up', async 
   assert.deepEqual([series.a.length, series.b.length], [1, 1]);
 });
 
-test('it stops when it is told to', async () => {
+test('an abort stops it', async () => {
   const stop = new AbortController();
   const measure = (): Promise<Sample> => {
     stop.abort(new Error('enough'));

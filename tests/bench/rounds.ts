@@ -3,9 +3,9 @@ import type { Sample } from './sample.ts';
 export type Measure = () => Promise<Sample>;
 
 /**
- * Takes all measures in turns (A B A B …), so that what disturbs the machine for a while disturbs them all alike. The
- * samples of one round stand at the same index. Ends early, with whole rounds only, once `maxMs` have passed. A measure
- * that this machine does not offer is `undefined`, and its series empty.
+ * Alternates between the measures (A B A B …), so that a temporary disturbance affects all of them. Samples of one round have the
+ * same index. Ends early, after a complete round, once `maxMs` have passed. A measure that this machine does not support is
+ * `undefined`, and its series is empty.
  */
 export async function interleave<Name extends string>(
   { rounds, maxMs }: { readonly rounds: number; readonly maxMs: number },

@@ -9,7 +9,7 @@ const sample = (latenciesMs: number[], failures: string[] = []): Sample => ({
   wallMs: 1000,
 });
 
-test('a line tells all samples, the rate of the middle round, the ratio of medians and the failures', () => {
+test('a line has all samples, the rate of the median round, the ratio of medians and the failures', () => {
   const series = [sample([2, 2, 2], ['lost']), sample([3, 3]), sample([4, 4, 4, 4])];
   const baseline = { name: 'bare', series: [sample([6]), sample([6]), sample([6])] };
   const row = rowOfSeries('job', series, { baseline, note: 'scope: cell' });
@@ -20,13 +20,13 @@ test('a line tells all samples, the rate of the middle round, the ratio of media
   assert.equal(row.note, 'scope: cell; 1 failed: lost');
 });
 
-test('a line of a measure that never went well has no figures, but its failures', () => {
+test('a line of a measure that always failed has only its failures', () => {
   const row = rowOfSeries('job', [sample([], ['lost', 'lost'])]);
   assert.equal(row.summary, undefined);
   assert.equal(row.failures, 2);
 });
 
-test('failures are told by how often they were seen', () => {
+test('failures are listed by frequency', () => {
   assert.equal(
     describeFailures(['b', 'a', 'a', 'c', 'c', 'c', 'd']),
     '3 failed: c; 2 failed: a; 1 failed: b',

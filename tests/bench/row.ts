@@ -57,7 +57,7 @@ export function roundRates(series: readonly Sample[]): number[] {
 
 const MOST_KINDS = 3;
 
-/** The most frequent failures, each with how often it was seen. */
+/** The most frequent failures, each with its count. */
 export function describeFailures(failures: readonly string[]): string {
   const kinds = Map.groupBy(failures, (failure) => failure);
   return [...kinds]

@@ -3,7 +3,7 @@ import { promisify } from 'node:util';
 
 const execute = promisify(execFile);
 
-/** Standard output of a program that must end with 0 before `timeoutMs`. */
+/** Standard output of a program that must exit with 0 within `timeoutMs`. */
 export async function runCommand(
   program: string,
   args: readonly string[],

@@ -5,12 +5,12 @@ import type { Bench, Section } from './sections/section.ts';
 export interface SectionReport {
   readonly title: string;
   readonly rows: readonly Row[];
-  /** Why it could not be measured. */
+  /** Why the section could not be measured. */
   readonly error?: string;
   readonly tookMs: number;
 }
 
-/** Runs one section after the other; each is told to `onDone` when it ends, also when it failed. */
+/** Runs the sections one after the other, and calls `onDone` after each, even if it failed. */
 export async function runSections(
   sections: readonly Section[],
   bench: Bench,

@@ -1,16 +1,16 @@
-/** What one round of one measure brought. */
+/** Result of one round of one measure. */
 export interface Sample {
-  /** How long each repetition took that did not fail, in milliseconds. */
+  /** Duration of each successful repetition, in milliseconds. */
   readonly latenciesMs: readonly number[];
-  /** How long all of them took together. */
+  /** Duration of the whole round, in milliseconds. */
   readonly wallMs: number;
-  /** What went wrong, one text for each repetition that failed. */
+  /** One message per failed repetition. */
   readonly failures: readonly string[];
-  /** How late the server's event loop was at p99 meanwhile, where it tells. */
+  /** p99 of the server's event loop delay during the round, if known. */
   readonly eventLoopDelayMs?: number | undefined;
 }
 
-/** Repetitions that went well, per second of the round. */
+/** Successful repetitions per second of the round. */
 export function perSecond(sample: Sample): number {
   return sample.latenciesMs.length / (sample.wallMs / 1000);
 }

@@ -18,7 +18,7 @@ export interface Server extends AsyncDisposable {
   readonly pid: number;
 }
 
-/** Starts the real server on a free port with a data directory of its own; disposing stops it and removes all. */
+/** Starts the real server on a free port with its own data directory. Disposing stops it and removes everything. */
 export async function startServer(signal: AbortSignal): Promise<Server> {
   await using undo = new AsyncDisposableStack();
   const directory = await mkdtemp(join(tmpdir(), 'caisson-bench-'));
@@ -26,7 +26,7 @@ export async function startServer(signal: AbortSignal): Promise<Server> {
   const log = join(directory, 'log');
   const logFd = openSync(log, 'w');
   const args = ['serve', '--port', '0', '--data-dir', directory];
-  // A group of its own: an interrupt typed at the terminal is for the benchmark, which stops the server in its turn.
+  // Its own process group: an interrupt at the terminal goes to the benchmark, which then stops the server.
   const child = spawn(COMMAND, args, { stdio: ['ignore', 'pipe', logFd], detached: true });
   closeSync(logFd);
   const ended = new Promise<void>((resolve) => {

@@ -1,4 +1,4 @@
-/** How much of everything is measured. Each part ends after `maxMs`, however few rounds that were. */
+/** Sizes of the measurements. Each part ends after `maxMs`, even with few rounds. */
 export interface Sizes {
   readonly warmUpJobs: number;
   readonly jobs: Part & { readonly oneByOne: number; readonly baselines: number; readonly loadMs: number };

@@ -13,7 +13,7 @@ test('a percentile is the smallest value that enough of the others do not exceed
   assert.equal(percentile([7], 0.5), 7);
 });
 
-test('numbers are put in order by size, not by their text', () => {
+test('numbers are sorted by value, not as text', () => {
   assert.equal(median([9, 10, 100]), 10);
 });
 
@@ -21,7 +21,7 @@ test('the percentile of nothing is not a number', () => {
   assert.ok(Number.isNaN(percentile([], 0.5)));
 });
 
-test('a summary tells the percentiles and the ends', () => {
+test('a summary has the percentiles and the extremes', () => {
   assert.deepEqual(summarize(upTo(200)), { count: 200, p50: 100, p95: 190, p99: 198, min: 1, max: 200 });
   assert.equal(summarize([]), undefined);
 });

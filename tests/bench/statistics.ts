@@ -1,4 +1,4 @@
-/** What is told of a set of samples, in their unit. */
+/** Summary of a set of samples, in their unit. */
 export interface Summary {
   readonly count: number;
   readonly p50: number;
@@ -8,7 +8,7 @@ export interface Summary {
   readonly max: number;
 }
 
-/** The smallest of `values` that at least the share `q` (0 to 1) of them does not exceed; NaN where there are none. */
+/** The smallest of `values` that at least the share `q` (0 to 1) of them does not exceed; NaN if there are none. */
 export function percentile(values: readonly number[], q: number): number {
   return percentileOfSorted(sorted(values), q);
 }
@@ -17,7 +17,7 @@ export function median(values: readonly number[]): number {
   return percentile(values, 0.5);
 }
 
-/** `undefined` where there are no values. */
+/** `undefined` without values. */
 export function summarize(values: readonly number[]): Summary | undefined {
   if (values.length === 0) return undefined;
   const ascending = sorted(values);

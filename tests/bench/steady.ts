@@ -20,7 +20,7 @@ const BARE = { count: 25, maxMs: 2000, concurrency: 1 };
 export interface SteadyOptions {
   readonly jobs: number;
   readonly concurrency: number;
-  /** Ends early, with what it has, after so long. */
+  /** Ends early after this time, with the samples so far. */
   readonly maxMs: number;
 }
 
@@ -32,7 +32,7 @@ export interface SteadyResult {
   readonly figures: Figures;
 }
 
-/** Runs one job after the other, and looks again and again at what the server holds while nothing runs. */
+/** Runs jobs one after the other, and samples the server's use of the host in between. */
 export async function runSteady(
   options: SteadyOptions,
   bench: { client: Client; serverPid: number; spawnLoop: SpawnLoop; signal: AbortSignal },
@@ -68,7 +68,7 @@ function resultOf(
   { jobs, bares, footprints }: { jobs: Sample[]; bares: Sample[]; footprints: Footprint[] },
 ): SteadyResult {
   const latencies = jobs.flatMap((sample) => sample.latenciesMs);
-  // In a short run, for trying it, the first and the last quarter.
+  // A short trial run uses the first and the last quarter.
   const edge = Math.min(1000, Math.floor(latencies.length / 4));
   const [first, last] = [latencies.slice(0, edge), latencies.slice(-edge)];
   const baseline = { name: 'bare', series: bares };
@@ -91,7 +91,7 @@ function resultOf(
       rowOfSeries(`last ${edge} jobs`, [asSample(last)]),
     ],
     figures:
-      // What was cut short says nothing of the whole.
+      // A run that was cut short is not representative.
       done < options.jobs
         ? {}
         : {
@@ -102,7 +102,7 @@ function resultOf(
   };
 }
 
-/** The cgroup that all sandboxes of the server are in, found by one of them. */
+/** Parent cgroup of all sandboxes of the server, found through one of them. */
 async function cgroupOfServer(client: Client): Promise<string> {
   const { session_id: id } = await client.createSession();
   await using undo = new AsyncDisposableStack();

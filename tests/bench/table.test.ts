@@ -19,11 +19,11 @@ test('columns are as wide as their widest cell, numbers to the right, words to t
   ]);
 });
 
-test('a cell that is missing is empty', () => {
+test('a missing table cell is empty', () => {
   assert.equal(formatTable(['a', 'b'], [['1']]), 'a  b\n─  ─\n1');
 });
 
-test('numbers keep three digits that say something', () => {
+test('numbers have three significant digits', () => {
   const formatted = [0, 0.01234, 0.6, 1.234, 12.34, 123.4, 12_345.6, -5.678].map(formatNumber);
   assert.deepEqual(formatted, ['0', '0.012', '0.600', '1.23', '12.3', '123', '12346', '-5.68']);
   assert.equal(formatNumber(undefined), '–');

@@ -18,20 +18,20 @@ const target: Target = {
 const verdict = (of: Target, value: number | undefined): string | undefined =>
   evaluateTargets([of], { [of.figure]: value }, of.run)[0]?.verdict;
 
-test('a figure on its limit reaches the target, whichever way it is bound', () => {
+test('a figure exactly at its limit reaches the target, for upper and lower limits', () => {
   assert.equal(verdict(target, 1.5), 'reached');
   assert.equal(verdict(target, 1.51), 'not reached');
   assert.equal(verdict({ ...target, bound: 'at least' }, 1.5), 'reached');
   assert.equal(verdict({ ...target, bound: 'at least' }, 1.49), 'not reached');
 });
 
-test('what was not measured is never told as reached', () => {
+test('a figure that was not measured is never reported as reached', () => {
   assert.equal(verdict(target, undefined), 'not measured');
   assert.equal(verdict(target, NaN), 'not measured');
   assert.equal(verdict({ ...target, limit: 0 }, undefined), 'not measured');
 });
 
-test('a run is held against its own targets only', () => {
+test('a run is compared with its own targets only', () => {
   const steady: Target = { ...target, run: 'steady', name: 'steady' };
   assert.deepEqual(
     evaluateTargets([target, steady], { step_p50_ms: 1 }, 'steady').map(({ name }) => name),

@@ -10,7 +10,7 @@ export interface Target {
   readonly limit: number;
   readonly bound: 'at most' | 'at least';
   readonly unit: '×' | 'ms' | 'MiB' | '';
-  /** How the figure comes about. */
+  /** How the figure is measured. */
   readonly from: string;
 }
 
@@ -26,7 +26,7 @@ const short = { run: 'bench', bound: 'at most' } as const;
 const steady = { run: 'steady', bound: 'at most' } as const;
 const none = { limit: 0, unit: '' } as const;
 
-/** What Caisson wants to reach, on two cores. Goals, not promises: nothing fails where one is missed. */
+/** Performance goals of Caisson, on two cores. Not promises: nothing fails if one is missed. */
 export const TARGETS: readonly Target[] = [
   { ...short, name: 'job p50', figure: 'job_p50_ms', limit: 60, unit: 'ms', from: 'one after the other' },
   { ...short, name: 'job p50 / bare', figure: 'job_p50_over_bare', limit: 0.6, unit: '×', from: INTERLEAVED },
@@ -99,7 +99,7 @@ export const TARGETS: readonly Target[] = [
   { ...steady, ...none, name: 'steadiness: failures', figure: 'steady_failures', from: 'all jobs' },
 ];
 
-/** The targets of `run`, each with what was measured. */
+/** Targets of `run`, each with its measured figure. */
 export function evaluateTargets(targets: readonly Target[], figures: Figures, run: Run): Evaluated[] {
   return targets
     .filter((target) => target.run === run)

@@ -14,7 +14,7 @@ const SIZE = 300 * MIB;
 const RESOURCES = { cpuMillicores: 1000, memoryBytes: 96 * MIB, diskBytes: SIZE, pids: 64 };
 const DEADLINE = () => AbortSignal.timeout(patience(120_000));
 
-/** Writes until nothing more can be written, then prints how much it was, in MiB, and why it ended. */
+/** Writes until the disk is full, then prints how much it wrote, in MiB, and the error. */
 const FILL = `
 import errno, os
 chunk, written = os.urandom(1 << 20), 0
@@ -33,9 +33,9 @@ async function withSandbox(use: (sandbox: LentSandbox) => Promise<void>): Promis
   await use(sandbox);
 }
 
-test('a large workspace lies on disk: a full one is told, far beyond the memory of the sandbox', async () => {
+test('a large workspace is on disk: it holds far more than the memory of the sandbox, and reports when it is full', async () => {
   await withSandbox(async (sandbox) => {
-    // The files are limited in size by the same number, so the disk has to be filled by two.
+    // The file size limit is the same number, so it takes two files to fill the disk.
     const filled = await runStep(sandbox, `${FILL}\n${FILL.replace('"fill"', '"more"')}`);
     assert.equal(filled.status, 'succeeded', filled.stderr);
     const lines = filled.stdout.trim().split('\n');
@@ -53,7 +53,7 @@ test('a large workspace lies on disk: a full one is told, far beyond the memory 
   });
 });
 
-test('the memory limit of a sandbox does not count a workspace on disk', async () => {
+test('a workspace on disk does not count against the memory limit', async () => {
   await using started = await startDataPlane();
   const { dataPlane, stateDirectory } = started;
   const request = sandboxRequest({ resources: RESOURCES });
@@ -64,7 +64,7 @@ test('the memory limit of a sandbox does not count a workspace on disk', async (
   assert.equal(Number(limit), RESOURCES.memoryBytes + 128 * MIB);
 });
 
-test('the number of files of a workspace on disk is bounded too, and told as full', async () => {
+test('the number of files on a disk workspace is limited too, and reported as full', async () => {
   await withSandbox(async (sandbox) => {
     const many = `
 import errno, os
@@ -81,7 +81,7 @@ except OSError as error:
   });
 });
 
-test('a workspace on disk is empty, is its own, and has neither devices nor programs with more rights', async () => {
+test('a workspace on disk is empty and private, and allows neither devices nor setuid programs', async () => {
   await withSandbox(async (sandbox) => {
     const look = `
 import os
@@ -95,7 +95,7 @@ except PermissionError: print("refused")
   });
 });
 
-test('a job with a large workspace gets a sandbox of its own, and its disk', async () => {
+test('a job with a large workspace gets its own sandbox with its disk', async () => {
   await using started = await startDataPlane();
   const { dataPlane } = started;
   const small = await runJob(dataPlane, 'print(1)', { request: sandboxRequest() });
@@ -106,7 +106,7 @@ test('a job with a large workspace gets a sandbox of its own, and its disk', asy
   assert.ok(Number(large.stdout) >= SIZE / MIB && Number(large.stdout) < (SIZE / MIB) * 1.05, large.stdout);
 });
 
-test('the space of a workspace is set aside as long as it lives, and no more than there is', async () => {
+test('the space of a workspace is reserved as long as it exists, within the space on disk', async () => {
   const workspaceDirectory = '/var/lib/caisson/workspaces';
   await using started = await startDataPlane('auto', {
     capacityDiskBytes: 700 * MIB,
@@ -131,8 +131,8 @@ test('the space of a workspace is set aside as long as it lives, and no more tha
   await dataPlane.createSandbox(request(), DEADLINE());
 });
 
-test('where workspaces cannot lie on disk, it is told, and large ones are refused', async () => {
-  // No file system that keeps files is there, and one that lies in memory itself.
+test('if workspaces cannot be on disk, that is reported and large ones are refused', async () => {
+  // First a path that cannot be a directory, then one on a file system in memory.
   await refuseLarge('/dev/null/workspaces');
   const inMemory = mkdtempSync('/dev/caisson-test-');
   try {
@@ -154,7 +154,7 @@ async function refuseLarge(workspaceDirectory: string): Promise<void> {
   });
 }
 
-test('kill -9 of the server leaves no mount, no loop device and no image once the next one has started', async () => {
+test('after kill -9 of the server, the next start leaves no mount, loop device or image', async () => {
   using home = makeServerHome();
   const first = await Server.start(home);
   const instance = instanceOf(home.stateDirectory);

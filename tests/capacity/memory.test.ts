@@ -7,7 +7,7 @@ import { runJob, runStep, sandboxRequest, startDataPlane } from '../support/sand
 import { until } from '../support/server.ts';
 
 const MIB = 2 ** 20;
-/** All sandboxes may hold 192 MiB together; each of them alone is promised more, and 176 MiB of files in memory. */
+/** All sandboxes together may hold 192 MiB. Each is promised more, including 176 MiB of files in memory. */
 const NODE = { capacityMemoryBytes: 192 * MIB, capacityPids: 100, memoryOvercommit: 20 };
 const RESOURCES = { cpuMillicores: 1000, memoryBytes: 256 * MIB, diskBytes: 48 * MIB, pids: 64 };
 const FILL_FILES = `
@@ -24,14 +24,14 @@ function limitOf(stateDirectory: string, controller: string, v1: string, v2: str
   return Number(readFileSync(existsSync(path) ? path : `/sys/fs/cgroup/caisson/${instance}/${v2}`, 'utf8'));
 }
 
-test('the kernel bounds what all sandboxes hold together', async () => {
+test('the kernel limits the memory of all sandboxes together', async () => {
   await using started = await startDataPlane('auto', NODE);
   const { stateDirectory } = started;
   assert.equal(limitOf(stateDirectory, 'memory', 'memory.limit_in_bytes', 'memory.max'), 192 * MIB);
   assert.equal(limitOf(stateDirectory, 'pids', 'pids.max', 'pids.max'), 100);
 });
 
-test('the sandbox that fills memory is ended, told as lost, and frees what it held; the others live on', async () => {
+test('a sandbox that fills the memory is ended, reported as lost, and frees it; the others survive', async () => {
   await using started = await startDataPlane('auto', NODE);
   const { dataPlane } = started;
   const lost: string[] = [];
@@ -40,7 +40,7 @@ test('the sandbox that fills memory is ended, told as lost, and frees what it he
   await runStep(quiet, 'x = 42');
   const request = sandboxRequest({ resources: RESOURCES });
   const greedy = await dataPlane.createSandbox(request, AbortSignal.timeout(patience(30_000)));
-  // Files stay when whoever wrote them is killed, so no kill inside the sandbox could free them.
+  // Files outlive the process that wrote them, so a kill inside the sandbox could not free them.
   const { status, reason } = await runStep(
     greedy,
     `${FILL_FILES}\nheld = bytearray(100 << 20)\nimport time; time.sleep(60)`,
@@ -56,7 +56,7 @@ test('the sandbox that fills memory is ended, told as lost, and frees what it he
 });
 
 for (const isolationScope of ['auto', 'sandbox'] as const) {
-  test(`a job that fills memory ends as out_of_memory, and the next one runs (${isolationScope})`, async () => {
+  test(`a job that fills the memory ends as out_of_memory, and the next one runs (${isolationScope})`, async () => {
     await using started = await startDataPlane('auto', NODE);
     const { dataPlane } = started;
     const request = () => sandboxRequest({ resources: RESOURCES, isolationScope });
@@ -68,7 +68,7 @@ for (const isolationScope of ['auto', 'sandbox'] as const) {
   });
 }
 
-test('a fork bomb ends at what all sandboxes may start together', async () => {
+test('a fork bomb stops at the process limit of all sandboxes together', async () => {
   await using started = await startDataPlane('auto', { ...NODE, capacityPids: 30, pidsOvercommit: 20 });
   const { dataPlane } = started;
   const bomb = `

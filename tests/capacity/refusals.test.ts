@@ -7,7 +7,7 @@ import { until } from '../support/server.ts';
 
 const MIB = 2 ** 20;
 const HUGE = { memory: '256Gi', disk: '64Gi', cpu: '64', pids: 4096 };
-/** With its /tmp and /dev/shm such a session is promised 320 MiB. */
+/** Including /tmp and /dev/shm, such a session is promised 320 MiB. */
 const LARGE = { memory: '176Mi', disk: '16Mi', cpu: '1', pids: 16 };
 const NODE = {
   capacityMemoryBytes: 512 * MIB,
@@ -29,7 +29,7 @@ function checkInsufficient({ status, headers, body }: Answer): void {
   assert.equal(headers.get('retry-after'), '1');
 }
 
-test('what no machine like this has is refused before anything is queued, with the field and the maximum', async () => {
+test('a request larger than the machine is refused before anything is queued, with the field and the maximum', async () => {
   await using planes = await startPlanes();
   const { call, dataPlane } = planes;
   const asked = [
@@ -54,7 +54,7 @@ test('what no machine like this has is refused before anything is queued, with t
   assert.equal(largest.status, 201);
 });
 
-test('a maximum that was set counts for every field', async () => {
+test('a configured maximum applies to every field', async () => {
   await using planes = await startPlanes({
     maxCpuMillicores: 500,
     maxMemoryBytes: 64 * MIB,
@@ -75,7 +75,7 @@ test('a maximum that was set counts for every field', async () => {
   assert.deepEqual(made.body['resources'], { cpu: '0.5', memory: '64Mi', disk: '8Mi', pids: 32 });
 });
 
-test('more sessions than the machine holds are refused, and there is room again when one has ended', async () => {
+test('sessions beyond the capacity are refused, and there is room again when one has ended', async () => {
   await using planes = await startPlanes(NODE);
   const { call } = planes;
   const first = await call('POST', '/api/v1/sessions', { resources: LARGE });
@@ -91,7 +91,7 @@ test('more sessions than the machine holds are refused, and there is room again 
   assert.equal(again.status, 201);
 });
 
-test('a session waits for the room that another is about to give back', async () => {
+test('a session waits for room that another is about to free', async () => {
   await using planes = await startPlanes({ ...NODE, sessionRoomWaitMs: 30_000 });
   const { call } = planes;
   const first = await call('POST', '/api/v1/sessions', { resources: LARGE });
@@ -100,7 +100,7 @@ test('a session waits for the room that another is about to give back', async ()
   assert.equal((await second).status, 201);
 });
 
-test('a job waits for room, and one that finds none in time tells it as its reason', async () => {
+test('a job waits for room, and fails with that reason if there is none in time', async () => {
   await using planes = await startPlanes({ ...NODE, jobRoomWaitMs: 500 });
   const { call } = planes;
   const session = await call('POST', '/api/v1/sessions', { resources: LARGE });
@@ -113,7 +113,7 @@ test('a job waits for room, and one that finds none in time tells it as its reas
   await until('its room is free again', async () => (await promisedMemory(planes)) === 0);
 });
 
-test('jobs that do not all fit at once run one after the other', async () => {
+test('jobs that do not fit at once run one after the other', async () => {
   await using planes = await startPlanes(NODE);
   const { call } = planes;
   const answers = await Promise.all(
@@ -127,7 +127,7 @@ test('jobs that do not all fit at once run one after the other', async () => {
   );
 });
 
-test('what the machine holds is told in the metrics', async () => {
+test('the metrics include the capacity of the machine', async () => {
   await using planes = await startPlanes(NODE);
   const { call } = planes;
   await call('POST', '/api/v1/sessions', { resources: LARGE });

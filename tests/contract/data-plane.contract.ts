@@ -15,7 +15,7 @@ const MIB = 2 ** 20;
 const LEASE_MS = 60_000;
 const END = { reason: 'cancelled', by: 'key_of_somebody' } as const;
 
-/** What the suite runs; a fake has to know what each does. */
+/** Code that the suite runs; a fake must imitate each piece. */
 export const CODES = {
   prints: 'print(1)\nimport sys\nprint(2, file=sys.stderr)',
   forever: 'print("begun", flush=True)\nimport time\ntime.sleep(300)',
@@ -80,13 +80,13 @@ async function untilBegun(plane: DataPlane, { step }: ExecutionRequest): Promise
     if (events.length > 0) return;
 }
 
-/** What every `DataPlane` promises to the control planes that use it. */
+/** The contract of every `DataPlane` with its control planes. */
 export function dataPlaneContract(
   name: string,
   make: () => Promise<AsyncDisposable & { node: DataPlane }>,
 ): void {
   suite(`contract of a data plane: ${name}`, () => {
-    test('an execution begins under its id, and is kept with its output until it is acknowledged', async () => {
+    test('an execution starts under its id, and is kept with its output until it is acknowledged', async () => {
       await using made = await make();
       const { node } = made;
       const request = job(CODES.prints);
@@ -119,7 +119,7 @@ export function dataPlaneContract(
       );
     });
 
-    test('any number of readers follow its output from any position, live and afterwards', async () => {
+    test('any number of readers can follow its output from any position, live and afterwards', async () => {
       await using made = await make();
       const { node } = made;
       const request = job(CODES.sleeps);
@@ -130,7 +130,7 @@ export function dataPlaneContract(
       assert.equal(await textOf(node.follow(id, 0, false, signal())), 'slept\n');
     });
 
-    test('a cancel ends it, and tells who asked first', async () => {
+    test('a cancel ends it, and the first requester is reported', async () => {
       await using made = await make();
       const { node } = made;
       const request = job(CODES.forever);
@@ -150,11 +150,11 @@ export function dataPlaneContract(
       await node.cancel(newExecutionId(), END, signal());
     });
 
-    test('the steps of a sandbox run one after another, and the deadline of each counts from its turn', async () => {
+    test('the steps of a sandbox run one at a time, and the deadline of each counts from its turn', async () => {
       await using made = await make();
       const { node } = made;
       const { id } = await sandboxOf(node);
-      // Its kernel is started, so that the time of the steps is their own.
+      // Starts its kernel, so that the start does not count against the steps.
       const first = inSandbox(id, CODES.prints);
       await node.start(first, signal());
       await node.outcome(first.step.executionId, signal());
@@ -167,7 +167,7 @@ export function dataPlaneContract(
       assert.equal((await node.sandbox(id, signal()))?.uses, 0);
     });
 
-    test('a sandbox is made once, and is paused only while it does nothing', async () => {
+    test('a sandbox is created once per id, and is paused only while idle', async () => {
       await using made = await make();
       const { node } = made;
       const { id, request } = await sandboxOf(node);
@@ -195,7 +195,7 @@ export function dataPlaneContract(
       assert.equal((await node.outcome(next.step.executionId, signal())).outcome.status, 'succeeded');
     });
 
-    test('the end of a sandbox ends its executions, and is no surprise twice', async () => {
+    test('destroying a sandbox ends its executions, and can be repeated', async () => {
       await using made = await make();
       const { node } = made;
       const { id } = await sandboxOf(node);
@@ -220,7 +220,7 @@ export function dataPlaneContract(
       await assert.rejects(node.files(id).stat('' as never, signal()), isLost);
     });
 
-    test('a sandbox whose lease nobody renews ends, and that is told', async () => {
+    test('a sandbox whose lease expires ends and is reported as lost', async () => {
       await using made = await make();
       const { node } = made;
       const stop = new AbortController();

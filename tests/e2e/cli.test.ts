@@ -57,7 +57,7 @@ suite('the command line over real sandboxes', () => {
     state[Symbol.dispose]();
   });
 
-  test('the first start says where the admin key is, and prints it nowhere', async () => {
+  test('the first start prints the path of the admin key, but not the key', async () => {
     using fresh = makeServerHome();
     const child = start(['serve', '--port', '0', '--data-dir', fresh.dataDir], {
       CAISSON_STATE_DIR: fresh.stateDirectory,
@@ -76,14 +76,14 @@ suite('the command line over real sandboxes', () => {
     assert.doesNotMatch(printed, /csn_/);
   });
 
-  test("its exit code is the code's", async () => {
+  test('its exit code is that of the code', async () => {
     assert.equal((await run(['run', script('three.py', 'import sys; sys.exit(3)')], atServer())).code, 3);
     assert.equal((await run(['run', script('boom.js', 'throw new Error("boom")')], atServer())).code, 1);
     const late = await run(['run', '--timeout', '0.5', script('late.sh', 'sleep 60')], atServer());
     assert.equal(late.code, 124);
   });
 
-  test('it reads code from standard input and tells the language by option', async () => {
+  test('it reads code from standard input, with the language as an option', async () => {
     const { stdout } = await run(['run', '-', '--language', 'javascript'], atServer(), 'console.log(1 + 1)');
     assert.equal(stdout, '2\n');
   });
@@ -111,7 +111,7 @@ suite('the command line over real sandboxes', () => {
     });
   });
 
-  test('sessions are made, used, listed and removed', async () => {
+  test('sessions are created, used, listed and removed', async () => {
     const { stdout: made } = await run(['sessions', 'create'], atServer());
     const id = /ses_\w+/.exec(made)?.[0] ?? '';
     assert.match(id, /^ses_/);
@@ -127,7 +127,7 @@ suite('the command line over real sandboxes', () => {
     assert.match(gone.stderr, /^caisson: /);
   });
 
-  test('doctor says which runtimes work', async () => {
+  test('doctor reports which runtimes work', async () => {
     const { code, stdout } = await run(['doctor']);
     assert.equal(code, 0);
     assert.match(stdout, /crun/);

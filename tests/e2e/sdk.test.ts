@@ -74,7 +74,7 @@ suite('the SDK over a real server', () => {
     );
   });
 
-  test('files go in and come out as bytes, by any name', async () => {
+  test('files of any name are uploaded and downloaded as bytes', async () => {
     const { session_id: id } = await client.sessions.create({ resources: { disk: '16Mi' } });
     const bytes = crypto.getRandomValues(new Uint8Array(65_536));
     const name = 'dir/a b#c?%2e/ü.bin';
@@ -84,7 +84,7 @@ suite('the SDK over a real server', () => {
     const { sizeBytes, body } = await client.files.download(id, name);
     assert.equal(sizeBytes, bytes.length);
     assert.deepEqual(Buffer.from(await new Response(body).arrayBuffer()), Buffer.from(bytes));
-    // A body that is a stream, as from another download.
+    // A stream as the body, such as another download.
     const again = await client.files.download(id, name);
     await client.files.write(id, 'copy.bin', again.body);
     const seen = await client.sessions.execute(id, {
@@ -106,7 +106,7 @@ suite('the SDK over a real server', () => {
     await client.sessions.terminate(id);
   });
 
-  test('an abort cancels a job that is waited for, and so does a cancel of one in the background', async () => {
+  test('an abort cancels an awaited job, and cancel ends one in the background', async () => {
     const abort = new AbortController();
     const code = 'import time\ntime.sleep(600)';
     const running = client.jobs.run({ code }, { signal: abort.signal });
@@ -131,7 +131,7 @@ suite('the SDK over a real server', () => {
     assert.equal(stdout, '6\n');
   });
 
-  test('a wrong key is refused with what to do about it, and the health needs none', async () => {
+  test('a wrong key is refused with a suggestion, and the health check needs no key', async () => {
     const stranger = new CaissonClient({ url, apiKey: 'csn_wrong' });
     await assert.rejects(stranger.sessions.list(), (error) => {
       assert.ok(error instanceof ApiError);

@@ -39,7 +39,7 @@ suite('the server over real sandboxes', () => {
   const execute = async (sessionId: string, body: object) =>
     (await server.call<Execution>('POST', `/api/v1/sessions/${sessionId}/execute`, { body })).body;
 
-  test('the quick start holds word for word', async () => {
+  test('the quick start works word for word', async () => {
     const session = await createSession({
       template_id: 'python',
       timeout: 300,
@@ -66,7 +66,7 @@ suite('the server over real sandboxes', () => {
     }
   });
 
-  test('a file whose name is not UTF-8 is listed, read and deleted by the path that it is listed with', async () => {
+  test('a file whose name is not UTF-8 can be read and deleted by its listed path', async () => {
     const { session_id: sessionId } = await createSession();
     const code = `
 import os
@@ -102,7 +102,7 @@ print(' '.join(sorted(name.hex() for name in names)))`;
     assert.equal(left.stdout, '[]\n');
   });
 
-  test('files go in, are seen by the code, and come out again, as bytes', async () => {
+  test('uploaded files are visible to the code, and downloads return the same bytes', async () => {
     const { session_id: sessionId } = await createSession({ resources: { disk: '64Mi' } });
     const bytes = randomBytes(8 * 1024 * 1024);
     const url = `${server.url}/api/v1/sessions/${sessionId}/files/data/in.bin`;
@@ -133,7 +133,7 @@ print(' '.join(sorted(name.hex() for name in names)))`;
     assert.equal((await server.call('DELETE', `/api/v1/sessions/${sessionId}/files/data`)).status, 204);
   });
 
-  test('a link that the code planted leads no file call out of the workspace', async () => {
+  test('a link planted by the code leads no file call out of the workspace', async () => {
     const { session_id: sessionId } = await createSession();
     await execute(sessionId, {
       code: 'import os\nos.symlink("/etc/passwd", "passwd")\nos.symlink("../../..", "up")\nos.symlink("/proc/1/root", "root")',
@@ -194,7 +194,7 @@ print(' '.join(sorted(name.hex() for name in names)))`;
     assert.notEqual(await tick(), before);
   });
 
-  test('a caller that goes away leaves no sandbox behind', async () => {
+  test('a caller that disconnects leaves no sandbox behind', async () => {
     const abort = new AbortController();
     const gone = server
       .call('POST', '/api/v1/jobs', {
@@ -211,7 +211,7 @@ print(' '.join(sorted(name.hex() for name in names)))`;
     await until('the job has ended', async () => (await running()) === 0);
   });
 
-  test('user code is not in the log, its digest is', async () => {
+  test('the log has the digest of user code, not the code', async () => {
     const secret = randomBytes(12).toString('hex');
     const result = await server.call<Execution>('POST', '/api/v1/jobs', {
       body: { code: `print("${secret}")` },

@@ -6,14 +6,14 @@ import { NODE_SETTINGS } from '@caisson/data-plane';
 import { variableOf } from '../../packages/cli/src/settings.ts';
 import { makeServerHome, Server } from '../support/server.ts';
 
-test('the page of settings has every one', () => {
+test('the settings page lists every setting', () => {
   const page = readFileSync(new URL('../../docs/settings.md', import.meta.url), 'utf8');
   const settings = [...CONTROL_PLANE_SETTINGS.filter((name) => name !== 'dataDir'), ...NODE_SETTINGS];
   const missing = settings.map(variableOf).filter((variable) => !page.includes(`\`${variable}\``));
   assert.deepEqual(missing, []);
 });
 
-test('a server keeps to the settings of its environment, and refuses wrong ones by name', async () => {
+test('a server applies the settings of its environment, and refuses wrong ones by name', async () => {
   using home = makeServerHome();
   await assert.rejects(
     Server.start(home, { environment: { CAISSON_MAX_PIDS: 'many' } }),

@@ -1,13 +1,13 @@
 import { LOWEST_OOM_SCORE_ADJ, MASKED_PROC } from './host-facts.ts';
 
-/** What code in a cell tries, and what must come of it: each prints one line. */
+/** What code in a cell tries, and the required result. Each prints one line. */
 export interface Probe {
   readonly name: string;
   readonly code: string;
   readonly prints: RegExp;
 }
 
-/** `attempt(f)` prints what `f` returns, or the name of the error; `call(n, …)` makes a system call by its number on x86-64. */
+/** `attempt(f)` prints the result of `f`, or the name of the error; `call(n, …)` makes a system call by its x86-64 number. */
 export const PROBE_PRELUDE = `
 import ctypes, errno, gc, glob, os, signal, socket, sys
 libc = ctypes.CDLL(None, use_errno=True)
@@ -22,7 +22,7 @@ def call(name, *arguments):
     return result(getattr(libc, name)(*arguments))
 `;
 
-/** Holds one of everything, tells that it does, and at its interrupt whether all of it is still as it was. */
+/** Holds one of everything and says so; when interrupted, prints whether all of it is unchanged. */
 export const NEIGHBOUR = `${PROBE_PRELUDE}
 import fcntl, time
 from multiprocessing import shared_memory
@@ -35,7 +35,7 @@ abstract.listen()
 tcp = socket.create_server(('127.0.0.1', 4444))
 system_v = [libc.shmget(0x1234, 4096, 0o1666), libc.semget(0x1234, 1, 0o1666), libc.msgget(0x1234, 0o1666)]
 posix = shared_memory.SharedMemory('neighbour', create=True, size=64)
-# What a probe does not reach is there: its owner reaches it in the same way.
+# The objects that a probe must not reach exist: their owner reaches them in the same way.
 socket.socket(socket.AF_UNIX).connect('\\0neighbour')
 socket.create_connection(('127.0.0.1', 4444), 1).close()
 assert (libc.shmget(0x1234, 4096, 0), libc.semget(0x1234, 1, 0), libc.msgget(0x1234, 0)) == tuple(system_v)

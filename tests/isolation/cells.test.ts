@@ -12,24 +12,24 @@ import type { RanJob, StepOverrides } from '../support/sandbox.ts';
 import { NEIGHBOUR, PROBE_PRELUDE, PROBES } from './cells.probes.ts';
 
 const MIB = 2 ** 20;
-/** The runner of a job is chosen by the modules that its code names: these are all to share one. */
+/** The runner of a job is chosen by the modules that its code imports: these jobs must all share one. */
 const IN_ONE_RUNNER = '\n# asyncio\n';
 
 for (const runtime of ['crun', 'runc'] as const) {
   suite(`two cells of one tenant, in a runner of ${runtime}`, () => {
     const cleanup = new AsyncDisposableStack();
     const tenantId = newTenantId();
-    let place: Place;
+    let cells: CellHost;
 
     before(async () => {
-      place = cleanup.use(await startPlace(runtime));
+      cells = cleanup.use(await startCells(runtime));
     });
     after(async () => cleanup.disposeAsync());
 
     for (const probe of PROBES) {
       test(probe.name, async () => {
-        await using neighbour = await startNeighbour(place.dataPlane, tenantId);
-        const ran = await runInCell(place.dataPlane, tenantId, PROBE_PRELUDE + probe.code);
+        await using neighbour = await startNeighbour(cells.dataPlane, tenantId);
+        const ran = await runInCell(cells.dataPlane, tenantId, PROBE_PRELUDE + probe.code);
         assert.match(ran.stdout.trim(), probe.prints, ran.stderr + (ran.error?.traceback.join('') ?? ''));
         assert.equal(await neighbour.end(), 'whole');
       });
@@ -63,15 +63,15 @@ for (const runtime of ['crun', 'runc'] as const) {
         {},
       ],
     ] as const) {
-      test(`${name} harms neither its neighbour nor the runner, and nothing of it is left`, async () => {
-        await using neighbour = await startNeighbour(place.dataPlane, tenantId);
-        const servers = place.serverPids();
-        await runInCell(place.dataPlane, tenantId, code, step);
+      test(`${name} harms neither its neighbour nor the runner, and leaves nothing`, async () => {
+        await using neighbour = await startNeighbour(cells.dataPlane, tenantId);
+        const servers = cells.serverPids();
+        await runInCell(cells.dataPlane, tenantId, code, step);
         assert.equal(await neighbour.end(), 'whole');
-        const next = await runInCell(place.dataPlane, tenantId, PROBE_PRELUDE + (PROBES[0]?.code ?? ''));
+        const next = await runInCell(cells.dataPlane, tenantId, PROBE_PRELUDE + (PROBES[0]?.code ?? ''));
         assert.equal(next.stdout, '[]\n');
-        assert.deepEqual(place.serverPids(), servers);
-        await place.untilOnlyReadyCells();
+        assert.deepEqual(cells.serverPids(), servers);
+        await cells.untilOnlyReadyCells();
       });
     }
   });
@@ -79,14 +79,14 @@ for (const runtime of ['crun', 'runc'] as const) {
 
 suite('cells', () => {
   const cleanup = new AsyncDisposableStack();
-  let place: Place;
+  let cells: CellHost;
 
   before(async () => {
-    place = cleanup.use(await startPlace('auto'));
+    cells = cleanup.use(await startCells('auto'));
   });
   after(async () => cleanup.disposeAsync());
 
-  test('what is random differs from one cell to the next', async () => {
+  test('random numbers differ between cells', async () => {
     const tenantId = newTenantId();
     const code = `
 import multiprocessing, os, random, secrets, ssl, tempfile, uuid
@@ -96,17 +96,17 @@ try:
     print(numpy.random.random(), numpy.random.default_rng().random(), sep='\\n')
 except ImportError:
     pass`;
-    const seen = await Promise.all([1, 2, 3, 4].map(async () => runInCell(place.dataPlane, tenantId, code)));
+    const seen = await Promise.all([1, 2, 3, 4].map(async () => runInCell(cells.dataPlane, tenantId, code)));
     const lines = seen.map(({ stdout }) => stdout.trim().split('\n'));
     for (const [index, value] of (lines[0] ?? []).entries()) {
       assert.equal(new Set(lines.map((each) => each[index])).size, lines.length, value);
     }
   });
 
-  test('each has ids of its own', async () => {
+  test('each cell has its own ids', async () => {
     const tenantId = newTenantId();
     const code = 'print(open("/proc/self/uid_map").read())';
-    const ran = await Promise.all([1, 2, 3].map(async () => runInCell(place.dataPlane, tenantId, code)));
+    const ran = await Promise.all([1, 2, 3].map(async () => runInCell(cells.dataPlane, tenantId, code)));
     const ids = ran.map(({ stdout }) => stdout.trim().split(/\s+/)[1]);
     assert.equal(new Set(ids).size, ids.length, ids.join(' '));
   });
@@ -117,15 +117,15 @@ except ImportError:
     assert.ok(first !== undefined && again !== undefined && other !== undefined);
     const hashes: string[] = [];
     for (const tenantId of [first, again, other]) {
-      hashes.push((await runInCell(place.dataPlane, tenantId, code)).stdout);
+      hashes.push((await runInCell(cells.dataPlane, tenantId, code)).stdout);
     }
     assert.equal(hashes[0], hashes[1]);
     assert.notEqual(hashes[0], hashes[2]);
   });
 
-  test('limits are those of the job, also where cells of another size stand ready', async () => {
+  test('the limits are those of the job, even if cells of another size are ready', async () => {
     const tenantId = newTenantId();
-    await runInCell(place.dataPlane, tenantId, 'print(1)');
+    await runInCell(cells.dataPlane, tenantId, 'print(1)');
     const resources = { cpuMillicores: 500, memoryBytes: 64 * MIB, diskBytes: 8 * MIB, pids: 8 };
     const code = `
 import os, resource
@@ -137,37 +137,37 @@ try:
         count += 1
 except OSError: print(count)`;
     const request = sandboxRequest({ tenantId, isolationScope: 'cell', resources });
-    const ran = await runJob(place.dataPlane, code, { request });
+    const ran = await runJob(cells.dataPlane, code, { request });
     assert.equal(ran.stdout, '8 64\n7\n');
-    const memory = await runJob(place.dataPlane, 'x = b"x" * (300 << 20)', { request });
+    const memory = await runJob(cells.dataPlane, 'x = b"x" * (300 << 20)', { request });
     assert.equal(memory.reason, 'out_of_memory');
   });
 
-  test('memory and its peak are counted for one cell at a time', async () => {
+  test('memory and its peak are counted per cell', async () => {
     const tenantId = newTenantId();
-    const big = await runInCell(place.dataPlane, tenantId, 'x = b"x" * (90 << 20)');
+    const big = await runInCell(cells.dataPlane, tenantId, 'x = b"x" * (90 << 20)');
     assert.ok((big.usage?.peakMemoryBytes ?? 0) > 90 * MIB);
     for (let round = 0; round < 40; round++) {
-      const { usage, status } = await runInCell(place.dataPlane, tenantId, 'x = 1');
+      const { usage, status } = await runInCell(cells.dataPlane, tenantId, 'x = 1');
       assert.equal(status, 'succeeded');
       assert.ok((usage?.peakMemoryBytes ?? 0) < 40 * MIB, String(usage?.peakMemoryBytes));
     }
   });
 
-  test('a job that is cancelled ends, and what it has printed is there', async () => {
-    const neighbour = await startNeighbour(place.dataPlane, newTenantId());
+  test('a cancelled job ends, and its output is kept', async () => {
+    const neighbour = await startNeighbour(cells.dataPlane, newTenantId());
     assert.equal(await neighbour.end(), 'whole');
   });
 
-  test('jobs that are cancelled at any moment harm no other', async () => {
+  test('jobs that are cancelled at any moment do not affect others', async () => {
     const tenantId = newTenantId();
-    await using neighbour = await startNeighbour(place.dataPlane, tenantId);
-    const servers = place.serverPids();
+    await using neighbour = await startNeighbour(cells.dataPlane, tenantId);
+    const servers = cells.serverPids();
     for (const turns of [0, 1, 2, 4, 8, 16, 32]) {
       const controller = new AbortController();
       const ended = Promise.allSettled(
         Array.from({ length: 4 }, async () =>
-          runJob(place.dataPlane, `import time\ntime.sleep(60)${IN_ONE_RUNNER}`, {
+          runJob(cells.dataPlane, `import time\ntime.sleep(60)${IN_ONE_RUNNER}`, {
             request: sandboxRequest({ tenantId, isolationScope: 'cell' }),
             signal: controller.signal,
           }),
@@ -179,25 +179,25 @@ except OSError: print(count)`;
         if (job.status === 'fulfilled') assert.equal(job.value.status, 'cancelled');
     }
     assert.equal(await neighbour.end(), 'whole');
-    assert.deepEqual(place.serverPids(), servers);
+    assert.deepEqual(cells.serverPids(), servers);
   });
 
   test('a job whose runner is killed ends as sandbox_lost, and the next has another runner', async () => {
     const tenantId = newTenantId();
-    const known = place.serverPids();
-    const neighbour = await startNeighbour(place.dataPlane, tenantId);
-    const [server] = place.serverPids().filter((pid) => !known.includes(pid));
+    const known = cells.serverPids();
+    const neighbour = await startNeighbour(cells.dataPlane, tenantId);
+    const [server] = cells.serverPids().filter((pid) => !known.includes(pid));
     assert.ok(server !== undefined);
     process.kill(server, 'SIGKILL');
     await assert.rejects(neighbour.ended, { code: 'sandbox_lost' });
-    assert.equal((await runInCell(place.dataPlane, tenantId, 'print(1)')).stdout, '1\n');
-    assert.ok(!place.serverPids().includes(server));
+    assert.equal((await runInCell(cells.dataPlane, tenantId, 'print(1)')).stdout, '1\n');
+    assert.ok(!cells.serverPids().includes(server));
   });
 
-  test('more jobs at once than a runner has room for all get a place', async () => {
+  test('jobs beyond the capacity of one runner all get a cell', async () => {
     const tenantId = newTenantId();
     const jobs = Array.from({ length: 60 }, async (_, number) =>
-      runJob(place.dataPlane, `import time\ntime.sleep(0.3)\nprint(${number})`, {
+      runJob(cells.dataPlane, `import time\ntime.sleep(0.3)\nprint(${number})`, {
         request: sandboxRequest({ tenantId }),
       }),
     );
@@ -206,16 +206,16 @@ except OSError: print(count)`;
   });
 
   test('isolation_scope sandbox and other languages get a sandbox', async () => {
-    const inSandbox = await runJob(place.dataPlane, 'print(1)', {
+    const inSandbox = await runJob(cells.dataPlane, 'print(1)', {
       request: sandboxRequest({ isolationScope: 'sandbox' }),
     });
     assert.equal(inSandbox.placement.scope, 'sandbox');
-    const shell = await runJob(place.dataPlane, 'echo 1', { language: 'shell' });
+    const shell = await runJob(cells.dataPlane, 'echo 1', { language: 'shell' });
     assert.equal(shell.placement.scope, 'sandbox');
   });
 });
 
-test('when the data plane ends, while cells run, nothing is left', async () => {
+test('nothing is left when the data plane ends while cells run', async () => {
   const started = await startDataPlane();
   const { stateDirectory, dataPlane } = started;
   const instance = instanceOf(stateDirectory);
@@ -226,15 +226,15 @@ test('when the data plane ends, while cells run, nothing is left', async () => {
   assert.deepEqual(leftoversOf(stateDirectory, instance), []);
 });
 
-interface Place extends AsyncDisposable {
+interface CellHost extends AsyncDisposable {
   readonly dataPlane: SandboxPlane;
   /** Host pids of the fork servers. */
   serverPids(): number[];
-  /** Resolves when every process of the runners is a server, or belongs to a cell that waits for a job. */
+  /** Resolves when every process of the runners is a fork server, or belongs to a cell that waits for a job. */
   untilOnlyReadyCells(): Promise<void>;
 }
 
-async function startPlace(runtime: 'auto' | 'crun' | 'runc'): Promise<Place> {
+async function startCells(runtime: 'auto' | 'crun' | 'runc'): Promise<CellHost> {
   const started = await startDataPlane(runtime);
   const cgroup = join('/sys/fs/cgroup', existsSync('/sys/fs/cgroup/pids') ? 'pids' : '', 'caisson');
   const below = () => {
@@ -263,7 +263,7 @@ async function startPlace(runtime: 'auto' | 'crun' | 'runc'): Promise<Place> {
   };
 }
 
-/** Process 1 of a runner, and of no namespace within it; not one that has ended in the meantime. */
+/** Whether it is process 1 of a runner, not of a namespace inside it, and has not ended. */
 function isFirstOfItsNamespace(pid: string): boolean {
   try {
     const [, numbers] = /^NSpid:\s+(.*)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
@@ -290,11 +290,11 @@ async function runInCell(
 
 interface Neighbour extends AsyncDisposable {
   readonly ended: Promise<RanJob>;
-  /** Cancels it and tells what it says of itself. */
+  /** Cancels it and returns its report. */
   end(): Promise<string>;
 }
 
-/** A job that runs in another cell of the tenant until it is ended. */
+/** A job that runs in another cell of the tenant until cancelled. */
 async function startNeighbour(dataPlane: SandboxPlane, tenantId: TenantId): Promise<Neighbour> {
   const controller = new AbortController();
   const ready = Promise.withResolvers<undefined>();

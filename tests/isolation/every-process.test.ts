@@ -5,7 +5,7 @@ import type { SandboxPlane, LentSandbox } from '@caisson/data-plane';
 import { patience } from '../support/patience.ts';
 import { outputOf, runJob, runStep, sandboxRequest, startDataPlane } from '../support/sandbox.ts';
 
-/** What a process tells of itself, as `/proc/self/…` has it; the same program in every language. */
+/** Report of a process about itself, from `/proc/self/…`; the same program in every language. */
 const REPORT_BY_SHELL = [
   'grep -E "^(Uid|Gid|Groups|CapInh|CapPrm|CapEff|CapBnd|CapAmb|NoNewPrivs|Seccomp|Seccomp_filters):" /proc/self/status',
   'cat /proc/self/cgroup',
@@ -29,7 +29,7 @@ console.log([
 
 const VARIABLES = /^(PATH|HOME|USER|LANG|TMPDIR|XDG_\w+|PWD|OLDPWD|SHLVL|_|CAISSON_EVENT|MPLBACKEND|)$/;
 
-/** The limits in the order of the report, white space folded. */
+/** Limits in the order of the report, with white space collapsed. */
 const EXPECTED = {
   Uid: '1000 1000 1000 1000',
   Gid: '1000 1000 1000 1000',
@@ -154,7 +154,7 @@ function assertConfined(report: string): void {
     }),
   );
   for (const [name, value] of Object.entries(EXPECTED)) assert.equal(values[name], value, name);
-  // A cgroup namespace shows its own root as /: a process outside of the sandbox's cgroup would show a way up.
+  // A cgroup namespace shows its own root as /: a process outside the sandbox's cgroup would show a path with `..`.
   const cgroups = report.split('\n').filter((line) => /^\d+:/.test(line));
   assert.ok(cgroups.length > 0);
   for (const line of cgroups) assert.match(line, /^\d+:[^:]*:\/$/, line);
@@ -163,6 +163,6 @@ function assertConfined(report: string): void {
   assert.match(report, /Max pending signals\s+128\s+128\s/);
   assert.match(report, /Max msgqueue size\s+0\s+0\s/);
   assert.match(report, /Max locked memory\s+65536\s+65536\s/);
-  // The larger one of its disk and /tmp.
+  // The larger of its disk and /tmp.
   assert.match(report, /Max file size\s+67108864\s+67108864\s/);
 }

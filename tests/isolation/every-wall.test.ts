@@ -27,9 +27,9 @@ import type { WallFacts } from './wall-facts.ts';
 
 const MIB = 2 ** 20;
 const RESOURCES = { cpuMillicores: 500, memoryBytes: 128 * MIB, diskBytes: DISK_BYTES, pids: 64 };
-/** With its disk, /tmp and /dev/shm. */
+/** Including its disk, /tmp and /dev/shm. */
 const MEMORY_BYTES = (128 + 32 + 64 + 64) * MIB;
-/** Of the server of a runner alone. */
+/** For the server of a runner alone. */
 const SERVER = { memoryBytes: 1024 * MIB, pids: 128 };
 const MAX_NETLINK_SOCKETS = 16;
 const SIGSYS = 31;
@@ -61,9 +61,9 @@ for (const runtime of ['crun', 'runc'] as const) {
         return ran.stdout.trim();
       }
 
-      test('every namespace is its own', async () => {
+      test('every namespace is private', async () => {
         await using held = await holdJob(dataPlane, FACTS + READY, request);
-        // While the first lives, so that none of its numbers is given to another.
+        // Compared while the first is alive, so that none of its inode numbers is reused.
         const second = JSON.parse(await outputOf(FACTS)) as WallFacts;
         const first = JSON.parse((await held.end()).split('\n')[0] ?? '') as WallFacts;
         for (const name of NAMESPACES) {
@@ -82,19 +82,19 @@ for (const runtime of ['crun', 'runc'] as const) {
         );
       });
 
-      test('every mount is as strict as it has to be, and nobody else sees what is mounted in it', () => {
+      test('every mount is as strict as required, and mounts do not propagate out of it', () => {
         assert.deepEqual(laxMounts(facts, scope), []);
         for (const [point, { propagation }] of Object.entries(facts.mounts))
           assert.deepEqual(propagation, [], point);
       });
 
-      test('directories of the host are file systems of its own', () => {
+      test('directories of the host are separate file systems', () => {
         const copies = Object.entries(facts.mounts).filter(([point]) => COPIES.test(point));
         assert.ok(copies.length >= 3, JSON.stringify(copies));
         for (const [point, { type }] of copies) assert.equal(type, 'overlay', point);
       });
 
-      test('every file system in memory is bounded by bytes and by files', () => {
+      test('every file system in memory is limited in bytes and files', () => {
         const { '/dev': dev, ...sizes } = facts.sizes;
         assert.deepEqual(sizes, SIZES);
         assert.equal(dev?.[0], DEV_BYTES);
@@ -116,7 +116,7 @@ for (const runtime of ['crun', 'runc'] as const) {
           return;
         }
         assert.equal(facts.groups, 'deny');
-        // A cell has a user namespace of its own below the one whose limits count.
+        // A cell has its own user namespace below the one that has the limits.
         await using held = await holdJob(dataPlane, READY, request);
         const [pid] = serverPids();
         assert.ok(pid !== undefined);
@@ -131,10 +131,10 @@ for (const runtime of ['crun', 'runc'] as const) {
         await held.end();
       });
 
-      test('the kernel limits its memory, processes, CPU and sockets to what was asked for', async () => {
+      test('the kernel limits its memory, processes, CPU and sockets to those of the request', async () => {
         const code = 'import os\nprint(os.readlink("/proc/self/ns/net"))';
         await using held = await holdJob(dataPlane, code + READY, request);
-        // The one whose processes have the namespace that the code saw.
+        // The cgroup whose processes are in the namespace that the code printed.
         const found = hostCgroupsOf(stateDirectory).flatMap((path) =>
           hostPidsOf(stateDirectory, path).map((pid) => ({ path, namespace: namespaceOf(pid) })),
         );
@@ -180,11 +180,11 @@ print(time.process_time() / (time.monotonic() - began))`;
         assert.equal(await outputOf(MAKE_FOREIGN_CALL), String(-SIGSYS));
       });
 
-      test('it gets a few netlink sockets and no more', async () => {
+      test('it gets a few netlink sockets at most', async () => {
         assert.equal(await outputOf(OPEN_NETLINK), `${MAX_NETLINK_SOCKETS} EMFILE`);
       });
 
-      /** Host pids of the servers of runners. */
+      /** Host pids of the runners' fork servers. */
       function serverPids(): number[] {
         return hostCgroupsOf(stateDirectory)
           .filter((path) => path.endsWith('/server'))
@@ -194,7 +194,7 @@ print(time.process_time() / (time.monotonic() - began))`;
   }
 }
 
-test('on the host itself, the same look finds what a sandbox must not have', () => {
+test('on the host itself, the same checks find what a sandbox must not have', () => {
   const facts = JSON.parse(execFileSync('python3', ['-c', FACTS], onHost)) as WallFacts;
   for (const name of NAMESPACES) assert.equal(facts.namespaces[name], readlinkSync(`/proc/self/ns/${name}`));
   assert.ok(COVERED.some((path) => facts.mounts[path] === undefined));
@@ -203,7 +203,7 @@ test('on the host itself, the same look finds what a sandbox must not have', () 
   assert.notDeepEqual(facts.settings, SETTINGS);
 });
 
-test('on the host itself, every system call of the list is answered otherwise', x64, () => {
+test('on the host itself, every system call of the list is answered differently', x64, () => {
   const lines = execFileSync('python3', ['-c', MAKE_CALLS], onHost).trim().split('\n');
   const expected = new Set(SYSTEM_CALLS.map(({ name, answers }) => `${name}: ${answers}`));
   assert.deepEqual(

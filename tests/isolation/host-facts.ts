@@ -1,4 +1,4 @@
-/** Python code that prints each file and directory of /proc with something in it that tells of the host or of other tenants. */
+/** Python code that prints each non-empty file and directory of /proc that reveals the host or other tenants. */
 export const MASKED_PROC = `
 import os
 names = '''acpi buddyinfo bus cgroups cmdline diskstats fs interrupts irq kallsyms kcore keys kmsg locks modules pagetypeinfo partitions
@@ -13,7 +13,7 @@ for name in names:
         print(name, found)
 `;
 
-/** Python code that prints the lowest oom_score_adj that it can give itself. */
+/** Python code that prints the lowest oom_score_adj it can set for itself. */
 export const LOWEST_OOM_SCORE_ADJ = `
 for score in range(-1000, 1001):
     try:

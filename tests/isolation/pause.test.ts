@@ -10,7 +10,7 @@ const PAUSES = 60;
 const DEADLINE_MS = 30_000;
 const MOVES = 20;
 
-/** Starts processes without end: as programs of a shell do, by vfork and exec, and by fork alone. */
+/** Starts processes endlessly, by vfork and exec as a shell does, and by fork alone. */
 const FORKS = `
 import os, subprocess
 for number in range(4):
@@ -22,7 +22,7 @@ for number in range(4):
                 else: os.waitpid(child, 0)
             except OSError: pass
 `;
-/** Counts in a file, which always holds a whole number. */
+/** Counts in a file, which always contains a complete number. */
 const COUNTS = `
 import os
 number = 0
@@ -61,7 +61,7 @@ subprocess.Popen(['python3', '-c', ${JSON.stringify(program)}], start_new_sessio
       await sandbox.destroy();
     });
 
-    test('runs nothing while others run, and goes on once it is resumed', async () => {
+    test('runs nothing while others run, and continues once resumed', async () => {
       const [paused, other] = await Promise.all([startSandbox(COUNTS), startSandbox(COUNTS)]);
       await untilMoved(paused);
       await paused.pause(AbortSignal.timeout(DEADLINE_MS));
@@ -82,14 +82,14 @@ subprocess.Popen(['python3', '-c', ${JSON.stringify(program)}], start_new_sessio
   });
 }
 
-/** Resolves when the sandbox has counted on. */
+/** Resolves when the count of the sandbox has increased. */
 async function untilMoved(sandbox: LentSandbox): Promise<void> {
   const deadline = AbortSignal.timeout(DEADLINE_MS);
   const first = await readNumber(sandbox);
   while ((await readNumber(sandbox)) < first + MOVES) await delay(1, undefined, { signal: deadline });
 }
 
-/** 0 before it has begun to count. */
+/** 0 before the first count. */
 async function readNumber({ agent: { files } }: LentSandbox): Promise<number> {
   try {
     const { body } = await files.read(workspacePath.parse('number'), AbortSignal.timeout(DEADLINE_MS));

@@ -19,7 +19,7 @@ for (const runtime of ['crun', 'runc'] as const) {
     });
     after(() => cleanup.disposeAsync());
 
-    test('what is written to one comes back, byte by byte, and it ends with its exit code', async () => {
+    test('a process echoes its input byte for byte, and ends with its exit code', async () => {
       await using cat = await start(sandbox, ['/bin/sh', '-c', 'cat; echo done >&2; exit 3'], {
         stdin: true,
       });
@@ -44,7 +44,7 @@ for (const runtime of ['crun', 'runc'] as const) {
       await using shell = await start(sandbox, ['/bin/sh', '-c', code], request);
       const [uid, ...rest] = (await readAll(shell.stdout)).toString().split('\n');
       assert.equal(uid, (await outputOf(sandbox, 'id -u', { language: 'shell' })).trim());
-      // The fourth is the directory that `ls` reads.
+      // The fourth is the directory that `ls` is reading.
       assert.deepEqual(rest, ['/tmp', 'sandbox process', '0 1 2 3 ']);
       assert.deepEqual(await shell.exited, { exitCode: 0, signal: null });
     });
@@ -63,13 +63,13 @@ for (const runtime of ['crun', 'runc'] as const) {
       await shell.signal('SIGKILL');
     });
 
-    test('a signal that ends it is its end', async () => {
+    test('a process killed by a signal reports the signal', async () => {
       await using sleep = await start(sandbox, ['/bin/sleep', '1000']);
       await sleep.signal('SIGTERM');
       assert.deepEqual(await sleep.exited, { exitCode: null, signal: 'SIGTERM' });
     });
 
-    test('killing one spares the kernel and other processes, and takes what it started', async () => {
+    test('killing a process also kills its children, but not the kernel or other processes', async () => {
       await runStep(sandbox, 'x = 41');
       await using other = await start(sandbox, ['/bin/sleep', '2000']);
       const code = 'setsid sleep 3000 & setsid sleep 3000 & echo started; wait';
@@ -83,7 +83,7 @@ for (const runtime of ['crun', 'runc'] as const) {
       assert.deepEqual(await other.exited, { exitCode: null, signal: 'SIGKILL' });
     });
 
-    test('the end of a kernel spares a process', async () => {
+    test('a process survives the end of a kernel', async () => {
       await using cat = await start(sandbox, ['/bin/cat'], { stdin: true });
       const ended = await runStep(sandbox, 'import os; os._exit(1)');
       assert.equal(ended.kernelRestarted, true);
@@ -91,7 +91,7 @@ for (const runtime of ['crun', 'runc'] as const) {
       assert.equal(await linesOf(cat.stdout).next(), 'still here');
     });
 
-    test('what cannot be started is refused, and leaves nothing', async () => {
+    test('a program that cannot be started is refused, and leaves nothing', async () => {
       const before = openDescriptors();
       const asked = [
         [['/no/such/program'], {}, 'argv'],
@@ -111,7 +111,7 @@ for (const runtime of ['crun', 'runc'] as const) {
       assert.ok(openDescriptors() <= before + SPARE_PIPES, 'descriptors are left');
     });
 
-    test('a process ends with its sandbox, and gives back its descriptors', async () => {
+    test('a process ends with its sandbox, and closes its descriptors', async () => {
       const { dataPlane } = cleanup.use(await startDataPlane(runtime));
       const before = openDescriptors();
       const own = await dataPlane.createSandbox(sandboxRequest(), DEADLINE());
@@ -125,7 +125,7 @@ for (const runtime of ['crun', 'runc'] as const) {
   });
 }
 
-/** What the data plane may open meanwhile for itself. */
+/** How many descriptors the data plane may open for itself in the meantime. */
 const SPARE_PIPES = 2;
 const DEADLINE = () => AbortSignal.timeout(60_000);
 

@@ -1,7 +1,7 @@
-/** One call and what must come of it; without the wall, the kernel itself would answer something else. */
+/** A call and its required answer; without the wall, the kernel would answer something else. */
 export interface SystemCall {
   readonly name: string;
-  /** Of x86-64. */
+  /** Number on x86-64. */
   readonly number: number;
   readonly arguments: readonly number[];
   readonly answers: 'EPERM' | 'ENOSYS' | 'success';
@@ -72,11 +72,11 @@ export const SYSTEM_CALLS: readonly SystemCall[] = [
   call('option SO_ATTACH_FILTER', 54, [NO_FD, 1, 26, 0, 0]),
   call('option TCP_ULP', 54, [NO_FD, 6, 31, 0, 0]),
   call('option UDP_CORK', 54, [NO_FD, 17, 1, 0, 0]),
-  // The call changes nothing, and says that it did.
+  // Reports success without changing anything.
   call('option SO_RCVBUF', 54, [NO_FD, 1, 8, 0, 0], 'success'),
 ];
 
-/** The same in every place: one line for each call, `name: answer`. */
+/** The same in sandboxes and cells: one line per call, `name: answer`. */
 export const MAKE_CALLS = `
 import ctypes, errno, json
 libc = ctypes.CDLL(None, use_errno=True)
@@ -91,7 +91,7 @@ for name, number, arguments in json.loads(${JSON.stringify(
     print(name + ': ' + ('success' if result >= 0 else errno.errorcode.get(ctypes.get_errno(), '?')))
 `;
 
-/** Makes a call by the table of 32-bit programs, \`int 0x80\`, in a child, and prints how that one ended. */
+/** Makes a 32-bit system call, \`int 0x80\`, in a child process, and prints how the child ended. */
 export const MAKE_FOREIGN_CALL = `
 import ctypes, mmap, os
 code = bytes.fromhex('53b814000000cd805bc3')
@@ -105,7 +105,7 @@ if child == 0:
 print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 `;
 
-/** Opens as many netlink sockets of routes as it gets, and prints how many. */
+/** Opens as many route netlink sockets as it can, and prints how many. */
 export const OPEN_NETLINK = `
 import errno, socket
 opened = []

@@ -2,14 +2,14 @@ import { existsSync, statSync } from 'node:fs';
 
 const MIB = 2 ** 20;
 
-/** Where code runs: in a sandbox of its own, or in a cell of a runner. */
+/** Where code runs: in its own sandbox, or in a cell of a runner. */
 export type Scope = 'sandbox' | 'cell';
 
 /** What code sees of the walls around it. */
 export interface WallFacts {
-  /** By mount point; where several lie on each other, the one on top. */
+  /** By mount point; the topmost of several mounts on one path. */
   readonly mounts: Readonly<Record<string, MountFacts>>;
-  /** By path: bytes and number of files that the file system has room for. */
+  /** By path: size of the file system in bytes and files. */
   readonly sizes: Readonly<Record<string, readonly [bytes: number, files: number]>>;
   readonly devices: readonly string[];
   readonly namespaces: Readonly<Record<string, string>>;
@@ -21,7 +21,7 @@ export interface WallFacts {
 
 interface MountFacts {
   readonly options: readonly string[];
-  /** Tells of peers that see what is mounted here: empty for a private mount. */
+  /** Propagation of the mount: empty if it is private. */
   readonly propagation: readonly string[];
   readonly type: string;
   readonly superOptions: readonly string[];
@@ -59,13 +59,13 @@ print(json.dumps({
 }))
 `;
 
-/** The size of workspace that the facts are compared with. */
+/** Size of the workspace in these tests. */
 export const DISK_BYTES = 32 * MIB;
 
-/** Those that code finds itself in; time is the host's. */
+/** Namespaces of the code; the time namespace is the host's. */
 export const NAMESPACES = ['cgroup', 'ipc', 'mnt', 'net', 'pid', 'user', 'uts'];
 
-/** The most of each that may be made in a sandbox, its own included. */
+/** Maximum number of each kind of namespace in a sandbox, including its own. */
 export const NAMESPACE_LIMITS = {
   max_cgroup_namespaces: '1',
   max_fanotify_groups: '0',
@@ -81,7 +81,7 @@ export const NAMESPACE_LIMITS = {
   max_uts_namespaces: '1',
 };
 
-/** The most of each that all cells of a runner may make together, or each cell where the kernel counts by the maker. */
+/** Maximum number of each kind for all cells of a runner together, or per cell if the kernel counts per creator. */
 export const RUNNER_LIMITS = {
   max_fanotify_groups: '0',
   max_fanotify_marks: '0',
@@ -91,12 +91,12 @@ export const RUNNER_LIMITS = {
 
 export const SETTINGS = { tcp_rmem: '4096 16384 1048576', tcp_max_tw_buckets: '1024' };
 
-/** The harmless ones, links to a process's own streams, and directories. */
+/** Harmless devices, links to a process's own streams, and directories. */
 export const DEVICES = new Set(
   'console core fd full mqueue null ptmx pts random shm stderr stdin stdout tty urandom zero'.split(' '),
 );
 
-/** What lies in the way of code in each mount; every one that is not named here must be read-only. */
+/** Required restrictions of each mount; mounts that are not listed must be read-only. */
 const STRICT: Readonly<Record<string, readonly string[]>> = {
   '/': ['ro', 'nosuid', 'nodev'],
   '/proc': ['nosuid', 'noexec', 'nodev'],
@@ -108,17 +108,17 @@ const STRICT: Readonly<Record<string, readonly string[]>> = {
   '/workspace': ['nosuid', 'nodev'],
 };
 const READ_ONLY = ['ro', 'nosuid', 'nodev'];
-/** The server's sockets lie below it in a runner. */
+/** In a runner, the server's sockets are below this directory. */
 const CELL_RUN = ['ro', 'nosuid', 'noexec', 'nodev'];
 
-/** Options that a mount lacks, each as a line. */
+/** Missing options of mounts, one per line. */
 export function laxMounts({ mounts }: WallFacts, scope: Scope): string[] {
   const expected = scope === 'cell' ? { ...STRICT, '/run': CELL_RUN } : STRICT;
   const missing = Object.keys(expected).filter((point) => mounts[point] === undefined);
   return [
     ...missing.map((point) => `${point} is not mounted`),
     ...Object.entries(mounts).flatMap(([point, { options }]) => {
-      // Covered paths and single devices are looked at on their own.
+      // Covered paths and single devices are checked separately.
       if (/^\/(proc|dev)\//.test(point) && expected[point] === undefined) return [];
       const wanted = expected[point] ?? READ_ONLY;
       return wanted.filter((option) => !options.includes(option)).map((option) => `${point} lacks ${option}`);
@@ -126,7 +126,7 @@ export function laxMounts({ mounts }: WallFacts, scope: Scope): string[] {
   ];
 }
 
-/** Directories of the host, each of which has to be a file system of the container's own. */
+/** Directories of the host that must be separate file systems in the container. */
 export const COPIES = /^\/(usr|etc|opt\/caisson\/.+)$/;
 
 export const SIZES = {
@@ -136,7 +136,7 @@ export const SIZES = {
 };
 export const DEV_BYTES = 65_536;
 
-/** What tells of the host's devices, of its load or of what other tenants do, as far as this kernel has it. */
+/** Paths of this kernel that reveal the host's devices, its load or the activity of other tenants. */
 export const COVERED =
   `acpi asound buddyinfo bus cgroups cmdline config.gz diskstats fs interrupts irq kallsyms kcore keys
 key-users kmsg latency_stats locks modules pagetypeinfo partitions pressure sched_debug schedstat scsi slabinfo softirqs swaps sys/fs
@@ -145,7 +145,7 @@ sys/kernel/pty sys/kernel/random/boot_id sysrq-trigger timer_list timer_stats vm
     .map((name) => `/proc/${name}`)
     .filter((path) => existsSync(path));
 
-/** Whether somebody who is not root could read it, if it were not covered: in a cell nobody is, so only these are. */
+/** Whether users other than root could read it if it were not covered. Cells have no root, so only these paths are covered. */
 export function isReadable(path: string): boolean {
   const { mode } = statSync(path);
   return (mode & 0o007) !== 0;

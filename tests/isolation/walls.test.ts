@@ -37,7 +37,7 @@ for (const runtime of ['crun', 'runc'] as const) {
       }
     });
 
-    test('files of the host are not there', async () => {
+    test('files of the host are not visible', async () => {
       for (const path of [
         '/etc/shadow',
         '/root/.ssh',
@@ -54,7 +54,7 @@ for (const runtime of ['crun', 'runc'] as const) {
       assert.equal(await outputOf(sandbox, 'ls -d /etc/passwd', shell), '/etc/passwd\n');
     });
 
-    test("the first process's environment tells nothing of the host's", async () => {
+    test("the first process's environment reveals nothing of the host's", async () => {
       const environment = await outputOf(sandbox, 'print(open("/proc/1/environ").read())');
       for (const [name, value] of Object.entries(process.env)) {
         if (['PATH', 'LANG', 'HOME', 'PWD', 'USER', 'SHLVL', '_'].includes(name) || (value ?? '').length < 4)
@@ -69,24 +69,24 @@ for (const runtime of ['crun', 'runc'] as const) {
       assert.match(onHost, /^cmdline /m);
     });
 
-    test('no mount tells of a path of the host', async () => {
+    test('no mount reveals a path of the host', async () => {
       const mounts = await outputOf(sandbox, 'print(open("/proc/self/mountinfo").read())');
       for (const path of [stateDirectory, process.cwd()]) assert.ok(!mounts.includes(path), mounts);
       assert.ok(mountsOfHelper().includes(stateDirectory), 'where they are made, they do');
     });
 
-    test('no score makes the kernel end the server before the sandbox', async () => {
+    test('no OOM score makes the kernel kill the server before the sandbox', async () => {
       const lowest = Number(await outputOf(sandbox, LOWEST_OOM_SCORE_ADJ));
       const own = Number(readFileSync('/proc/self/oom_score_adj', 'utf8'));
       const { runtimes } = await dataPlane.health(AbortSignal.timeout(patience(5_000)));
       const told = runtimes.some(({ problems }) =>
         problems.some((problem) => problem.includes('oom_score_adj')),
       );
-      // A host may forbid the server to lower its own.
+      // The host may not allow the server to lower its own score.
       assert.ok(told ? lowest >= own : lowest > own, `${lowest} in the sandbox, ${own} of the server`);
     });
 
-    test("the host's processes cannot be seen, and its devices not be changed", async () => {
+    test("the host's processes are invisible, and its devices cannot be changed", async () => {
       const pids = await outputOf(sandbox, 'ls /proc | grep -E "^[0-9]+$" | wc -l', shell);
       assert.ok(Number(pids) < 20, pids);
       const before = statSync('/dev/null');
@@ -106,7 +106,7 @@ for (const runtime of ['crun', 'runc'] as const) {
       assert.equal(afterwards.uid, 0);
     });
 
-    test('nothing can be reached but its own loopback', async () => {
+    test('nothing but its own loopback can be reached', async () => {
       const code = `
 import errno, socket
 def attempt(family, kind, address):
@@ -158,7 +158,7 @@ print(attempt(socket.AF_INET, socket.SOCK_STREAM, server.getsockname()))
       await outputOf(sandbox, 'import socket\nsocket.socket(socket.AF_UNIX).connect("\\0meeting")');
     });
 
-    test('code that goes beyond its limits of processes and of memory is told so', async () => {
+    test('code that exceeds its limits of processes and memory gets an error', async () => {
       const pids = await runStep(
         sandbox,
         'import os, time\nfor _ in range(200):\n    if os.fork() == 0: time.sleep(60); os._exit(0)',
@@ -169,7 +169,7 @@ print(attempt(socket.AF_INET, socket.SOCK_STREAM, server.getsockname()))
       await outputOf(sandbox, 'print("usable")');
     });
 
-    test('the host has no mount of the sandbox', () => {
+    test('the sandbox is not mounted on the host', () => {
       assert.ok(!readFileSync('/proc/self/mountinfo', 'utf8').includes('caisson-workspace'));
       assert.ok(mountsOfHelper().includes('caisson-workspace'), 'the helper has it');
     });

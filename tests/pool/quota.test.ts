@@ -9,7 +9,7 @@ import { pino } from 'pino';
 import { startDataPlane } from '../support/sandbox.ts';
 import { until } from '../support/server.ts';
 
-/** Of no template's default size, so that none is kept ready but for those who ask. */
+/** Not a default size of any template, so that none is ready before the first request. */
 const RESOURCES = { cpu: '1', memory: '96Mi', disk: '16Mi', pids: 64 };
 const DEADLINE_MS = 30_000;
 
@@ -44,7 +44,7 @@ async function startPlanes() {
   return { call, [Symbol.asyncDispose]: async () => resources.disposeAsync() };
 }
 
-test('a pool keeps no more ready than a tenant may still have sessions, however often it asks', async () => {
+test('a pool keeps no more sandboxes ready than the quota of the tenant has left, however often it asks', async () => {
   await using planes = await startPlanes();
   const { call } = planes;
   const open = async () =>
@@ -57,7 +57,7 @@ test('a pool keeps no more ready than a tenant may still have sessions, however 
   };
   const untilReady = async (count: number) =>
     until(`${count} are to be ready, and are`, async () => (await pool()).join() === `${count},${count}`);
-  // By their number alone, three or four would be kept ready.
+  // Judging by the number of requests alone, three or four would be kept ready.
   for (let asked = 0; asked < 30; asked++) await close(await open());
   await untilReady(2);
   const first = await open();

@@ -21,7 +21,7 @@ async function untilReady(dataPlane: SandboxPlane, templateId: string): Promise<
   );
 }
 
-/** The directory, in the hierarchy that counts processes, of the cgroup that the process `pid` is in. */
+/** Directory of the cgroup of the process `pid`, in the hierarchy of the pids controller. */
 function cgroupOf(pid: number): string {
   const lines = readFileSync(`/proc/${pid}/cgroup`, 'utf8').split('\n');
   const line = lines.find((each) => each.includes(':pids:')) ?? lines.find((each) => each.startsWith('0::'));
@@ -29,7 +29,7 @@ function cgroupOf(pid: number): string {
   return `${hierarchy}${line?.split(':').at(-1)}`;
 }
 
-/** Of the template's default size, so that it is kept warm from the start. */
+/** The template's default size, which is kept warm from the start. */
 function defaultRequest(dataPlane: SandboxPlane, templateId: string, env: Record<string, string> = {}) {
   const template = dataPlane.templates.find(({ id }) => id === templateId);
   const resources = template?.resources as Resources;
@@ -57,7 +57,7 @@ test('a session gets a ready sandbox, with its id, its environment and all limit
   await sandbox.destroy();
 });
 
-test('a job never sees what another did, whether it finds a ready sandbox or not', async () => {
+test('a job never sees traces of another, with or without a ready sandbox', async () => {
   await using started = await startDataPlane();
   const { dataPlane } = started;
   dataPlane.warmUp();
@@ -111,7 +111,7 @@ test('a ready sandbox that is killed is replaced', async () => {
   await untilReady(dataPlane, 'shell');
 });
 
-test('whatever is ready or being made, nothing is left at the end', async () => {
+test('nothing is left at the end, even if sandboxes are ready or being created', async () => {
   await using started = await startDataPlane();
   const { dataPlane, stateDirectory } = started;
   const instance = instanceOf(stateDirectory);

@@ -15,7 +15,7 @@ interface Execution {
   stdout: string;
 }
 
-test('while the disk is full no job is told to have succeeded that is not on record, and no session stays', async () => {
+test('while the disk is full, no unrecorded job is reported as succeeded, and no session stays', async () => {
   using disk = mountSmallDisk(DISK_MEGABYTES);
   using undo = new DisposableStack();
   const stateDirectory = mkdtempSync(join('/run', 'caisson-test-'));

@@ -6,7 +6,7 @@ import { makeServerHome, Server, until } from '../support/server.ts';
 
 const SLEEP =
   'import subprocess, time\nsubprocess.Popen(["sleep", "600"], start_new_session=True)\ntime.sleep(600)';
-/** Each child goes on where its parent is killed. */
+/** Each child continues when its parent is killed. */
 const FORK_BOMB = `
 import os, time
 while True:
@@ -15,10 +15,10 @@ while True:
     except OSError:
         time.sleep(0.001)
 `;
-/** A second is what is promised; a busy machine gets some more. */
+/** One second is promised; a busy machine gets more. */
 const GUARDIAN_TIMEOUT_MS = patience(5_000);
 
-test('kill -9 of the server ends all code at once: what runs, what is paused, what forks without end', async () => {
+test('kill -9 of the server ends all code at once: running, paused, and forking endlessly', async () => {
   using home = makeServerHome();
   await using server = await Server.start(home);
   const instance = instanceOf(home.stateDirectory);
@@ -50,7 +50,7 @@ test('kill -9 of the server ends all code at once: what runs, what is paused, wh
     return Promise.resolve(count('sleep 600') === 3 && count('sleep 601') === 1 && lines.length > 100);
   });
 
-  // As a supervisor does it: it asks all that the server has started to end, then it kills the server.
+  // Like a supervisor, which sends SIGTERM to everything the server started, then kills the server.
   process.kill(helperPid(home.stateDirectory, instance), 'SIGTERM');
   await server.kill();
   const gone = until(
@@ -60,7 +60,7 @@ test('kill -9 of the server ends all code at once: what runs, what is paused, wh
   );
   await gone.catch(() => undefined);
 
-  // Removes what is left, also where the guardian has failed.
+  // Removes leftovers, even if the guardian has failed.
   await using next = await Server.start(home);
   await gone;
   assert.deepEqual(

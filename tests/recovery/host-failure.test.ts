@@ -24,7 +24,7 @@ const FAILURES = [
     name: 'the process that bounds netlink sockets is killed',
     breakIt: (stateDirectory: string, instance: string) => {
       const helper = helperPid(stateDirectory, instance);
-      // Its first child; the others are programs that it has started.
+      // Its first child; the others are programs that this child started.
       const [gate] = readFileSync(`/proc/${helper}/task/${helper}/children`, 'utf8').split(' ');
       process.kill(Number(gate), 'SIGKILL');
     },
@@ -40,7 +40,7 @@ const FAILURES = [
 ];
 
 for (const { name, breakIt, said } of FAILURES) {
-  test(`${name}: the server ends what runs as sandbox_lost, says why, and ends; the next one works`, async () => {
+  test(`${name}: the server ends running executions as sandbox_lost, logs why, and exits; the next one works`, async () => {
     using home = makeServerHome();
     await using server = await Server.start(home);
     const instance = instanceOf(home.stateDirectory);
@@ -90,7 +90,7 @@ for (const [signal, message] of [
   ['SIGUSR2', 'thrown by a test'],
   ['SIGPWR', 'rejected by a test'],
 ] as const) {
-  test(`an error that nobody catches (${message}) ends the server with one line, and all code with it`, async () => {
+  test(`an uncaught error (${message}) ends the server with one log line, and all code with it`, async () => {
     using home = makeServerHome();
     await using server = await Server.start(home, { nodeArguments: ['--import', THROW_ON_SIGNAL] });
     const instance = instanceOf(home.stateDirectory);

@@ -50,7 +50,7 @@ test('kill -9 of the server during 20 executions: the next start ends them with 
     (await server.call<Execution>('GET', `/api/v1/executions/${id}/status`)).body;
   const running = async () => {
     const all = await Promise.all(started.map(async (id) => statusOf(first, id)));
-    // As many as run at once on this machine; the others wait in the queue.
+    // As many as this machine runs at once; the others wait in the queue.
     return all.filter(({ status }) => status === 'running').length >= Math.min(EXECUTIONS, 12);
   };
   await until('the executions run', running);
@@ -85,7 +85,7 @@ test('kill -9 of the server during 20 executions: the next start ends them with 
   assert.deepEqual(leftoversOf(home.stateDirectory, secondInstance), []);
 });
 
-/** Each execution has ended once in the trail, and the chain goes on over the crash. */
+/** The audit trail has one end per execution, and its chain continues across the crash. */
 async function checkTrail(server: Server, executions: readonly string[]): Promise<void> {
   const { body } = await server.call<{ items: AuditEvent[] }>('GET', '/api/v1/audit?limit=1000');
   const trail = body.items.toReversed();
@@ -99,7 +99,7 @@ async function checkTrail(server: Server, executions: readonly string[]): Promis
   assert.equal(sessionEnd?.principal, 'system');
 }
 
-test('SIGTERM ends what runs with the reason shutdown and leaves nothing', async () => {
+test('SIGTERM ends running executions with the reason shutdown and leaves nothing', async () => {
   using home = makeServerHome();
   const server = await Server.start(home);
   const instance = instanceOf(home.stateDirectory);

@@ -5,11 +5,11 @@ import { instanceOf, leftoversOf, processesOf } from '../support/leftovers.ts';
 import { outputOf, sandboxRequest, startDataPlane } from '../support/sandbox.ts';
 import { until } from '../support/server.ts';
 
-/** From the end of a sandbox's first process until its owner is told. */
+/** Time from the end of a sandbox's first process until the loss is reported. */
 const NOTICE_MS = 2_000;
 
 for (const runtime of ['crun', 'runc'] as const) {
-  test(`a sandbox of ${runtime} whose first process ends is told as lost, and nothing of it is left`, async () => {
+  test(`a sandbox of ${runtime} whose first process ends is reported as lost, and nothing of it is left`, async () => {
     await using started = await startDataPlane(runtime);
     const { dataPlane, stateDirectory } = started;
     const instance = instanceOf(stateDirectory);

@@ -2,7 +2,7 @@ import { type ExecutionResult, newExecutionId, newSessionId, type Session } from
 
 const AT = '2026-01-31T12:00:00.000Z';
 
-/** An execution as a server would answer with it, but for `changes`. */
+/** An execution as returned by a server, with `changes` applied. */
 export function anExecution(changes: Partial<ExecutionResult>): ExecutionResult {
   return {
     execution_id: newExecutionId(),
@@ -31,7 +31,7 @@ export function anExecution(changes: Partial<ExecutionResult>): ExecutionResult 
   };
 }
 
-/** A session as a server would answer with it, but for `changes`. */
+/** A session as returned by a server, with `changes` applied. */
 export function aSession(changes: Partial<Session>): Session {
   return {
     session_id: newSessionId(),

@@ -4,18 +4,18 @@ import { patience } from './patience.ts';
 import { runJob, sandboxRequest } from './sandbox.ts';
 import type { RanJob } from './sandbox.ts';
 
-/** A job that holds what it has taken until it is ended. */
+/** A job that holds resources until it is ended. */
 export interface HeldJob extends AsyncDisposable {
-  /** Settles when it has ended, be it by itself. */
+  /** Settles when it has ended, even by itself. */
   readonly ended: Promise<RanJob>;
   /** Interrupts it, and returns its whole standard output. */
   end(): Promise<string>;
 }
 
 /**
- * Starts Python code that prints `ready`, alone on a line, when it holds all, and then waits for its KeyboardInterrupt.
- * @param whenReady is called while it holds all
- * @returns when it is ready, or has ended
+ * Starts Python code that prints `ready` on its own line once it holds everything, then waits for its KeyboardInterrupt. Resolves
+ * when it is ready or has ended.
+ * @param whenReady called while it holds everything
  */
 export async function holdJob(
   dataPlane: SandboxPlane,

@@ -5,15 +5,15 @@ import { instanceOf } from './leftovers.ts';
 const ROOT = '/sys/fs/cgroup';
 const IS_V2 = existsSync(join(ROOT, 'cgroup.controllers'));
 
-/** What the kernel limits a cgroup to, read on the host; `null` where nothing limits it. */
+/** Limits of a cgroup, read on the host; `null` for no limit. */
 export interface HostLimits {
   readonly memoryBytes: number | null;
-  /** With memory: the same number where there is none of it; `null` where it is not counted. */
+  /** Limit of memory and swap together: the same as for memory if swap is forbidden; `null` if swap is not counted. */
   readonly memoryAndSwapBytes: number | null;
-  /** CPU time in a period, both in microseconds. */
+  /** CPU time per period, both in microseconds. */
   readonly cpu: readonly [quota: number, period: number] | null;
   readonly pids: number | null;
-  /** Of the buffers of sockets; `null` where they count as memory. */
+  /** Limit for socket buffers; `null` if they count as memory. */
   readonly socketBytes: number | null;
 }
 
@@ -42,14 +42,14 @@ export function hostLimitsOf(stateDirectory: string, path: string): HostLimits {
   };
 }
 
-/** Whether this host counts the buffers of sockets apart, and swap at all. */
+/** Whether this host counts socket buffers separately, and whether it counts swap. */
 export function countsApart(): { readonly sockets: boolean; readonly swap: boolean } {
   const name = IS_V2 ? 'memory.swap.max' : 'memory.memsw.limit_in_bytes';
   const below = join(ROOT, IS_V2 ? '' : 'memory', 'caisson');
   return { sockets: !IS_V2, swap: existsSync(join(below, name)) };
 }
 
-/** The cgroups that lie below the one of the data plane, as paths below it. */
+/** Cgroups below that of the data plane, as paths relative to it. */
 export function hostCgroupsOf(stateDirectory: string): string[] {
   const directory = directoryOf(stateDirectory, 'pids');
   return readdirSync(directory, { recursive: true, withFileTypes: true })
@@ -57,7 +57,7 @@ export function hostCgroupsOf(stateDirectory: string): string[] {
     .map((entry) => join(entry.parentPath, entry.name).slice(directory.length + 1));
 }
 
-/** Host pids of the processes in one of them. */
+/** Host pids of the processes in one of these cgroups. */
 export function hostPidsOf(stateDirectory: string, path: string): number[] {
   const text = readCgroup(stateDirectory, 'pids', path, 'cgroup.procs') ?? '';
   return text.split('\n').filter(Boolean).map(Number);
@@ -77,7 +77,7 @@ function directoryOf(stateDirectory: string, controller: string): string {
   return join(ROOT, IS_V2 ? '' : controller, 'caisson', instanceOf(stateDirectory));
 }
 
-/** Without a limit there is `max` on v2, and a number beyond all memory on v1. */
+/** No limit reads as `max` on v2, and as a number beyond all memory on v1. */
 function limitOf(text: string | undefined): number | null {
   const value = Number(text ?? 'max');
   return Number.isNaN(value) || value > 2 ** 60 ? null : value;

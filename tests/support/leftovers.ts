@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** All that an ended data plane with this state directory could have left on the host, each as a line. */
+/** Everything that an ended data plane with this state directory has left on the host, one per line. */
 export function leftoversOf(stateDirectory: string, instance: string): string[] {
   return [
     ...filesBelow(join(stateDirectory, 'instances')).map((path) => `file ${path}`),
@@ -32,7 +32,7 @@ function cgroupsOf(instance: string): string[] {
   return hierarchies.map((path) => join(path, 'caisson', instance)).filter((path) => existsSync(path));
 }
 
-/** Directories of the instance in the place that the v2 hierarchy of a hybrid host is mounted on. */
+/** Directories of the instance below the mount point of the v2 hierarchy on a hybrid host. */
 function hiddenDirectoriesOf(instance: string): string[] {
   const script = 'umount "$1" && ls -d "$1/caisson/$2" || true';
   const unified = '/sys/fs/cgroup/unified';
@@ -44,7 +44,7 @@ function hiddenDirectoriesOf(instance: string): string[] {
   return found.split('\n').filter((line) => line !== '');
 }
 
-/** Processes in the instance's cgroup, or whose command line names its directory, each as a line. */
+/** Processes in the instance's cgroup, or with its directory in their command line, one per line. */
 export function processesOf(stateDirectory: string, instance: string): string[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
@@ -56,13 +56,13 @@ export function processesOf(stateDirectory: string, instance: string): string[] 
           ? [`${pid} ${command}`]
           : [];
       } catch {
-        // It has ended while we looked.
+        // It has ended in the meantime.
         return [];
       }
     });
 }
 
-/** Loop devices of the instance's workspaces, and the directory of their images, which have no names. */
+/** Loop devices of the instance's workspaces, and the directory of their nameless images. */
 function workspaceImagesOf(instance: string): string[] {
   const directory = join('/var/lib/caisson/workspaces', instance);
   const devices = readdirSync('/sys/block').flatMap((name) => {
@@ -75,7 +75,7 @@ function workspaceImagesOf(instance: string): string[] {
   ];
 }
 
-/** Name of the one instance that lives in the state directory. */
+/** Name of the only instance in the state directory. */
 export function instanceOf(stateDirectory: string): string {
   const [name, ...others] = readdirSync(join(stateDirectory, 'instances'));
   if (name === undefined || others.length > 0)

@@ -11,7 +11,7 @@ const PROGRAM = fileURLToPath(new URL('stall_for_memory.py', import.meta.url));
 const LIMIT_BYTES = 32 * 2 ** 20;
 const END_TIMEOUT_MS = patience(10_000);
 
-/** Why nobody could see the pressure on this host; `undefined` where it can be seen. */
+/** Why memory pressure cannot be read on this host; `undefined` if it can. */
 export function whyUnseen(): string | undefined {
   return readHostLoad().memoryStallPercent === undefined
     ? 'the kernel does not tell how long processes wait for memory: there is no /proc/pressure/memory'
@@ -19,8 +19,8 @@ export function whyUnseen(): string | undefined {
 }
 
 /**
- * Has processes wait for memory, in a cgroup of 32 MiB, so that `some avg10` of /proc/pressure/memory comes to `percent` and
- * stays there, until it is disposed. They use no memory outside that cgroup, no disk, and processors that nobody else wants.
+ * Makes processes wait for memory in a cgroup of 32 MiB, so that `some avg10` of /proc/pressure/memory reaches `percent` and
+ * stays there until disposed. They use no memory outside that cgroup, no disk, and only idle processors.
  */
 export function startMemoryPressure(percent: number): AsyncDisposable {
   using unlessStarted = new DisposableStack();
@@ -34,7 +34,7 @@ export function startMemoryPressure(percent: number): AsyncDisposable {
     [Symbol.asyncDispose]: async () => {
       const overdue = setTimeout(() => child.kill('SIGKILL'), END_TIMEOUT_MS);
       try {
-        // It also ends when this process does, which closes the pipe as well.
+        // It also ends with this process, which closes the pipe as well.
         child.stdin.end();
         await exited;
       } finally {
@@ -64,7 +64,7 @@ function makeCgroup(): Disposable & { readonly directory: string } {
   return cgroup;
 }
 
-/** The kernel takes a moment to let go of the last process of a cgroup. */
+/** The kernel takes a moment to release the last process of a cgroup. */
 async function removeWhenEmpty(directory: string): Promise<void> {
   const remove = (): boolean => {
     try {

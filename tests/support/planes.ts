@@ -15,7 +15,7 @@ export interface Answer {
   readonly body: Record<string, unknown>;
 }
 
-/** Both planes over real sandboxes, on a machine of which they may take so much. */
+/** Both planes over real sandboxes, with this much of the machine. */
 export async function startPlanes(options: NodeOptionsInput = {}) {
   await using undo = new AsyncDisposableStack();
   const dataDir = mkdtempSync(join(tmpdir(), 'caisson-data-'));

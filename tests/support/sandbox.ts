@@ -30,14 +30,14 @@ type Node = Awaited<ReturnType<typeof createDataPlane>>;
 
 export interface StartedNode {
   readonly node: Node;
-  /** What it makes sandboxes with. */
+  /** Creates its sandboxes. */
   readonly dataPlane: Node['plane'];
   readonly stateDirectory: string;
 }
 
 /**
- * A data plane on this host with a state directory of its own; disposing ends it and removes the directory.
- * @param options how it sees the host and how much of it it may take, and where it logs to, where that matters to the test
+ * A data plane on this host with its own state directory. Disposing ends it and removes the directory.
+ * @param options how it sees the host, how much of it it may take, and its logger, if relevant to the test
  */
 export async function startDataPlane(
   runtime: RuntimeChoice = 'auto',
@@ -57,7 +57,7 @@ export async function startDataPlane(
   };
 }
 
-/** A request for a small sandbox; `overrides` say what matters to the test. */
+/** A request for a small sandbox; `overrides` set what matters to the test. */
 export function sandboxRequest(overrides: Partial<SandboxRequest> = {}): SandboxRequest {
   return {
     id: newSandboxId(),
@@ -72,7 +72,7 @@ export function sandboxRequest(overrides: Partial<SandboxRequest> = {}): Sandbox
   };
 }
 
-/** The same members whatever came of the step; `returnValue` is parsed, and `undefined` where there is none. */
+/** The same fields for every outcome; `returnValue` is parsed, and `undefined` if there is none. */
 export interface Ran extends StepFacts, Pick<StepOutcome, 'status' | 'reason'> {
   readonly exitCode: number | null;
   readonly error: CodeError | null;
@@ -85,7 +85,7 @@ export interface Ran extends StepFacts, Pick<StepOutcome, 'status' | 'reason'> {
 
 export type StepOverrides = Partial<StepRequest>;
 
-/** A step request with sensible values; `overrides` say what matters to the test. */
+/** A step request with sensible values; `overrides` set what matters to the test. */
 export function stepRequest(code: string, overrides: StepOverrides = {}): StepRequest {
   return {
     executionId: newExecutionId(),
@@ -101,7 +101,7 @@ export function stepRequest(code: string, overrides: StepOverrides = {}): StepRe
   };
 }
 
-/** Runs one step to its end and gathers what came of it. */
+/** Runs one step to its end and collects its output and outcome. */
 export async function runStep(
   sandbox: LentSandbox,
   code: string,
@@ -119,12 +119,12 @@ export async function runStep(
   return gather(outcome, events);
 }
 
-/** What came of a job, and where it really ran. */
+/** Output and outcome of a job, and where it actually ran. */
 export interface RanJob extends Ran {
   readonly placement: Placement;
 }
 
-/** Runs one job to its end and gathers what came of it. */
+/** Runs one job to its end and collects its output and outcome. */
 export async function runJob(
   dataPlane: Pick<SandboxPlane, 'runJob'>,
   code: string,

@@ -18,7 +18,7 @@ export interface Answer<Body> {
   readonly body: Body;
 }
 
-/** A place for the data and the state of servers, removed when it is disposed. */
+/** A directory for the data and state of servers. Disposing removes it. */
 export function makeServerHome(): Disposable & { readonly dataDir: string; readonly stateDirectory: string } {
   const dataDir = mkdtempSync(join(tmpdir(), 'caisson-data-'));
   const stateDirectory = mkdtempSync(join('/run', 'caisson-test-'));
@@ -31,7 +31,7 @@ export function makeServerHome(): Disposable & { readonly dataDir: string; reado
   };
 }
 
-/** `caisson serve` as a process of its own on a free port, with its first key. Disposing stops it gracefully. */
+/** `caisson serve` as a separate process on a free port, with its first key. Disposing stops it gracefully. */
 export class Server implements AsyncDisposable {
   readonly url: string;
   /** The admin key. */
@@ -46,7 +46,7 @@ export class Server implements AsyncDisposable {
     this.#log = log;
   }
 
-  /** @param nodeArguments before those of the command */
+  /** @param nodeArguments arguments of node, before those of the command */
   static async start(
     home: { dataDir: string; stateDirectory: string },
     started: {
@@ -114,19 +114,19 @@ export class Server implements AsyncDisposable {
     };
   }
 
-  /** The exit code with which it ends by itself. */
+  /** The exit code, once it ends by itself. */
   async exitCode(): Promise<number | null> {
     if (this.#process.exitCode === null && this.#process.signalCode === null)
       await once(this.#process, 'exit', { signal: AbortSignal.timeout(STOP_TIMEOUT_MS) });
     return this.#process.exitCode;
   }
 
-  /** Ends it as an operator would, and tells its exit code. */
+  /** Ends it as an operator would, and returns its exit code. */
   async stop(): Promise<number | null> {
     return this.#end('SIGTERM');
   }
 
-  /** Ends it as a crash would. */
+  /** Kills it as a crash would. */
   async kill(): Promise<void> {
     await this.#end('SIGKILL');
   }

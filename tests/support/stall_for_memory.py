@@ -1,10 +1,10 @@
-"""Makes processes of this host wait for memory: itself, in a cgroup that holds less than the file it reads over and over.
+"""Creates memory pressure: reads a file over and over in a cgroup that is too small for it.
 
     python3 stall_for_memory.py CGROUP PERCENT
 
 Joins CGROUP, a directory that has a memory limit, and keeps the `some avg10` of /proc/pressure/memory at PERCENT or a
-little above, until its standard input is closed. The file has no blocks and no name: it takes neither disk nor disk time,
-and nothing of it can be left behind.
+little above, until its standard input is closed. The file has no blocks and no name: it uses neither disk space nor disk
+time, and leaves nothing behind.
 """
 
 import mmap
@@ -19,7 +19,7 @@ FILE_BYTES = 1 << 30
 CHUNK_BYTES = 1 << 20
 BURST_SECONDS = 0.1
 LEAST_NICE = 19
-# So many that on a busy host, too, one of them waits for half of the time.
+# Enough that even on a busy host one of them is waiting half of the time.
 READERS = 4
 
 
@@ -61,7 +61,7 @@ def fork_reader(pages, percent):
 
 
 def touch(pages, offset):
-    """Reads on from offset for a moment, and tells how far it came."""
+    """Reads from offset for a moment, and returns the new offset."""
     end = time.monotonic() + BURST_SECONDS
     while time.monotonic() < end:
         # One byte of each page, in one call: the less is computed, the more of the time is waiting.

@@ -3,7 +3,7 @@ import { hashApiKey, newApiKey } from '../../packages/control-plane/src/auth/api
 import { openStore } from '../../packages/control-plane/src/store/sqlite/database.ts';
 import { tenantRepository } from '../../packages/control-plane/src/store/tenants.ts';
 
-/** Adds a tenant to the database of a server that does not run, and returns the key of a member of it. */
+/** Adds a tenant to the database of a stopped server, and returns the key of one of its members. */
 export async function addTenant(dataDir: string, name: string): Promise<string> {
   await using store = await openStore(dataDir);
   const tenantId = newTenantId();

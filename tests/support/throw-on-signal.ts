@@ -1,5 +1,4 @@
-// Given to a server by `node --import`, so that it meets errors that nobody catches: an exception on SIGUSR2, a rejection on
-// SIGPWR.
+// Loaded into a server by `node --import` to trigger uncaught errors: an exception on SIGUSR2, a rejection on SIGPWR.
 const rejections: Promise<never>[] = [];
 process.on('SIGUSR2', () => {
   throw new Error('thrown by a test');

@@ -49,7 +49,7 @@ function request(isolation = 'container'): SandboxRequest {
   };
 }
 
-test('a node starts without a family that does not work here, refuses its isolation, and says what it lacks', async () => {
+test('a node starts without a family that does not work, refuses its isolation, and reports what it lacks', async () => {
   const [broken, working] = [
     new FakeFamily('vm', { isolation: 'microvm', problem: 'load the module kvm' }),
     new FakeFamily('box'),
@@ -77,7 +77,7 @@ test('a node starts without a family that does not work here, refuses its isolat
   assert.deepEqual(sandbox.placement, { runtime: 'box', isolation: 'container', scope: 'sandbox' });
 });
 
-test('each request is served by the family of its isolation, by its own pool and in its own cells', async () => {
+test('each request is served by the family of its isolation, with its own pool and cells', async () => {
   const [boxCells, vmCells] = [new FakeForkServers(), new FakeForkServers()];
   const families = [
     new FakeFamily('box', { forkServers: boxCells }),
@@ -98,7 +98,7 @@ test('each request is served by the family of its isolation, by its own pool and
   await job;
 });
 
-test('only the preferred isolation is warm before anybody has asked', async () => {
+test('only the preferred isolation is warm before the first request', async () => {
   const families = [new FakeFamily('box'), new FakeFamily('vm', { isolation: 'microvm' })];
   await using started = await start(families);
   started.dataPlane.warmUp();
@@ -109,7 +109,7 @@ test('only the preferred isolation is warm before anybody has asked', async () =
   assert.equal(families[1]?.runtime.made.length, 0);
 });
 
-test('where no family works, the node says what each lacks', async () => {
+test('if no family works, the node reports what each lacks', async () => {
   const families = [
     new FakeFamily('box', { problem: 'install the package box' }),
     new FakeFamily('vm', { isolation: 'microvm', problem: 'load the module kvm' }),
@@ -126,7 +126,7 @@ test('where no family works, the node says what each lacks', async () => {
   );
 });
 
-test('a runtime that was asked for and does not work ends the start, whatever else works', async () => {
+test('a required runtime that does not work fails the start, even if others work', async () => {
   const families = [
     new FakeFamily('box', { problem: 'install the package box' }),
     new FakeFamily('vm', { isolation: 'microvm' }),
@@ -136,7 +136,7 @@ test('a runtime that was asked for and does not work ends the start, whatever el
   assert.equal((await started.dataPlane.createSandbox(request('microvm'), signal)).placement.runtime, 'vm');
 });
 
-test('a sandbox that dies is told as lost at once, and is gone', async () => {
+test('a sandbox that dies is reported as lost at once, and is gone', async () => {
   const family = new FakeFamily('box');
   await using started = await start([family]);
   const { dataPlane } = started;
@@ -152,7 +152,7 @@ test('a sandbox that dies is told as lost at once, and is gone', async () => {
   assert.deepEqual(lost, [dies.id]);
 });
 
-test('a runtime that cannot pause says so', async () => {
+test('a runtime that cannot pause refuses to', async () => {
   await using started = await start([new FakeFamily('box')]);
   const sandbox = await started.dataPlane.createSandbox(request(), signal);
   const unavailable = { code: 'pause_unavailable', context: { isolation: 'container' } };
@@ -160,7 +160,7 @@ test('a runtime that cannot pause says so', async () => {
   await assert.rejects(sandbox.resume(signal), unavailable);
 });
 
-test('what one family needs and loses ends the sandboxes of all', async () => {
+test('the failure of one family ends the sandboxes of all', async () => {
   const families = [new FakeFamily('box'), new FakeFamily('vm', { isolation: 'microvm' })];
   await using started = await start(families);
   const { dataPlane } = started;

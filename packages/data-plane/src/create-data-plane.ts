@@ -6,8 +6,8 @@ import type { Logger } from 'pino';
 import { LocalDataPlane } from './node/local-data-plane.ts';
 import { LocalSandboxPlane } from './sandboxes/local-sandbox-plane.ts';
 import { ServerPriority } from './limits/server-priority.ts';
-import { nodeCapacity } from './node/capacity.ts';
-import { readHostFigures } from './node/host-figures.ts';
+import { nodeCapacity } from './node/capacity/capacity.ts';
+import { readHostFigures } from './node/capacity/host-figures.ts';
 import { HostNode } from './node/host-node.ts';
 import { nodeOptions } from './node/node-options.ts';
 import type { NodeOptionsInput } from './node/node-options.ts';
@@ -29,15 +29,15 @@ const DEFAULT_STATE_DIRECTORY = '/run/caisson';
 const OPEN_TIMEOUT_MS = 60_000;
 
 /**
- * The data plane of this machine. Whatever earlier processes left behind is removed first; disposing ends all
- * sandboxes and leaves nothing.
- * @param options.stateDirectory where live sandboxes are kept track of; it need not survive a reboot
- * @param options.warmPool what differs from the defaults; nothing is made ahead before `warmUp` is called
- * @param options.runtime the runtime that its isolation must be served by; `auto` takes the first that works
- * @param options.readLoad how much of the host is in use, which decides how many sandboxes are kept ready
- * @param options.families the runtimes that there are
- * The other options say how much of this machine sandboxes may take, see `nodeOptions`.
- * @throws RuntimeUnavailableError where this host cannot make sandboxes, or not with the runtime that was asked for
+ * Creates the data plane of this machine, after removing leftovers of earlier processes. Disposing ends all sandboxes and leaves
+ * nothing behind.
+ * @param options.stateDirectory state of live sandboxes; need not survive a reboot
+ * @param options.warmPool overrides of the defaults; no sandboxes are prepared before `warmUp` is called
+ * @param options.runtime the required runtime for its isolation; `auto` takes the first that works
+ * @param options.readLoad current load of the host, which decides how many sandboxes are kept ready
+ * @param options.families all known runtimes
+ * @param options the rest: how much of this machine sandboxes may take, see `nodeOptions`
+ * @throws RuntimeUnavailableError if this host cannot create sandboxes, or not with the required runtime
  */
 export async function createDataPlane(
   options: NodeOptionsInput & {
@@ -57,28 +57,28 @@ export async function createDataPlane(
   const priority = cleanup.use(new ServerPriority());
   const loopShare = new LoopShare(monotonicClock, {
     onBroken: (error) => {
-      logger.error({ err: error }, 'what a sandbox wrote could not be read; its kernel is killed');
+      logger.error({ err: error }, 'output of a sandbox could not be read; its kernel is killed');
     },
     onOverdrawn: () => {
       priority.raise();
     },
   });
-  const ofNode = nodeOptions.parse(options);
-  const host = cleanup.use(await openRuntimeHost({ stateDirectory, logger, loopShare, node: ofNode }));
+  const nodeSettings = nodeOptions.parse(options);
+  const host = cleanup.use(await openRuntimeHost({ stateDirectory, logger, loopShare, node: nodeSettings }));
   const { cgroups, instance, roots } = host;
   const families = cleanup.use(await openFamilies(known, host, choice, AbortSignal.timeout(OPEN_TIMEOUT_MS)));
   requireChosen(families, choice);
   const working = [...families.working.values()];
   const diskDirectory = working.find((family) => family.diskDirectory !== undefined)?.diskDirectory;
-  const capacity = nodeCapacity(readHostFigures(cgroups, diskDirectory), ofNode);
-  const node = cleanup.use(new HostNode(capacity, ofNode, cgroups.at(instance.cgroupPath), logger));
+  const capacity = nodeCapacity(readHostFigures(cgroups, diskDirectory), nodeSettings);
+  const node = cleanup.use(new HostNode(capacity, nodeSettings, cgroups.at(instance.cgroupPath), logger));
   const served = new Map<Isolation, ServedIsolation>();
   const poolOptions = { ...DEFAULT_WARM_POOL, warm: WARM_SANDBOXES, ...options.warmPool };
   for (const family of working) {
     const isolation = serveIsolation(family, {
       node,
       roots,
-      // Only the preferred isolation is warm before the first request: few callers ask for another one.
+      // Only the preferred isolation is warm before the first request: few callers need another one.
       options: served.size === 0 ? poolOptions : { ...poolOptions, warm: {} },
       readLoad,
       logger,
@@ -99,7 +99,7 @@ export async function createDataPlane(
     logger,
     release: async () => release.disposeAsync(),
   });
-  const { nodeId: id, stepGraceMs: graceMs, workspaceDirectory } = ofNode;
+  const { nodeId: id, stepGraceMs: graceMs, workspaceDirectory } = nodeSettings;
   return new LocalDataPlane({
     plane,
     id,
@@ -109,7 +109,7 @@ export async function createDataPlane(
   });
 }
 
-/** Probes every runtime of this host; never throws for what the host lacks. */
+/** Probes every runtime of this host. Never throws because of something the host lacks. */
 export async function probeRuntimes(
   options: NodeOptionsInput & {
     stateDirectory?: string;
@@ -129,7 +129,7 @@ export async function probeRuntimes(
   return [...families.health];
 }
 
-/** @throws RuntimeUnavailableError unless something works, and the chosen runtime does */
+/** @throws RuntimeUnavailableError unless some runtime works, and the chosen one does */
 function requireChosen({ health, working }: OpenFamilies, choice: RuntimeChoice): void {
   const problemsOf = (names: (name: RuntimeName) => boolean): string[] => [
     ...new Set(health.flatMap(({ name, problems }) => (names(name) ? problems : []))),
@@ -139,14 +139,14 @@ function requireChosen({ health, working }: OpenFamilies, choice: RuntimeChoice)
   throw new RuntimeUnavailableError(problemsOf((name) => name === choice));
 }
 
-/** No runtime of this host can make a sandbox. */
+/** No runtime of this host can create a sandbox. */
 export class RuntimeUnavailableError extends Error {
   override readonly name = 'RuntimeUnavailableError';
-  /** What to do about it. */
+  /** What is missing and how to fix it. */
   readonly problems: readonly string[];
 
   constructor(problems: readonly string[]) {
-    super(`no runtime can make sandboxes here: ${problems.join('; ')}`);
+    super(`no runtime can create sandboxes on this host: ${problems.join('; ')}`);
     this.problems = problems;
   }
 }

@@ -1,9 +1,9 @@
 import { newSandboxId } from '@caisson/protocol/api';
 import type { Logger } from 'pino';
 import { Runners } from './cells/runners/runners.ts';
-import { NOTHING } from './node/amounts.ts';
+import { NOTHING } from './node/capacity/amounts.ts';
 import type { HostNode } from './node/host-node.ts';
-import { runnerPromise } from './node/promises.ts';
+import { runnerPromise } from './node/capacity/promises.ts';
 import type { HostLoad } from './pool/demand/host-load.ts';
 import type { WarmPoolOptions } from './pool/pool-options.ts';
 import { WarmPool } from './pool/warm-pool.ts';
@@ -12,15 +12,15 @@ import type { WorkingFamily } from './runtimes/runtime-family.ts';
 import type { TemplateRoots } from './templates/template-roots.ts';
 import { BUILT_IN_TEMPLATES } from './templates/templates.ts';
 
-/** Serves the requests for one isolation. Its owner disposes the pool and the runners before the family that they use. */
+/** Serves the requests for one isolation. The owner disposes the pool and the runners before the family that they use. */
 export interface ServedIsolation {
   readonly runtime: Pick<Runtime, 'name' | 'isolation'>;
   readonly pool: WarmPool;
-  /** `undefined` where each job gets a sandbox of its own. */
+  /** `undefined` if each job gets its own sandbox. */
   readonly runners: Runners | undefined;
 }
 
-/** Gives a family a pool and runners. Ready sandboxes and idle runners give way when the node is short of something. */
+/** Creates the pool and runners of a family. Ready sandboxes and idle runners are reclaimed when the node runs short. */
 export function serveIsolation(
   { runtime, forkServers }: WorkingFamily,
   parts: {
@@ -39,7 +39,7 @@ export function serveIsolation(
     templates: BUILT_IN_TEMPLATES,
     options,
     readLoad,
-    // Time of day that no one can set back.
+    // Time of day that never goes back.
     clock: { nowMs: () => performance.timeOrigin + performance.now() },
     newId: newSandboxId,
     logger,

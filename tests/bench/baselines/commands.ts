@@ -7,7 +7,7 @@ export function bare(code: string): string[] {
   return [PYTHON, '-c', code];
 }
 
-/** New namespaces of every kind and the host's /usr: the least that can be called a sandbox. */
+/** New namespaces of every kind and the host's /usr: a minimal sandbox. */
 export function bwrap(code: string): string[] {
   const links = ['bin', 'sbin', 'lib', 'lib64'].flatMap((name) => ['--symlink', `usr/${name}`, `/${name}`]);
   return [

@@ -9,13 +9,13 @@ const PROBE_MS = 3000;
 const CHANGE_MS = 60_000;
 const LIMITS = ['--network', 'none', '--volume', '/usr:/usr:ro'];
 
-/** An image and a container that live as long as this, with the host's own Python as in the other baselines. */
+/** An image and a container that exist until disposed, with the host's Python as in the other baselines. */
 export interface Docker extends AsyncDisposable {
   run(code: string): string[];
   exec(code: string): string[];
 }
 
-/** `undefined` where no engine answers, or it cannot be used. */
+/** `undefined` if no engine answers or it cannot be used. */
 export async function startDocker(signal: AbortSignal): Promise<Docker | undefined> {
   try {
     await runCommand('docker', ['info', '--format', '{{.ID}}'], { timeoutMs: PROBE_MS, signal });
@@ -42,13 +42,13 @@ export async function startDocker(signal: AbortSignal): Promise<Docker | undefin
   };
 }
 
-/** It must be removed also when the benchmark was interrupted, so that it has a deadline of its own. */
+/** Removal has its own deadline, because it must also happen after an interrupt of the benchmark. */
 async function remove(kind: 'image' | 'container', name: string): Promise<void> {
   const signal = AbortSignal.timeout(CHANGE_MS);
   await runCommand('docker', [kind, 'rm', '--force', name], { timeoutMs: CHANGE_MS, signal });
 }
 
-/** A root with nothing but the links into /usr, so that no image has to be fetched from anywhere. */
+/** A root with only links into /usr, so that no image has to be downloaded. */
 async function makeRoot(signal: AbortSignal): Promise<{ path: string; remove: () => Promise<void> }> {
   const directory = await mkdtemp(join(tmpdir(), 'caisson-bench-root-'));
   const links = ['bin', 'sbin', 'lib', 'lib64'];

@@ -14,14 +14,14 @@ test('each start is timed, by one worker and by several', async () => {
   }
 });
 
-test('a program that does not end well is a failure', async () => {
+test('a program that fails is a failure', async () => {
   await using loop = startSpawnLoop(signal);
   const sample = await loop.run(['/usr/bin/false'], { count: 2, maxMs: 30_000, concurrency: 1 });
   assert.deepEqual(sample.latenciesMs, []);
   assert.equal(sample.failures.length, 2);
 });
 
-test('a program that is not there is told by its name, and the loop works on', async () => {
+test('a missing program is reported by name, and the loop keeps working', async () => {
   await using loop = startSpawnLoop(signal);
   const load = { count: 1, maxMs: 1000, concurrency: 1 };
   await assert.rejects(loop.run(['/no/such/program'], load), /no\/such\/program/);

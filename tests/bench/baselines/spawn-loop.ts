@@ -15,8 +15,8 @@ type Answer =
 /** A small program that starts other programs; Node itself takes longer to fork than Python to run. */
 export interface SpawnLoop extends AsyncDisposable {
   /**
-   * Starts `argv`, whose first word is an absolute path, again and again. One call at a time.
-   * @throws where it cannot be started
+   * Starts `argv`, whose first word is an absolute path, repeatedly. One call at a time.
+   * @throws if it cannot be started
    */
   run(argv: readonly string[], load: Load): Promise<Sample>;
 }
@@ -28,7 +28,7 @@ export function startSpawnLoop(signal: AbortSignal): SpawnLoop {
       resolve();
     });
   });
-  // The loss is told by the call that waits for an answer.
+  // The pending call reports the loss.
   program.on('error', () => undefined);
   program.stdin.on('error', () => undefined);
   const lines = createInterface({ input: program.stdout });

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { isWithin, listProcesses, withDescendants } from './processes.ts';
 
-/** What a server holds of the host at one moment. */
+/** Resources of the host that a server holds at one moment. */
 export interface Footprint {
   readonly serverRssMib: number;
   readonly descriptors: number;
@@ -11,7 +11,7 @@ export interface Footprint {
   readonly cgroups: number;
 }
 
-/** @param cgroup path of the cgroup that holds the server's sandboxes, in every hierarchy */
+/** @param cgroup path of the parent cgroup of the server's sandboxes, in every hierarchy */
 export function readFootprint(serverPid: number, cgroup: string): Footprint {
   const all = listProcesses();
   const ours = new Set([
@@ -41,7 +41,7 @@ function countMounts(pids: readonly number[]): number {
       if (counts.has(namespace)) continue;
       counts.set(namespace, readFileSync(`/proc/${pid}/mountinfo`, 'utf8').trimEnd().split('\n').length);
     } catch {
-      // It has ended while we looked.
+      // It has ended in the meantime.
     }
   }
   return [...counts.values()].reduce((sum, count) => sum + count, 0);

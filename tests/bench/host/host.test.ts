@@ -10,7 +10,7 @@ import {
   withDescendants,
 } from './processes.ts';
 
-test('a process is held by the longest of its cgroups, on a host with one hierarchy and with several', () => {
+test('the longest cgroup path of a process counts, with one hierarchy and with several', () => {
   assert.equal(longestCgroupPath('0::/caisson/i/s\n'), '/caisson/i/s');
   assert.equal(longestCgroupPath('3:pids:/caisson/i/s\n1:name=systemd:/x:y\n0::/\n'), '/caisson/i/s');
 });
@@ -23,7 +23,7 @@ test('sandbox and server are found from any cgroup below them', () => {
   assert.equal(serverCgroup('/user.slice/session-1'), undefined);
 });
 
-test('a cgroup is not within another whose name merely begins alike', () => {
+test('a cgroup is not within another whose name is only a prefix', () => {
   assert.ok(isWithin('/caisson/i/s/cell', '/caisson/i/s'));
   assert.ok(isWithin('/caisson/i/s', '/caisson/i/s'));
   assert.ok(!isWithin('/caisson/i/sb', '/caisson/i/s'));
@@ -44,7 +44,7 @@ test('memory is read from the kernel in MiB', () => {
   assert.deepEqual(parseSmapsRollup(text), { pssMib: 2, ussMib: 1 });
 });
 
-test('this very process is seen, and holds memory', () => {
+test('this process is found, and uses memory', () => {
   assert.ok(listProcesses().some(({ pid }) => pid === process.pid));
   const { pssMib, ussMib } = memoryOf([process.pid]);
   assert.ok(pssMib >= ussMib && ussMib > 1, `${pssMib} ${ussMib}`);

@@ -1,6 +1,6 @@
 import { availableParallelism, cpus, loadavg, release, totalmem } from 'node:os';
 
-/** Where and when it was measured; `load` is that of the last minute, and tells who else was at work. */
+/** Where and when it was measured; `load` is that of the last minute, and shows other activity. */
 export interface Machine {
   readonly at: string;
   readonly cores: number;
@@ -23,7 +23,7 @@ export function describeMachine(now: Date): Machine {
   };
 }
 
-/** Of the last minute. */
+/** Load average of the last minute. */
 export function loadAverage(): number {
   return loadavg()[0] ?? NaN;
 }

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 
 export interface Memory {
-  /** Pages of its own, and its share of those that it shares with others. */
+  /** Private pages, and its share of shared pages. */
   readonly pssMib: number;
-  /** Pages of its own alone. */
+  /** Private pages only. */
   readonly ussMib: number;
 }
 
@@ -14,7 +14,7 @@ export function parseSmapsRollup(text: string): Memory {
   return { pssMib: kib('Pss') / 1024, ussMib: (kib('Private_Clean') + kib('Private_Dirty')) / 1024 };
 }
 
-/** What the processes hold together; those that have ended count nothing. */
+/** Total of the processes; those that have ended count as 0. */
 export function memoryOf(pids: readonly number[]): Memory {
   const all = pids.map((pid) => parseSmapsRollup(readRollup(pid)));
   const sum = (key: keyof Memory): number => all.reduce((total, memory) => total + memory[key], 0);

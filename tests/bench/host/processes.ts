@@ -3,13 +3,13 @@ import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 export interface HostProcess {
   readonly pid: number;
   readonly parent: number;
-  /** As in `readlink /proc/self/ns/pid`, which reads the same inside and outside. */
+  /** As in `readlink /proc/self/ns/pid`, which is the same inside and outside. */
   readonly pidNamespace: string;
-  /** Path of the cgroup, the longest where there are several hierarchies. */
+  /** Path of the cgroup; the longest if there are several hierarchies. */
   readonly cgroup: string;
 }
 
-/** All processes of the host; those that end while we look are left out. */
+/** All processes of the host, without those that end during the scan. */
 export function listProcesses(): HostProcess[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
@@ -22,21 +22,21 @@ export function listProcesses(): HostProcess[] {
     });
 }
 
-/** `pid` and all that descend from it. */
+/** `pid` and all its descendants. */
 export function withDescendants(processes: readonly HostProcess[], pid: number): HostProcess[] {
   const found = processes.filter((process) => process.pid === pid);
-  // It grows while it is walked.
+  // The list grows during the iteration.
   for (const { pid: parent } of found)
     found.push(...processes.filter((process) => process.parent === parent));
   return found;
 }
 
-/** Path of the cgroup of the sandbox that `cgroup` is in, or is; `undefined` where it is in none. */
+/** Path of the sandbox's cgroup that `cgroup` is, or is in; `undefined` if it is in none. */
 export function sandboxCgroup(cgroup: string): string | undefined {
   return /^(?:\/.*)?\/caisson\/[^/]+\/[^/]+/.exec(cgroup)?.[0];
 }
 
-/** Path of the cgroup that holds all of one server's sandboxes. */
+/** Path of the parent cgroup of one server's sandboxes. */
 export function serverCgroup(cgroup: string): string | undefined {
   return /^(?:\/.*)?\/caisson\/[^/]+/.exec(cgroup)?.[0];
 }

@@ -13,7 +13,7 @@ import type { Bench, Section, SectionResult } from './section.ts';
 
 const MAX_MS = 60_000;
 
-/** Everyone at once, on a server whose pool is as full as it gets. */
+/** All jobs at once, on a server with a full pool. */
 export const warmBursts: Section = {
   title: 'Bursts, on a server that ran for a while',
   async run(bench) {
@@ -31,7 +31,7 @@ export const warmBursts: Section = {
   },
 };
 
-/** The same on servers that have only just begun to listen, so that nothing is kept ready. */
+/** The same on servers that have just started, so that nothing is ready. */
 export const drainedBursts: Section = {
   title: 'Bursts, right after the start of a server',
   async run(bench): Promise<SectionResult> {
@@ -90,7 +90,7 @@ async function sessionBurst(bench: Bench, client: Client): Promise<Burst> {
     created.push(id);
     assertPrinted(await client.step(id, PRINT_CODE), '1\n');
   };
-  // They are ended only when all have answered, so that all of them live at the same time.
+  // Ended only when all have answered, so that all are alive at the same time.
   const remove = async (): Promise<void> => {
     await Promise.all(created.map((id) => client.deleteSession(id)));
   };
@@ -108,7 +108,7 @@ function allAtOnce(count: number): Load {
   return { count, maxMs: MAX_MS, concurrency: count };
 }
 
-/** A burst cannot be taken in turns: as many bare starts, half before it and half after, are what it is held against. */
+/** A burst cannot alternate with its baseline, so it is compared with as many bare starts, half before it and half after. */
 async function betweenBare(
   { spawnLoop }: Bench,
   name: string,

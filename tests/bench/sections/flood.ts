@@ -6,7 +6,7 @@ import { median, summarize } from '../statistics.ts';
 import type { Row } from '../row.ts';
 import type { Section } from './section.ts';
 
-/** What a tenant sees while jobs of another flood the server in every way, each time on a server of its own. */
+/** What a tenant experiences while jobs of another flood the server in every way, each time on a new server. */
 export const flood: Section = {
   title: 'A flood, and another tenant beside it',
   async run({ sizes, signal }) {
@@ -46,7 +46,7 @@ async function measureOnce(lengths: {
   readonly floodingMs: number;
 }): Promise<FloodFigures> {
   using home = makeServerHome();
-  // The first start makes the operator's key.
+  // The first start creates the operator's key.
   await (await Server.start(home)).stop();
   const key = await addTenant(home.dataDir, 'bystander');
   await using server = await Server.start(home);

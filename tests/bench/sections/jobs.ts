@@ -13,7 +13,7 @@ import type { Bench, Section } from './section.ts';
 
 const UNBOUNDED = 1_000_000;
 
-/** A job over HTTP, from the request to the result, with everything that it needed made and destroyed. */
+/** A job over HTTP, from the request to the result, including creation and destruction of its sandbox or cell. */
 export const jobs: Section = {
   title: "Jobs: print(1), against /usr/bin/python3 -c 'print(1)'",
   async run(bench) {

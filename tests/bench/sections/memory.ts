@@ -11,12 +11,12 @@ import { median, summarize } from '../statistics.ts';
 import type { Section } from './section.ts';
 
 const MIB_PER_GIB = 1024;
-/** Tells which processes of the host belong to the code that prints it: the name reads the same on both sides. */
+/** Identifies the host processes of the code that prints it: the name is the same inside and outside. */
 const NAMESPACE_CODE = "import os; print(os.readlink('/proc/self/ns/pid'), flush=True)";
 const HOLDING_CODE = `${NAMESPACE_CODE}; import time; time.sleep(60)`;
 const NAMESPACE = /pid:\[\d+\]/;
 
-/** What lies in memory for each session that waits, and for each job that runs. */
+/** Memory per waiting session and per running job. */
 export const memory: Section = {
   title: 'Memory',
   async run({ client, signal, sizes }) {
@@ -81,7 +81,7 @@ async function memoryOfSessions(client: Client, count: number): Promise<Memory[]
   return namespaces.map(memoryOfSandbox);
 }
 
-/** Of every process in the sandbox's cgroup, also those that the code cannot see. */
+/** Memory of every process in the sandbox's cgroup, including those invisible to the code. */
 function memoryOfSandbox(pidNamespace: string): Memory {
   const all = listProcesses();
   const inside = all.find((process) => process.pidNamespace === pidNamespace);
@@ -90,7 +90,7 @@ function memoryOfSandbox(pidNamespace: string): Memory {
   return memoryOf(all.filter((process) => isWithin(process.cgroup, cgroup)).map(({ pid }) => pid));
 }
 
-/** Of the processes in the job's own pid namespace: in a cell, what its runner shares with others is not counted. */
+/** Memory of the processes in the job's own pid namespace: for a cell, the shared part of its runner is not counted. */
 async function memoryOfJobs(client: Client, count: number, signal: AbortSignal) {
   const jobs = await Promise.all(Array.from({ length: count }, () => startHoldingJob(client)));
   signal.throwIfAborted();
@@ -102,7 +102,7 @@ async function memoryOfJobs(client: Client, count: number, signal: AbortSignal) 
   return { memories, scope: [...new Set(scopes)].join(', ') };
 }
 
-/** A job that holds its place until it is ended; `end` resolves with its isolation scope when it is gone. */
+/** A job that runs until it is ended; `end` resolves with its isolation scope when it is gone. */
 async function startHoldingJob(client: Client) {
   const answer = await client.jobEvents(HOLDING_CODE);
   const events = readEvents(answer);

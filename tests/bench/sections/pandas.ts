@@ -6,7 +6,7 @@ import { interleave } from '../rounds.ts';
 import { roundMedians, rowOfSeries } from '../row.ts';
 import type { Section } from './section.ts';
 
-/** What a heavy import costs each job, where it is not there already. */
+/** Cost of a heavy import per job, if it is not loaded already. */
 export const pandas: Section = {
   title: 'Jobs: import pandas',
   async run({ client, signal, spawnLoop, sizes }) {

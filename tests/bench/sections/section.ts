@@ -9,12 +9,12 @@ import type { Sizes } from '../sizes.ts';
 /** What a section measures with. */
 export interface Bench {
   readonly sizes: Sizes;
-  /** Of a server that has run jobs already. */
+  /** Client of a server that has already run jobs. */
   readonly client: Client;
   readonly spawnLoop: SpawnLoop;
-  /** `undefined` where no engine is there. */
+  /** `undefined` without a Docker engine. */
   readonly docker: Docker | undefined;
-  /** Another server, which has run nothing yet; whoever asks for it disposes of it. */
+  /** Starts another server, which has run nothing yet. The caller disposes it. */
   startServer(): Promise<Server>;
   readonly signal: AbortSignal;
 }
@@ -24,9 +24,9 @@ export interface SectionResult {
   readonly figures: Figures;
 }
 
-/** One part of the benchmark, which stands for itself: that it fails does not keep the others from running. */
+/** One independent part of the benchmark: the others run even if it fails. */
 export interface Section {
   readonly title: string;
-  /** @throws where it could not be measured at all */
+  /** @throws if it cannot be measured at all */
   readonly run: (bench: Bench) => Promise<SectionResult>;
 }

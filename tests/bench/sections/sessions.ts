@@ -11,7 +11,7 @@ import type { Section } from './section.ts';
 const BARE_STARTS = 20;
 const BARE_MS = 2000;
 
-/** A session from its creation to its first output, and a step in one that lives. */
+/** A session from its creation to its first output, and a step in an existing session. */
 export const sessions: Section = {
   title: 'Sessions',
   async run({ client, signal, spawnLoop, sizes }) {

@@ -14,13 +14,13 @@ import type { Edit } from './mutation.ts';
 
 const COPIED = ['package.json', 'tsconfig.json', 'packages', 'tests'];
 
-/** A copy of the project that can be changed. Disposing removes it. */
+/** A modifiable copy of the project. Disposing removes it. */
 export class CopyOfTree implements Disposable {
   readonly directory = mkdtempSync(join(tmpdir(), 'caisson-walls-'));
 
   constructor(root: string) {
     for (const name of COPIED) cpSync(join(root, name), join(this.directory, name), { recursive: true });
-    // Packages of others are shared, those of the project are the copied ones.
+    // Third-party packages are shared; those of the project are copied.
     const [from, to] = [join(root, 'node_modules'), join(this.directory, 'node_modules')];
     mkdirSync(to);
     for (const name of readdirSync(from)) {
@@ -30,7 +30,7 @@ export class CopyOfTree implements Disposable {
     }
   }
 
-  /** Makes the changes, until the result is disposed. @throws Error if one does not fit any more */
+  /** Applies the changes until the result is disposed. @throws Error if one no longer applies */
   change(edits: readonly Edit[]): Disposable {
     using undo = new DisposableStack();
     for (const { file, find, replace } of edits) {

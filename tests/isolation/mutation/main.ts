@@ -1,7 +1,7 @@
 /**
- * Takes each wall of a sandbox and of a cell away in turn, in a copy of this tree, and says which removal no test notices.
- *   main.ts [PART OF A NAME]...    the walls with one of these in their names; all, if none is given
- * Ends with 1 if there is one.
+ * Removes each wall of sandboxes and cells in turn, in a copy of this tree, and reports removals that no test notices.
+ *   main.ts [PART OF A NAME]...    only walls with one of these in their names; default: all
+ * Exits with 1 if there is one.
  */
 import { CELL_WALLS } from './cell-walls.ts';
 import { CopyOfTree } from './copy-tree.ts';
@@ -15,7 +15,7 @@ const MAX_NAMES = 2;
 function main(parts: readonly string[]): number {
   const all = [...SANDBOX_WALLS, ...SECCOMP_WALLS, ...CELL_WALLS];
   const chosen = all.filter(({ wall }) => parts.length === 0 || parts.some((part) => wall.includes(part)));
-  // The numbers of system calls in the tests are those of x86-64.
+  // The tests use the system call numbers of x86-64.
   const skipped = chosen.filter(({ wall }) => process.arch !== 'x64' && wall.startsWith('seccomp: '));
   for (const { wall } of skipped) console.log(`skipped   ${wall}: needs an x86-64`);
   using tree = new CopyOfTree(process.cwd());
@@ -28,7 +28,7 @@ function main(parts: readonly string[]): number {
   return unnoticed.length === 0 ? 0 : 1;
 }
 
-/** With all walls in place each of the tests has to pass, or their failures would say nothing. */
+/** Every test must pass with all walls in place, or its failures would mean nothing. */
 function requirePassing(tree: CopyOfTree, mutations: readonly Mutation[]): void {
   const tests = new Map<string, Tests>();
   for (const each of mutations.flatMap((mutation) => mutation.tests))

@@ -1,20 +1,20 @@
-/** One wall, and how to take it away. */
+/** One wall, and how to remove it. */
 export interface Mutation {
-  /** Its name, which begins with where it stands. */
+  /** Its name, with its location first. */
   readonly wall: string;
   readonly edits: readonly Edit[];
-  /** What should notice, the likeliest first: as soon as one does, the rest is left out. */
+  /** Tests that should notice, the most likely first. The rest is skipped once one does. */
   readonly tests: readonly Tests[];
 }
 
-/** Replaces the one place in the file where `find` stands. */
+/** Replaces the only occurrence of `find` in the file. */
 export interface Edit {
   readonly file: string;
   readonly find: string;
   readonly replace: string;
 }
 
-/** Those tests of a file whose full name matches. */
+/** Tests of a file whose full name matches. */
 export interface Tests {
   readonly file: string;
   readonly pattern: string;
@@ -35,7 +35,7 @@ export const EVERY_PROCESS = inFile('every-process', 'every process of a crun sa
 export const SANDBOX = inFile('walls', 'the walls of a crun sandbox');
 export const CELLS = inFile('cells', 'two cells of one tenant, in a runner of crun');
 
-/** The same tests of walls, but only that of this name. */
+/** The same tests, limited to those with this name. */
 export function only({ file, pattern }: Tests, name: string): Tests {
   return { file, pattern: `${pattern} ${name}` };
 }
@@ -51,7 +51,7 @@ export function inConfig(kind: 'sandbox' | 'runner', change: string): Edit {
   };
 }
 
-/** @param change TypeScript statements that change `process`, how the first and every later process of a sandbox runs */
+/** @param change TypeScript statements that change `process`, the settings of the first and all later processes of a sandbox */
 export function inProcess(change: string): Edit[] {
   return [
     inConfig('sandbox', `const process = config.process; ${change}`),
@@ -63,7 +63,7 @@ export function inProcess(change: string): Edit[] {
   ];
 }
 
-/** Takes one of the limits away that the user namespace of a container has. */
+/** Removes one of the limits of a container's user namespace. */
 export function withoutNamespaceLimit(name: string): Edit {
   return {
     file: CONTAINER,
@@ -72,7 +72,7 @@ export function withoutNamespaceLimit(name: string): Edit {
   };
 }
 
-/** In the program that makes the walls of cells. */
+/** An edit of the program that builds the walls of cells. */
 export function inForkServer(module: string, find: string, replace: string): Edit {
   return { file: `${PYTHON}/${module}.py`, find, replace };
 }

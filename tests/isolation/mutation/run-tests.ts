@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import type { Tests } from './mutation.ts';
 
-/** Above what the slowest file takes on a busy machine; code without a wall may also hang. */
+/** Longer than the slowest file takes on a busy machine; without a wall, code may hang. */
 const TIMEOUT_MS = 180_000;
 
 export interface TestResult {
@@ -20,7 +20,7 @@ export function runTests(directory: string, { file, pattern }: Tests): TestResul
   const names = (mark: string) =>
     run.stdout.split('\n').flatMap((line) => {
       const [, indent = '', result, name = ''] = /^( *)(not ok|ok) \d+ - (.*)$/.exec(line) ?? [];
-      // The file and the suite only repeat what is in them.
+      // A failed file or suite only repeats the failures in it.
       return result === mark && !/ # SKIP/.test(name) ? [{ name, depth: indent.length }] : [];
     });
   const failed = names('not ok');

@@ -40,7 +40,7 @@ const PATHS = [
   byConfig('/proc/sys read-only', 'config.linux.readonlyPaths = [];'),
 ];
 
-/** Options of the mounts that the runtime makes; those of the workspace are the helper's, too, and so below. */
+/** Options of the runtime's mounts. Those of the workspace are also set by the helper, so they follow below. */
 const OPTIONS: Readonly<Record<string, readonly string[]>> = {
   '/proc': ['nosuid', 'noexec', 'nodev'],
   '/dev': ['nosuid', 'size'],

@@ -23,12 +23,12 @@ const byRules = (wall: string, change: string): Mutation => ({
   ],
 });
 
-/** The rules that refuse by name, each by the first call in it. */
+/** Rules that refuse calls by name, each represented by its first call. */
 const refusing = (JSON.parse(readFileSync(RULES, 'utf8')) as Rule[]).filter(
   ({ action }) => action === 'SCMP_ACT_ERRNO',
 );
 
-/** Calls that are allowed with some arguments alone. */
+/** Calls that are allowed with certain arguments only. */
 const WITH_ARGUMENTS = [
   'sendto',
   'sendmsg',

@@ -3,7 +3,7 @@ import { getEventListeners } from 'node:events';
 import { test } from 'node:test';
 import { eitherAborted } from './either-aborted.ts';
 
-test('it is aborted with the first of the two, for the same reason', () => {
+test('the first abort of the two is followed, with its reason', () => {
   for (const first of [0, 1]) {
     const controllers = [new AbortController(), new AbortController()] as const;
     using either = eitherAborted(controllers[0].signal, controllers[1].signal);
@@ -15,12 +15,12 @@ test('it is aborted with the first of the two, for the same reason', () => {
   }
 });
 
-test('it is aborted from the beginning where one of the two is', () => {
+test('an input that is already aborted aborts at once', () => {
   using either = eitherAborted(new AbortController().signal, AbortSignal.abort('before'));
   assert.equal(either.signal.reason, 'before');
 });
 
-test('nothing stays on the two when it is let go of', () => {
+test('disposing leaves no listener on the two signals', () => {
   const controllers = [new AbortController(), new AbortController()] as const;
   const either = eitherAborted(controllers[0].signal, controllers[1].signal);
   either[Symbol.dispose]();

@@ -1,11 +1,11 @@
-/** A signal that follows two others until it is disposed. */
+/** A signal that follows two others until disposed. */
 export interface EitherAborted extends Disposable {
   readonly signal: AbortSignal;
 }
 
 /**
- * Aborted, for the same reason, as soon as one of the two is. Unlike `AbortSignal.any` it leaves nothing with a signal that
- * lives as long as the process: there each would be kept, with all that listens to it, until the next full collection.
+ * Aborted with the same reason as soon as one of the two is. Unlike `AbortSignal.any`, it leaves no reference in a signal that
+ * lives as long as the process: that would keep each, with its listeners, until the next full garbage collection.
  */
 export function eitherAborted(one: AbortSignal, other: AbortSignal): EitherAborted {
   const controller = new AbortController();

@@ -1,4 +1,4 @@
-/** What `pending` comes to. @throws the reason of `signal`, if it is aborted first; `pending` goes on then */
+/** The result of `pending`. @throws the reason of `signal` if it is aborted first; `pending` keeps running then */
 export async function orAborted<Value>(pending: Promise<Value>, signal: AbortSignal): Promise<Value> {
   const aborted = Promise.withResolvers<never>();
   const abort = () => {

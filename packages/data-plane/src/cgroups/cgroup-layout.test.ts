@@ -38,6 +38,6 @@ test('a host with both counts as hybrid, and its controllers are the v1 ones', (
   assert.equal(layout.controllers.get('memory'), '/sys/fs/cgroup/memory');
 });
 
-test('a host without cgroups is told apart', () => {
+test('a host without cgroups has no layout', () => {
   assert.equal(parseCgroupLayout('25 1 0:22 / /proc rw - proc proc rw'), undefined);
 });

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 
-/** Where this host's cgroup hierarchies are mounted. */
+/** Mount points of this host's cgroup hierarchies. */
 export interface CgroupLayout {
   readonly version: 'v1' | 'v2' | 'hybrid';
   /** Mount point of each v1 controller, by its name (`memory`, `pids`, `cpu`, …). Empty on v2. */
@@ -11,7 +11,7 @@ export interface CgroupLayout {
   readonly mountPoints: readonly string[];
 }
 
-/** The layout that `mountinfo` (text of /proc/self/mountinfo, see proc_pid_mountinfo(5)) tells; `undefined` if none. */
+/** Parses the layout from `mountinfo` (text of /proc/self/mountinfo, see proc_pid_mountinfo(5)); `undefined` without cgroups. */
 export function parseCgroupLayout(mountinfo: string): CgroupLayout | undefined {
   const controllers = new Map<string, string>();
   const mountPoints = new Set<string>();
@@ -29,7 +29,7 @@ export function parseCgroupLayout(mountinfo: string): CgroupLayout | undefined {
     if (type === 'cgroup' || type === 'cgroup2') mountPoints.add(mountPoint);
   }
   if (mountPoints.size === 0) return undefined;
-  // A v2 mount beside v1 controllers counts only as the hybrid of both: the controllers decide.
+  // A v2 mount beside v1 controllers makes the host hybrid, not v2: the controllers decide.
   const version = controllers.size === 0 ? 'v2' : unified === undefined ? 'v1' : 'hybrid';
   return { version, controllers, unified, mountPoints: [...mountPoints] };
 }

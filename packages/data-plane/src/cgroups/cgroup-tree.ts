@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isCgroupGone, isValueRefused } from '@caisson/session-agent';
 
-/** Text of a file of a cgroup; `undefined` where there is none. */
+/** Text of a cgroup file; `undefined` if it does not exist. */
 export function readCgroupFile(path: string | undefined): string | undefined {
   if (path === undefined) return undefined;
   try {
@@ -14,7 +14,7 @@ export function readCgroupFile(path: string | undefined): string | undefined {
   }
 }
 
-/** Writes a file of a cgroup; says whether there was such a file that takes the value. */
+/** Writes a cgroup file; returns whether it exists and accepts the value. */
 export function writeCgroupFile(path: string | undefined, value: string): boolean {
   if (path === undefined) return false;
   try {
@@ -33,7 +33,7 @@ export function processesBelow(directory: string): number[] {
   );
 }
 
-/** `directory` and all below it, the innermost last. */
+/** `directory` and all cgroups below it, parents first. */
 export function withSubdirectories(directory: string): string[] {
   return [directory, ...subdirectories(directory)];
 }
@@ -50,21 +50,21 @@ export function childrenOf(directory: string): string[] {
   }
 }
 
-/** Removes the cgroup `directory` and all below it, which hold no process any more. */
+/** Removes the cgroup `directory` and all below it. They must hold no processes. */
 export async function removeTree(directory: string, signal: AbortSignal): Promise<void> {
-  // The kernel takes a moment to let go of the last process of a cgroup.
+  // The kernel takes a moment to release the last process of a cgroup.
   await until(() => tryRemoveTree(directory), signal);
 }
 
-/** The lowest limit that the file `name` holds in the cgroup `path` and those above it; infinite where none limits. */
+/** Lowest limit in the file `name` of the cgroup `path` and its ancestors; `Infinity` if there is no limit. */
 export function leastLimit(mountPoint: string, path: string, name: string): number {
   const value = Number(readCgroupFile(join(mountPoint, path, name))?.trim());
-  // No file at the root of a hierarchy, and `max` where there is no limit.
+  // NaN: the root of a hierarchy has no such file, and `max` means no limit.
   const own = Number.isNaN(value) ? Infinity : value;
   return path === '/' || path === '.' ? own : Math.min(own, leastLimit(mountPoint, dirname(path), name));
 }
 
-/** Resolves once `condition` holds, which is looked at again and again. @throws AbortError */
+/** Polls `condition` and resolves once it holds. @throws AbortError */
 export async function until(condition: () => boolean, signal: AbortSignal): Promise<void> {
   for (let waitMs = 1; !condition(); waitMs = Math.min(waitMs * 2, 20))
     await delay(waitMs, undefined, { signal });

@@ -6,7 +6,7 @@ import { cgroupsOf } from './find-cgroups.ts';
 
 const V1_CONTROLLERS = ['memory', 'pids', 'cpu', 'cpuacct', 'freezer'];
 
-/** A directory that looks like the cgroups of a host, of which the test plays the kernel's part. */
+/** A directory that imitates the cgroups of a host; the test acts as the kernel. */
 export class FakeHost implements Disposable {
   readonly root = mkdtempSync(join(tmpdir(), 'caisson-cgroups-'));
   readonly cgroups: Cgroups;

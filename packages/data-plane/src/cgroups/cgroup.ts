@@ -1,63 +1,63 @@
 import type { CgroupCounters } from '@caisson/session-agent';
 
-/** The cgroups of this host, whatever the version that limits its processes. */
+/** Cgroups of this host, of either version. */
 export interface Cgroups {
-  /** The cgroup `path`, which is absolute in each hierarchy. It need not be there. */
+  /** The cgroup at the absolute `path` in each hierarchy. It need not exist. */
   at(path: string): Cgroup;
-  /** The lowest limits of this process's own cgroups and of those above them; infinite where none limits. */
+  /** Lowest limits of this process's own cgroups and their ancestors; `Infinity` if there is no limit. */
   ownLimits(): { readonly memoryBytes: number; readonly pids: number };
   /** Mount points that an OCI runtime must not see. */
   readonly hiddenMountPoints: readonly string[];
 }
 
-/** One cgroup, in every hierarchy of the host at the same path. */
+/** One cgroup, at the same path in every hierarchy of the host. */
 export interface Cgroup {
   /** Relative to each hierarchy's mount point; begins with `/`. */
   readonly path: string;
 
-  /** Makes it, and those above it, in each hierarchy that limits or counts something. */
+  /** Creates it and its ancestors in each hierarchy with a controller that is used. */
   make(): void;
   /**
-   * Makes it such that those below it can be limited.
-   * @throws Error if this host does not allow it, with what to do about it
+   * Enables controllers for its child cgroups.
+   * @throws Error if this host does not allow it, with how to fix it
    */
   delegate(): void;
-  /** @throws Error if this host does not take the limits */
+  /** @throws Error if this host does not accept the limits */
   limit(limits: CgroupLimits): void;
-  /** Has all that is in it count as much as so many busy processes of the host that are in no cgroup. */
+  /** Gives it the CPU weight of this many busy processes of the host that are in no cgroup. */
   setCpuWeight(processes: number): void;
   /**
-   * Limits the buffers of TCP and UDP sockets where they do not count as memory. To be called before any socket is made: one that
-   * is there already stays uncounted.
-   * @throws Error where they cannot be limited
+   * Limits the buffers of TCP and UDP sockets, if these do not count as memory anyway. Call it before any socket exists: existing
+   * ones stay uncounted.
+   * @throws Error if they cannot be limited
    */
   limitSocketMemory(): void;
 
-  /** What it counts. The caller disposes it. */
+  /** Opens its usage counters. The caller disposes them. */
   openCounters(): CgroupCounters;
-  /** Those directly below it. */
+  /** Cgroups directly below it. */
   children(): readonly Cgroup[];
   /** Host pids of all processes in it and in the cgroups below it. */
   processes(): number[];
-  /** Files by which a process enters it: it writes `0` to each. */
+  /** A process enters it by writing `0` to each of these files. */
   entrances(): readonly string[];
-  /** Its directories, for a program that ends all that is in it; see `end_processes.py`. */
+  /** Its directories, for a program that kills all processes in it; see `end_processes.py`. */
   directories(): { readonly pids: string; readonly freezer: string };
 
   /**
-   * Stops every process where it is until `thaw`; resolves when they have stopped.
-   * @throws Error if this host cannot, or the reason of `signal`; they run again then
+   * Freezes every process until `thaw`; resolves when all are frozen.
+   * @throws Error if this host cannot, or the reason of `signal`; the processes run again then
    */
   freeze(signal: AbortSignal): Promise<void>;
-  /** Lets every process run again; resolves when they do. @throws the reason of `signal` */
+  /** Resumes every process; resolves when all are running. @throws the reason of `signal` */
   thaw(signal: AbortSignal): Promise<void>;
-  /** Kills every process in it and in the cgroups below it, paused or not; resolves when they are gone. */
+  /** Kills every process in it and in the cgroups below it, frozen or not; resolves when they are gone. */
   kill(signal: AbortSignal): Promise<void>;
-  /** Removes it, with the cgroups below it, from every hierarchy. All its processes must be gone. */
+  /** Removes it and the cgroups below it from every hierarchy. All its processes must be gone. */
   remove(signal: AbortSignal): Promise<void>;
 }
 
-/** What is not named stays as it is. */
+/** Limits to change; omitted ones stay as they are. */
 export interface CgroupLimits {
   /** Without swap. */
   readonly memoryBytes?: number;

@@ -4,8 +4,8 @@ import type { Cgroups } from './cgroup.ts';
 const PROCESSES_PER_CORE = 2;
 
 /**
- * Lets all below the cgroup `path` weigh as much as two busy processes of the host for each core. By default they would weigh as
- * one alone; with much more, busy sandboxes would keep this very process, which has to end them, from running.
+ * Gives the cgroup `path` the CPU weight of two busy processes of the host per core. By default all sandboxes together would
+ * weigh as much as one process; with a much higher weight, busy sandboxes would starve this process, which has to end them.
  */
 export function weighInstance(cgroups: Cgroups, path: string): void {
   const names = path.split('/').filter((name) => name !== '');

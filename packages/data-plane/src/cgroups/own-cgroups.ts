@@ -1,4 +1,4 @@
-/** Path of a process's cgroup by hierarchy, from the text of its /proc/PID/cgroup: by controller on v1, by `''` on v2; see cgroups(7). */
+/** Paths of a process's cgroups, from the text of its /proc/PID/cgroup: by controller on v1, by `''` on v2; see cgroups(7). */
 export function parseOwnCgroups(text: string): (hierarchy: string) => string {
   const paths = new Map<string, string>();
   for (const line of text.split('\n')) {

@@ -1,4 +1,4 @@
-/** Sends `name` to the host process `pid`; says whether there was one. */
+/** Sends `name` to the host process `pid`; returns whether it existed. */
 export function sendSignal(pid: number, name: NodeJS.Signals): boolean {
   try {
     return process.kill(pid, name);

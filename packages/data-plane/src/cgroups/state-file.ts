@@ -1,7 +1,7 @@
-/** One file of a cgroup by which its state is read and changed. */
+/** A file that reads and changes the state of a cgroup. */
 export interface StateFile {
   /** `undefined` once the cgroup is gone. */
   read(): string | undefined;
-  /** Whether there is such a file that takes the value. */
+  /** Returns whether the file exists and accepts the value. */
   write(value: string): boolean;
 }

@@ -9,7 +9,7 @@ const LARGE: HostLimits = {
   'kernel.pty.reserve': 1024,
 };
 
-suite('limits of the host that sandboxes could use up are told, with a value that will do', () => {
+suite('limits of the host that sandboxes could exhaust are reported, with a sufficient value', () => {
   for (const [what, limits, problems] of [
     ['a large host', LARGE, []],
     ['a kernel without any of them', {}, []],

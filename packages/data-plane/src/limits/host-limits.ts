@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 
-/** Limits of the whole host that no namespace or cgroup divides among sandboxes. */
+/** Limits of the whole host that no namespace or cgroup splits between sandboxes. */
 export const HOST_LIMITS = [
   'fs.file-max',
   'kernel.pid_max',
@@ -12,7 +12,7 @@ export const HOST_LIMITS = [
 
 export type HostLimits = Readonly<Partial<Record<(typeof HOST_LIMITS)[number], number>>>;
 
-/** The most that one sandbox can take. */
+/** The most one sandbox can use. */
 export interface SandboxShare {
   readonly files: number;
   readonly processes: number;
@@ -20,12 +20,12 @@ export interface SandboxShare {
   readonly inotifyInstances: number;
 }
 
-/** What is left to the host itself, as a part of each limit. */
-const HOST_PART = 1 / 4;
+/** Share of each limit that is left to the host itself. */
+const HOST_SHARE = 1 / 4;
 
 /**
- * What of this host's limits `sandboxes` could use up together, if each took all it can, each as what to do about it.
- * @param limits one that is missing is not checked: this kernel does not have it
+ * Limits of this host that `sandboxes` could exhaust together if each used all it can. Each problem says how to fix it.
+ * @param limits a missing one is not checked, because this kernel does not have it
  */
 export function hostLimitProblems(limits: HostLimits, sandboxes: number, share: SandboxShare): string[] {
   const reserved = limits['kernel.pty.reserve'] ?? 0;
@@ -33,9 +33,9 @@ export function hostLimitProblems(limits: HostLimits, sandboxes: number, share: 
     ['fs.file-max', needed(sandboxes * share.files)],
     ['kernel.pid_max', needed(sandboxes * share.processes)],
     ['kernel.threads-max', needed(sandboxes * share.processes)],
-    // The reserve is for terminals outside of sandboxes, which have no other.
+    // The reserve is for terminals outside sandboxes, which can use no others.
     ['kernel.pty.max', sandboxes * share.terminals + reserved],
-    // Counted by the user that a sandbox belongs to, which is another for each.
+    // Counted per user, and each sandbox has its own.
     ['fs.inotify.max_user_instances', share.inotifyInstances],
   ];
   return needs.flatMap(([name, need]) => {
@@ -47,7 +47,7 @@ export function hostLimitProblems(limits: HostLimits, sandboxes: number, share: 
   });
 }
 
-/** The limits of this host. */
+/** Limits of this host. */
 export function readHostLimits(): HostLimits {
   return Object.fromEntries(
     HOST_LIMITS.flatMap((name) => {
@@ -58,7 +58,7 @@ export function readHostLimits(): HostLimits {
 }
 
 function needed(byAll: number): number {
-  return Math.ceil(byAll / (1 - HOST_PART));
+  return Math.ceil(byAll / (1 - HOST_SHARE));
 }
 
 function readIfThere(path: string): string | undefined {

@@ -23,7 +23,7 @@ test('two servers on one host never take the same range', () => {
   assert.equal(new Set(taken).size, 4);
 });
 
-test('a range that was given back is not the next one to be taken', () => {
+test('a released range is not the next one to be taken', () => {
   using ids = scratch();
   const ranges = new IdRanges(ids.directory, 'owner', 7);
   const range = ranges.take();
@@ -32,7 +32,7 @@ test('a range that was given back is not the next one to be taken', () => {
   assert.notEqual(ranges.take().firstHostId, range.firstHostId);
 });
 
-test("what a dead server took is given back, and nobody else's", () => {
+test("a dead server's ranges are released, and no others", () => {
   using ids = scratch();
   new IdRanges(ids.directory, 'dead', 0).take();
   const alive = new IdRanges(ids.directory, 'alive', 0);

@@ -1,20 +1,20 @@
 import { mkdirSync, readdirSync, readlinkSync, symlinkSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** Ids of one sandbox's user namespace: its id n is the host's `firstHostId + n`, for n below `size`. */
+/** Ids of a sandbox's user namespace: id n inside is `firstHostId + n` on the host, for n below `size`. */
 export interface IdRange extends Disposable {
   readonly firstHostId: number;
   readonly size: number;
 }
 
 export const ID_RANGE_SIZE = 65_536;
-/** Above what distributions give to people and to /etc/subuid, below 2^31, which some programs take for negative. */
+/** Above the ids that distributions assign to users and in /etc/subuid, below 2^31, which some programs treat as negative. */
 const FIRST_HOST_ID = 0x3000_0000;
 const RANGE_COUNT = 20_000;
 
 /**
- * Hands out id ranges so that no two live sandboxes of this host share one, whichever server made them: a range is
- * taken by making the link `<directory>/<number>`, which only one can make, and whose target names the owner.
+ * Allocates id ranges so that no two live sandboxes of this host share one, whichever server created them. A range is taken by
+ * creating the link `<directory>/<number>`, which only one process can do, and whose target names the owner.
  */
 export class IdRanges {
   readonly #directory: string;
@@ -29,7 +29,7 @@ export class IdRanges {
     this.#next = start % RANGE_COUNT;
   }
 
-  /** Takes a free range; disposing gives it back. A range just given back is the last to be taken again. */
+  /** Takes a free range; disposing releases it. A range just released is the last to be taken again. */
   take(): IdRange {
     for (let tries = 0; tries < RANGE_COUNT; tries++) {
       const number = this.#next;
@@ -47,7 +47,7 @@ export class IdRanges {
     throw new Error(`all ${RANGE_COUNT} id ranges of this host are taken`);
   }
 
-  /** Gives back all that `owner` took and did not give back. */
+  /** Releases all ranges that `owner` still holds. */
   releaseAll(owner: string): void {
     for (const name of readdirSync(this.#directory)) {
       const link = join(this.#directory, name);

@@ -1,19 +1,19 @@
 import type { Resources } from '@caisson/protocol/ports';
 
 const MIB = 2 ** 20;
-/** An empty file takes kernel memory that no size limit counts, about 1 KiB. */
+/** An empty file takes about 1 KiB of kernel memory that the size limit does not count. */
 const BYTES_PER_FILE = 1024;
 
-/** Sizes of the file systems in memory that every sandbox has besides its workspace. */
+/** Sizes of the file systems in memory that every sandbox has in addition to its workspace. */
 export const TMP_BYTES = 64 * MIB;
 export const SHM_BYTES = 64 * MIB;
 
-/** Mount options that bound a tmpfs of `sizeBytes`: its bytes, and the number of its files by what they take. */
+/** Mount options that limit a tmpfs to `sizeBytes`, and its number of files accordingly. */
 export function tmpfsLimits(sizeBytes: number): string[] {
   return [`size=${sizeBytes}`, `nr_inodes=${Math.max(1024, Math.floor(sizeBytes / BYTES_PER_FILE))}`];
 }
 
-/** Files in memory count in a cgroup as the memory of processes does, so its limit, in bytes, holds both. */
+/** Memory limit of the cgroup, in bytes. It includes files in memory, which count like the memory of processes. */
 export function cgroupMemoryBytes(resources: Resources): number {
   return resources.memoryBytes + resources.diskBytes + TMP_BYTES + SHM_BYTES;
 }

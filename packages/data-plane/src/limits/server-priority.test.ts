@@ -6,7 +6,7 @@ import { ServerPriority } from './server-priority.ts';
 
 const priorities = () => new Set(readdirSync('/proc/self/task').map((thread) => getPriority(Number(thread))));
 
-test('every thread of the server runs before what sandboxes run while it is flooded', (context) => {
+test('every thread of the server has a higher priority than sandboxes while it is flooded', (context) => {
   context.mock.timers.enable({ apis: ['setTimeout'] });
   const before = getPriority();
   using priority = new ServerPriority();
@@ -20,7 +20,7 @@ test('every thread of the server runs before what sandboxes run while it is floo
   assert.deepEqual(priorities(), new Set([before]));
 });
 
-test('disposing makes it as it was', () => {
+test('disposing restores the priority', () => {
   const before = getPriority();
   {
     using priority = new ServerPriority();

@@ -2,24 +2,23 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { getPriority, setPriority } from 'node:os';
 
 /**
- * Niceness of the server while a sandbox floods it: it counts nine times as much as a process of niceness 0, see sched(7). All
- * sandboxes together may keep every processor busy; whoever waits for this process, with every caller behind it, waits for a turn
- * among them. Not at all times: a server that runs at once for each event that comes does fewer of them at a time, which takes
- * 0.4 ms of 1.5 ms for each job where many come at once.
+ * Niceness of the server while a sandbox floods it: nine times the weight of a process with niceness 0, see sched(7). Sandboxes
+ * may keep every processor busy, and then all callers wait until this process gets its turn. Not permanent: a server that wakes
+ * up for every single event handles fewer of them per wake-up, which costs 0.4 ms of 1.5 ms per job under many parallel jobs.
  */
 const RAISED_NICENESS = -10;
-/** After the last flood. */
+/** Time after the last flood until the priority is restored. */
 const RAISED_MS = 10_000;
 const AUTOGROUP = '/proc/self/autogroup';
 
-/** The priority of this process, the threads that collect its garbage included. */
+/** Priority of this process, including its garbage collector threads. */
 export class ServerPriority implements Disposable {
   #lower: (() => void) | undefined;
   #timer: NodeJS.Timeout | undefined;
 
   /**
-   * Lets it run before what sandboxes run, until nobody has asked for that for ten seconds. What is started meanwhile inherits it.
-   * Where this process may not do that (it lacks CAP_SYS_NICE), it stays as it is.
+   * Raises the priority above that of sandboxes, until ten seconds after the last call. Processes started meanwhile inherit it.
+   * Does nothing if this process lacks CAP_SYS_NICE.
    */
   raise(): void {
     this.#lower ??= raisePriority();
@@ -29,7 +28,7 @@ export class ServerPriority implements Disposable {
     }, RAISED_MS).unref();
   }
 
-  /** Makes it as it was. */
+  /** Restores the priority. */
   [Symbol.dispose](): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
@@ -38,7 +37,7 @@ export class ServerPriority implements Disposable {
   }
 }
 
-/** Returns what makes it as it was. */
+/** Returns a function that restores the priority. */
 function raisePriority(): () => void {
   const before = getPriority();
   const groupBefore = readGroupNiceness();
@@ -51,13 +50,13 @@ function raisePriority(): () => void {
 }
 
 /**
- * Where the kernel groups processes by their sessions (sched(7), "The autogroup feature"), the niceness of a process counts within its
- * session alone, and that of the session against all others.
+ * If the kernel groups processes by session (sched(7), "The autogroup feature"), the niceness of a process counts only within its
+ * session, and the niceness of the session counts against all others.
  */
 function readGroupNiceness(): number | undefined {
   try {
     const niceness = /nice (-?\d+)/.exec(readFileSync(AUTOGROUP, 'utf8'))?.[1];
-    // Empty where this process is in no such group.
+    // Empty if this process is in no autogroup.
     return niceness === undefined ? undefined : Number(niceness);
   } catch (error) {
     if (['ENOENT', 'EINVAL'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined;
@@ -69,20 +68,20 @@ function setGroupNiceness(niceness: number): void {
   try {
     writeFileSync(AUTOGROUP, String(niceness));
   } catch (error) {
-    // This process may not, somebody does it too often, or there is no group any more.
+    // Not permitted, changed too often, or the group is gone.
     if (!['EPERM', 'EACCES', 'EAGAIN', 'EINVAL'].includes((error as NodeJS.ErrnoException).code ?? ''))
       throw error;
   }
 }
 
-/** Linux has a niceness for each thread. */
+/** On Linux, each thread has its own niceness. */
 function setPriorities(niceness: number): void {
   for (const thread of readdirSync('/proc/self/task')) {
     try {
       setPriority(Number(thread), niceness);
     } catch (error) {
       const { code } = (error as { info?: { code?: string } }).info ?? {};
-      // It has ended, or this process may not.
+      // The thread has ended, or this is not permitted.
       if (!['ESRCH', 'EACCES', 'EPERM'].includes(code ?? '')) throw error;
     }
   }

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 /** Number of the capability in capabilities(7). */
 const CAP_SYS_RESOURCE = 24n;
 
-/** Whether this process may go beyond limits, and lower `oom_score_adj`; in a container or a virtual machine root may lack it. */
+/** Whether this process may exceed limits and lower `oom_score_adj`. Root in a container or virtual machine may lack this. */
 export function hasSysResource(): boolean {
   return ((effectiveCapabilities(readFileSync('/proc/self/status', 'utf8')) >> CAP_SYS_RESOURCE) & 1n) === 1n;
 }

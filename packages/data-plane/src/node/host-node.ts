@@ -3,21 +3,21 @@ import type { NodeCapacity, Resources, SandboxRequest } from '@caisson/protocol/
 import type { CgroupCounters } from '@caisson/session-agent';
 import type { Logger } from 'pino';
 import type { Cgroup } from '../cgroups/cgroup.ts';
-import type { Amounts, ResourceName } from './amounts.ts';
-import { capacityHealth } from './capacity-health.ts';
-import type { Capacity } from './capacity.ts';
-import { CpuHogs } from './cpu-hogs.ts';
-import { MemoryGuard, readAvailableBytes } from './memory-guard.ts';
-import type { Guarded } from './memory-guard.ts';
+import type { Amounts, ResourceName } from './capacity/amounts.ts';
+import { capacityHealth } from './capacity/capacity-health.ts';
+import type { Capacity } from './capacity/capacity.ts';
+import { CpuHogs } from './capacity/cpu-hogs.ts';
+import { MemoryGuard, readAvailableBytes } from './capacity/memory-guard.ts';
+import type { Guarded } from './capacity/memory-guard.ts';
 import type { NodeOptions } from './node-options.ts';
-import { isOnDisk, promiseOf, runnerPromise } from './promises.ts';
-import { Reservations } from './reservations.ts';
-import type { GiveWay, Reservation } from './reservations.ts';
+import { isOnDisk, promiseOf, runnerPromise } from './capacity/promises.ts';
+import { Reservations } from './capacity/reservations.ts';
+import type { Reclaim, Reservation } from './capacity/reservations.ts';
 
-/** While someone waits for room; long enough for what gave way the last time to be gone. */
+/** While requests wait for room. Long enough for what was reclaimed last time to be gone. */
 const RECLAIM_INTERVAL_MS = 500;
 
-/** What this machine holds, of what it can hold: nothing is made on it that has no reservation. */
+/** Capacity of this machine and its reservations. Nothing is created without one. */
 export class HostNode implements Disposable {
   readonly capacity: Capacity;
   readonly #options: NodeOptions;
@@ -27,7 +27,7 @@ export class HostNode implements Disposable {
   readonly #hogs: CpuHogs;
   #reclaimedAtMs = 0;
 
-  /** @param instance the cgroup that all sandboxes of this server lie below, with its limits */
+  /** @param instance the parent cgroup of all sandboxes of this server, which has its limits */
   constructor(
     capacity: Capacity,
     options: NodeOptions,
@@ -36,7 +36,7 @@ export class HostNode implements Disposable {
   ) {
     this.capacity = capacity;
     this.#options = options;
-    this.#reservations = new Reservations(capacity.promisable, (amounts) => this.#object(amounts));
+    this.#reservations = new Reservations(capacity.promisable, (amounts) => this.#objection(amounts));
     this.#counters = instance.openCounters();
     this.#hogs = new CpuHogs(instance);
     this.#guard = new MemoryGuard({
@@ -52,7 +52,7 @@ export class HostNode implements Disposable {
     });
   }
 
-  /** All that a place of this size is counted with. */
+  /** What a sandbox or cell of this size is counted as. */
   promiseOf(resources: Resources): Amounts {
     return promiseOf(resources, this.capacity.diskWorkspaceBeyondBytes);
   }
@@ -62,8 +62,8 @@ export class HostNode implements Disposable {
   }
 
   /**
-   * Room for what a caller asks for, as soon as there is some: `kind` tells what will be made in it.
-   * @throws CaissonError `insufficient_capacity` where there is none in time, or the reason of `signal`
+   * Reserves room for a request, waiting for it if need be. `kind` says what will be created in it.
+   * @throws CaissonError `insufficient_capacity` if there is none in time, or the reason of `signal`
    */
   async reserve(
     { resources, quota }: Pick<SandboxRequest, 'resources' | 'quota'>,
@@ -77,7 +77,7 @@ export class HostNode implements Disposable {
     return reservation;
   }
 
-  /** Room for a sandbox that nobody asked for yet; `undefined` where there is none to spare. */
+  /** Reserves room for a sandbox prepared ahead; `undefined` if there is none to spare. */
   tryReserve(resources: Resources): Reservation | undefined {
     if (this.#guard.isTight) return undefined;
     const reservation = this.#reservations.tryReserve(this.promiseOf(resources));
@@ -85,24 +85,24 @@ export class HostNode implements Disposable {
     return reservation;
   }
 
-  /** Room for a runner, without its cells; `undefined` where there is none to spare. */
+  /** Reserves room for a runner without its cells; `undefined` if there is none to spare. */
   tryReserveRunner(limits: { readonly memoryBytes: number; readonly pids: number }): Reservation | undefined {
     return this.#reservations.tryReserve(runnerPromise(limits));
   }
 
-  /** Has `giveWay` called when a caller finds no room; see `Reservations`. */
-  onShortage(giveWay: GiveWay): void {
-    this.#reservations.onShortage(giveWay);
+  /** Calls `reclaim` when a request finds no room; see `Reservations`. */
+  onShortage(reclaim: Reclaim): void {
+    this.#reservations.onShortage(reclaim);
   }
 
-  /** Has `giveWay` called while sandboxes hold too much memory. */
-  onPressure(giveWay: () => void): void {
-    this.#guard.onPressure(giveWay);
+  /** Calls `release` while sandboxes hold too much memory. */
+  onPressure(release: () => void): void {
+    this.#guard.onPressure(release);
   }
 
-  /** Ends it if memory runs out and it holds most, until the result is disposed. */
-  guard(place: Guarded): Disposable {
-    return this.#guard.watch(place);
+  /** Ends `guarded` if memory runs out and it holds the most, until the result is disposed. */
+  guard(guarded: Guarded): Disposable {
+    return this.#guard.watch(guarded);
   }
 
   health(): NodeCapacity {
@@ -126,7 +126,7 @@ export class HostNode implements Disposable {
     this.#reservations.reclaim();
   }
 
-  #object(amounts: Amounts): ResourceName | undefined {
+  #objection(amounts: Amounts): ResourceName | undefined {
     if (!this.#guard.hasRoomToStart()) return 'memory';
     if (amounts.diskBytes === 0) return undefined;
     const { bsize, bavail } = statfsSync(this.#options.workspaceDirectory);

@@ -21,20 +21,20 @@ import { NodeSandboxes } from './sandboxes/node-sandboxes.ts';
 
 export interface LocalDataPlaneParts<Plane extends SandboxPlane> {
   readonly plane: Plane;
-  /** Where the output lies that waits for long to be recorded; it is made when it is needed. */
+  /** For output that is not acknowledged soon; created when needed. */
   readonly spillDirectory: string;
   readonly logger: Logger;
   readonly id: NodeId;
-  /** How long a sandbox may take beyond the deadline of a step before the step is given up. */
+  /** How long after its deadline a step is abandoned if its sandbox does not answer. */
   readonly graceMs: number;
   readonly bounds?: KeptBounds;
   /** A clock that never goes back. */
   readonly nowMs?: () => number;
 }
 
-/** The node of this process: it owns its executions and its sandboxes, and makes them with a `SandboxPlane`. */
+/** The node of this process. It owns its executions and sandboxes, and creates them with a `SandboxPlane`. */
 export class LocalDataPlane<Plane extends SandboxPlane = SandboxPlane> implements DataPlane {
-  /** What sandboxes are made with; for whoever has started this node. */
+  /** Creates the sandboxes; exposed for the process that started this node. */
   readonly plane: Plane;
   readonly #id: NodeId;
   readonly #executions: NodeExecutions;
@@ -49,7 +49,7 @@ export class LocalDataPlane<Plane extends SandboxPlane = SandboxPlane> implement
       plane,
       logger,
       nowMs,
-      endExecutions: async (sandboxId, end) => this.#executions.endOf(sandboxId, end),
+      endExecutions: async (sandboxId, end) => this.#executions.endAllIn(sandboxId, end),
     });
     this.#executions = new NodeExecutions({
       plane,
@@ -141,7 +141,7 @@ export class LocalDataPlane<Plane extends SandboxPlane = SandboxPlane> implement
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    // Steps end in their sandboxes; jobs end with the plane, which waits for them.
+    // Steps end with their sandboxes; jobs end with the plane, which waits for them.
     await this.#sandboxes[Symbol.asyncDispose]();
     await this.#executions[Symbol.asyncDispose]();
     await this.plane[Symbol.asyncDispose]();

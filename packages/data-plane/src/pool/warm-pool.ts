@@ -1,10 +1,10 @@
 import type { Language, SandboxId } from '@caisson/protocol/api';
 import type { PoolHealth, SandboxRequest, Template } from '@caisson/protocol/ports';
 import type { Logger } from 'pino';
-import { NOTHING, difference, scarceResource, sum } from '../node/amounts.ts';
-import type { Amounts } from '../node/amounts.ts';
+import { NOTHING, difference, scarceResource, sum } from '../node/capacity/amounts.ts';
+import type { Amounts } from '../node/capacity/amounts.ts';
 import type { HostNode } from '../node/host-node.ts';
-import type { Reservation } from '../node/reservations.ts';
+import type { Reservation } from '../node/capacity/reservations.ts';
 import { NO_NETWORK } from '../runtimes/runtime.ts';
 import type { Runtime, Sandbox, SandboxSpec } from '../runtimes/runtime.ts';
 import type { TemplateRoots } from '../templates/template-roots.ts';

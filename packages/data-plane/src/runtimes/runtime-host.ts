@@ -7,12 +7,12 @@ import type { Cgroups } from '../cgroups/cgroup.ts';
 import { findCgroups } from '../cgroups/find-cgroups.ts';
 import { weighInstance } from '../cgroups/instance-weight.ts';
 import { IdRanges } from '../limits/id-ranges.ts';
-import { standBelowSandboxes } from '../limits/oom-score.ts';
-import { nodeCapacity } from '../node/capacity.ts';
-import { readHostFigures } from '../node/host-figures.ts';
+import { lowerOomScore } from '../limits/oom-score.ts';
+import { nodeCapacity } from '../node/capacity/capacity.ts';
+import { readHostFigures } from '../node/capacity/host-figures.ts';
 import type { NodeOptions } from '../node/node-options.ts';
 import type { SharedHost } from '../sandboxes/host-watch.ts';
-import { beginInstance } from '../sandboxes/instance.ts';
+import { createInstance } from '../sandboxes/instance.ts';
 import type { Instance } from '../sandboxes/instance.ts';
 import { removeLeftovers } from '../sandboxes/leftovers.ts';
 import { rememberPaths } from '../sandboxes/remember-paths.ts';
@@ -67,12 +67,12 @@ export async function openRuntimeHost(options: {
   const { stateDirectory, node, logger, loopShare } = options;
   const { workspaceDirectory } = node;
   // Before anything is started, which inherits it.
-  const { problem: warning } = cleanup.use(standBelowSandboxes());
+  const { problem: warning } = cleanup.use(lowerOomScore());
   if (warning !== undefined) logger.warn({ problem: warning }, 'this host is weaker than it should be');
   mkdirSync(stateDirectory, { recursive: true });
   // Root of a sandbox's user namespace, an unprivileged user here, must pass through to what is mounted from below.
   chmodSync(stateDirectory, 0o711);
-  const instance = cleanup.use(beginInstance(stateDirectory));
+  const instance = cleanup.use(createInstance(stateDirectory));
   const idDirectory = join(stateDirectory, 'ids');
   const idRanges = new IdRanges(idDirectory, instance.name, randomInt(2 ** 31));
   await removeLeftovers(

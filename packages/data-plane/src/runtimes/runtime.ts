@@ -1,6 +1,6 @@
 import type { Isolation, RuntimeName, SandboxId } from '@caisson/protocol/api';
 import type { Agent, Resources } from '@caisson/protocol/ports';
-import type { MemoryHolder } from '../node/memory-holder.ts';
+import type { MemoryHolder } from '../node/capacity/memory-holder.ts';
 import type { RootDigest } from '../templates/root-digest.ts';
 
 /** A way to make sandboxes on this node. */

@@ -20,7 +20,7 @@ function makeHost() {
   return { host, state, end: ended.resolve };
 }
 
-test('what is gone is found when it says so itself, and the sandboxes are killed once before that is told', async () => {
+test('a part that reports its own end is noticed, and the sandboxes are killed once before the failure is reported', async () => {
   const { host, state, end } = makeHost();
   const order: string[] = [];
   using watch = new HostWatch(host, logger, async () => {
@@ -38,7 +38,7 @@ test('what is gone is found when it says so itself, and the sandboxes are killed
   assert.deepEqual(watch.problems, ['the helper has ended']);
 });
 
-test('what is gone stays gone, also where it seems to be back', async () => {
+test('a failure is final, even if the part seems to be back', async () => {
   const { host, state } = makeHost();
   using watch = new HostWatch(host, logger, () => Promise.resolve());
   state.problem = 'a directory is not there';
@@ -48,7 +48,7 @@ test('what is gone stays gone, also where it seems to be back', async () => {
   await watch.failed;
 });
 
-test('it fails also where the sandboxes cannot be killed', async () => {
+test('the failure is reported even if the sandboxes cannot be killed', async () => {
   const { host, state } = makeHost();
   const failing = { ...host, killAll: async () => Promise.reject(new Error('no cgroup')) };
   using watch = new HostWatch(failing, logger, () => Promise.resolve());
@@ -57,7 +57,7 @@ test('it fails also where the sandboxes cannot be killed', async () => {
   assert.equal((await watch.failed).message, 'a directory is not there');
 });
 
-test('an orderly end is no failure', async () => {
+test('disposing is no failure', async () => {
   const { host, state, end } = makeHost();
   const watch = new HostWatch(host, logger, () => Promise.resolve());
   watch[Symbol.dispose]();

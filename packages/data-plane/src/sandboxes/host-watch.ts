@@ -1,10 +1,10 @@
 import type { Logger } from 'pino';
 
-/** What all sandboxes of a data plane share and cannot live without. */
+/** Parts of the host that all sandboxes share and need. */
 export interface SharedHost {
-  /** What of it is gone, for a person to read; `undefined` while all of it is there. Quick. */
+  /** The part that is gone, as readable text; `undefined` while all is there. Fast. */
   problem(): string | undefined;
-  /** Resolves when a part of it has ended that can tell so by itself. */
+  /** Resolves when a part that reports its own end has ended. */
   readonly ended: Promise<void>;
   /** Kills all processes of all sandboxes. */
   killAll(signal: AbortSignal): Promise<void>;
@@ -14,11 +14,11 @@ const CHECK_INTERVAL_MS = 2_000;
 const KILL_TIMEOUT_MS = 10_000;
 
 /**
- * Finds out when something is gone that all sandboxes need. They are killed then: what is left of them cannot be relied on, and
- * no new ones can be made. It is not mended in place, for what else is broken cannot be known: the process is to end.
+ * Detects the loss of something that all sandboxes need. They are killed then: they can no longer be relied on, and no new ones
+ * can be created. Nothing is repaired in place, because it is unknown what else is broken: the process should exit.
  */
 export class HostWatch implements Disposable {
-  /** Resolves with what happened, once the sandboxes are dead and `afterKill` is done. */
+  /** Resolves with the failure, once the sandboxes are dead and `afterKill` is done. */
   readonly failed: Promise<Error>;
   readonly #host: SharedHost;
   readonly #logger: Logger;
@@ -38,12 +38,12 @@ export class HostWatch implements Disposable {
     host.ended.then(check, check);
   }
 
-  /** What is gone; empty while all is there. */
+  /** The failure; empty while all is there. */
   get problems(): readonly string[] {
     return this.#problem === undefined ? [] : [this.#problem];
   }
 
-  /** Looks at once whether all is there. What is gone once stays so. */
+  /** Checks now whether all is there. A failure is final. */
   isWhole(): boolean {
     if (this.#disposed || this.#problem !== undefined) return this.#problem === undefined;
     this.#problem = this.#host.problem();

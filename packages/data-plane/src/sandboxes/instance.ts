@@ -3,11 +3,11 @@ import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 
-/** All that one running data plane keeps on the host: one directory, one cgroup, and a lock that dies with it. */
+/** Everything a running data plane keeps on the host: one directory, one cgroup, and a lock that is released when it dies. */
 export interface Instance extends Disposable {
   readonly name: string;
   readonly directory: string;
-  /** Whoever can lock it removes all that the instance has: it must not be taken away. */
+  /** A process that can lock it removes the instance, so it must not be deleted. */
   readonly lockFile: string;
   /** Path of its cgroup in every hierarchy. */
   readonly cgroupPath: string;
@@ -15,11 +15,11 @@ export interface Instance extends Disposable {
 
 const LOCK_FILE = 'lock';
 
-/** Begins an instance below `stateDirectory`. Disposing removes its directory, which must hold no mounts any more. */
-export function beginInstance(stateDirectory: string): Instance {
+/** Creates an instance below `stateDirectory`. Disposing removes its directory, which must hold no mounts by then. */
+export function createInstance(stateDirectory: string): Instance {
   const name = randomBytes(6).toString('hex');
   const directory = join(stateDirectory, 'instances', name);
-  // The sandboxes' own root must be able to pass through to what is mounted from here, but not to list it.
+  // Root in a sandbox must be able to reach what is mounted from here, but not to list it.
   mkdirSync(directory, { recursive: true, mode: 0o711 });
   const lock = lockInstance(directory);
   if (lock === undefined) throw new Error(`the new instance ${name} is locked by another process`);
@@ -32,7 +32,7 @@ export function beginInstance(stateDirectory: string): Instance {
   };
 }
 
-/** Instances whose process is gone, each locked so that no one else cleans it up at the same time. */
+/** Instances whose process is gone, each locked so that no other process cleans it up at the same time. */
 export function* deadInstances(stateDirectory: string): Generator<Instance> {
   for (const name of listInstances(stateDirectory)) {
     const instance = describe(stateDirectory, name);
@@ -63,8 +63,8 @@ function listInstances(stateDirectory: string): string[] {
 }
 
 /**
- * An exclusive lock that the operating system lets go of when its process dies, however it dies. Node has no flock(2);
- * SQLite has the same by fcntl(2).
+ * An exclusive lock that the operating system releases however its process dies. Node has no flock(2); SQLite locks with
+ * fcntl(2).
  */
 function lockInstance(directory: string): DatabaseSync | undefined {
   let database: DatabaseSync | undefined;

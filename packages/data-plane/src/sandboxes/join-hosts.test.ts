@@ -19,7 +19,7 @@ function makeHost() {
   };
 }
 
-test('the first problem counts, the end of one is the end, and all are killed', async () => {
+test('the first problem is reported, the end of one host ends all, and all sandboxes are killed', async () => {
   const [instance, one, other] = [makeHost(), makeHost(), makeHost()];
   const joined = joinHosts(instance.host, [one.host, other.host]);
   assert.equal(joined.problem(), undefined);

@@ -1,6 +1,6 @@
 import type { SharedHost } from './host-watch.ts';
 
-/** Several hosts as one: it is broken as soon as one of them is. Problems are told in the order of `hosts`. */
+/** Several hosts as one, which fails as soon as one of them does. The first problem, in the order of `hosts`, is reported. */
 export function joinHosts(
   instance: Pick<SharedHost, 'problem' | 'ended'>,
   hosts: readonly SharedHost[],

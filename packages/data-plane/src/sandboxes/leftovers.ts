@@ -6,8 +6,8 @@ import type { IdRanges } from '../limits/id-ranges.ts';
 import { deadInstances } from './instance.ts';
 
 /**
- * Removes all that servers which died left on this host: their sandboxes' processes, cgroups, id ranges and files.
- * Their mounts lived in a mount namespace of their own and went with its last process.
+ * Removes everything that dead servers left on this host: their sandboxes' processes, cgroups, id ranges and files. Their mounts
+ * were in a separate mount namespace, and went with its last process.
  */
 export async function removeLeftovers(
   host: {

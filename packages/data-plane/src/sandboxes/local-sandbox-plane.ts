@@ -18,7 +18,7 @@ import type { Logger } from 'pino';
 import { runInCell } from '../cells/job.ts';
 import { eitherAborted } from '../abort/either-aborted.ts';
 import type { HostNode } from '../node/host-node.ts';
-import type { MemoryHolder } from '../node/memory-holder.ts';
+import type { MemoryHolder } from '../node/capacity/memory-holder.ts';
 import type { Runtime, Sandbox } from '../runtimes/runtime.ts';
 import { HostWatch } from './host-watch.ts';
 import type { SharedHost } from './host-watch.ts';
@@ -26,14 +26,14 @@ import type { JobOutcome, LentSandbox, SandboxPlane } from './sandbox-plane.ts';
 import type { ServedIsolation } from '../served-isolation.ts';
 import { BUILT_IN_TEMPLATES } from '../templates/templates.ts';
 
-/** How long the steps of sandboxes that were killed all at once may take to end. */
+/** How long steps may take to end after all sandboxes were killed at once. */
 const LOSS_TIMEOUT_MS = 5_000;
-/** Sandboxes whose end nobody waits for; beyond, a job ends only when its sandbox has. */
+/** How many sandboxes may be ending in the background; beyond that, a job waits for the end of its sandbox. */
 const MAX_ENDING = 32;
 
 type Job = Parameters<SandboxPlane['runJob']>;
 
-/** The sandboxes of this machine, made and watched by this process. */
+/** Sandboxes of this machine, created and watched by this process. */
 export class LocalSandboxPlane implements SandboxPlane {
   readonly templates: readonly Template[] = BUILT_IN_TEMPLATES;
   readonly #served: ReadonlyMap<Isolation, ServedIsolation>;
@@ -44,17 +44,18 @@ export class LocalSandboxPlane implements SandboxPlane {
   readonly #release: () => Promise<void>;
   readonly #lent = new Map<SandboxId, { sandbox: Sandbox; lent: LentSandbox }>();
   readonly #ending = new Set<Promise<void>>();
-  /** What makes or uses sandboxes that are not lent: jobs, and creations. */
-  readonly #underWay = new Set<Promise<unknown>>();
-  /** Steps in lent sandboxes. */
+  /** Jobs, and sandboxes being created. */
+  readonly #pending = new Set<Promise<unknown>>();
+  /** Running steps in lent sandboxes. */
   readonly #steps = new Set<Promise<unknown>>();
   readonly #closing = new AbortController();
   readonly #listeners = new Set<(id: SandboxId) => void>();
   readonly #host: HostWatch;
 
   /**
-   * `host` is what all sandboxes share; `release` frees it, and the pools, and is called when the last sandbox is gone. The
-   * runners of what is `served` are ended with the data plane.
+   * @param parts.host what all sandboxes share
+   * @param parts.release frees the host and the pools; called when the last sandbox is gone
+   * @param parts.served its runners end with this plane
    */
   constructor(parts: {
     served: ReadonlyMap<Isolation, ServedIsolation>;
@@ -75,8 +76,8 @@ export class LocalSandboxPlane implements SandboxPlane {
   }
 
   /**
-   * Resolves with the reason when this data plane can neither go on nor be mended. Its sandboxes are dead by then and told as
-   * lost, and it makes no new ones; its owner is to dispose of it and end the process.
+   * Resolves with the reason when this plane has failed for good. By then its sandboxes are dead and reported as lost, and it
+   * creates no new ones; the owner should dispose it and exit.
    */
   get failed(): Promise<Error> {
     return this.#host.failed;
@@ -97,7 +98,7 @@ export class LocalSandboxPlane implements SandboxPlane {
     });
   }
 
-  /** Begins to make sandboxes ready ahead, in the background. Without it, each is made when it is asked for. */
+  /** Starts to prepare sandboxes ahead, in the background. Without it, each is created on request. */
   warmUp(): void {
     for (const { pool } of this.#served.values()) pool.start();
   }
@@ -122,8 +123,8 @@ export class LocalSandboxPlane implements SandboxPlane {
           adoptEnvironment: async (...env) => sandbox.agent.steps.adoptEnvironment(...env),
         },
       },
-      pause: async (pauseSignal) => canPause(sandbox.pause, served)(pauseSignal),
-      resume: async (resumeSignal) => canPause(sandbox.resume, served)(resumeSignal),
+      pause: async (pauseSignal) => requirePause(sandbox.pause, served)(pauseSignal),
+      resume: async (resumeSignal) => requirePause(sandbox.resume, served)(resumeSignal),
       destroy: async () => {
         this.#lent.delete(sandbox.id);
         await this.#end(sandbox.id, sandbox, [guarded]);
@@ -164,8 +165,8 @@ export class LocalSandboxPlane implements SandboxPlane {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#host[Symbol.dispose]();
     this.#closing.abort(new Cancellation('shutdown'));
-    // Whatever is under way, if only to clear up after itself, holds what is released here.
-    while (this.#underWay.size > 0) await Promise.allSettled(this.#underWay);
+    // Pending work, even if it only cleans up, still uses what is released here.
+    while (this.#pending.size > 0) await Promise.allSettled(this.#pending);
     await Promise.all([...this.#lent.values()].map(async ({ lent }) => lent.destroy()));
     while (this.#ending.size > 0) await Promise.all(this.#ending);
     await Promise.all(
@@ -174,12 +175,12 @@ export class LocalSandboxPlane implements SandboxPlane {
     await this.#release();
   }
 
-  /** `undefined` where the job is to have a sandbox of its own. */
+  /** `undefined` if the job needs its own sandbox. */
   async #runInCell({ runners, runtime }: ServedIsolation, ...job: Job): Promise<JobOutcome | undefined> {
     const [request, step, events, signal] = job;
     if (request.isolationScope === 'sandbox' || runners?.hasCellsFor(step.language) !== true)
       return undefined;
-    // A cell mounts its workspace itself, and can do so in memory only.
+    // A cell mounts its own workspace, which can only be in memory.
     if (this.#node.isOnDisk(request.resources)) return undefined;
     using unlessLeased = new DisposableStack();
     const room = unlessLeased.use(await this.#node.reserve(request, 'cell', signal));
@@ -211,7 +212,10 @@ export class LocalSandboxPlane implements SandboxPlane {
     }
   }
 
-  /** Has its code ended, and then `afterEnd` called, if the node needs its memory. One that holds none of the node's is not watched. */
+  /**
+   * Ends its code, then calls `afterEnd`, if the node needs its memory. Does nothing without `memory`: none of the node's is
+   * used.
+   */
   #guard(id: SandboxId, memory: MemoryHolder | undefined, afterEnd?: () => void): Disposable {
     if (memory === undefined) return { [Symbol.dispose]: () => undefined };
     return this.#node.guard({
@@ -224,14 +228,14 @@ export class LocalSandboxPlane implements SandboxPlane {
     });
   }
 
-  /** @param held is disposed when nothing is left of the place */
-  async #endJob(id: SandboxId, place: AsyncDisposable, held: readonly Disposable[]): Promise<void> {
-    const gone = this.#end(id, place, held);
+  /** @param held disposed once `sandboxOrCell` is gone */
+  async #endJob(id: SandboxId, sandboxOrCell: AsyncDisposable, held: readonly Disposable[]): Promise<void> {
+    const gone = this.#end(id, sandboxOrCell, held);
     if (this.#ending.size > MAX_ENDING) await gone;
   }
 
   async #untilDone<Result>(work: () => Promise<Result>): Promise<Result> {
-    return this.#tracked(this.#underWay, work());
+    return this.#tracked(this.#pending, work());
   }
 
   async #tracked<Result>(set: Set<Promise<unknown>>, done: Promise<Result>): Promise<Result> {
@@ -243,7 +247,7 @@ export class LocalSandboxPlane implements SandboxPlane {
     }
   }
 
-  /** What came of a step; @throws CaissonError `sandbox_lost` where it crashed because all sandboxes did */
+  /** The outcome of `step`. @throws CaissonError `sandbox_lost` if it crashed because all sandboxes did */
   async #unlessLost({ id }: { id: SandboxId }, step: Promise<StepOutcome>): Promise<StepOutcome> {
     try {
       const outcome = await step;
@@ -255,9 +259,11 @@ export class LocalSandboxPlane implements SandboxPlane {
     throw new CaissonError('sandbox_lost', { id });
   }
 
-  /** Called when every sandbox was killed. First the steps end as what they are, then the sandboxes are told. */
+  /**
+   * Called once every sandbox is killed. Lets the steps end with their own outcomes before the sandboxes are reported as lost.
+   */
   async #loseAll(): Promise<void> {
-    const ending = Promise.allSettled([...this.#steps, ...this.#underWay]);
+    const ending = Promise.allSettled([...this.#steps, ...this.#pending]);
     await Promise.race([ending, delay(LOSS_TIMEOUT_MS, undefined, { ref: false })]);
     for (const id of this.#lent.keys()) for (const listener of this.#listeners) listener(id);
   }
@@ -287,22 +293,22 @@ export class LocalSandboxPlane implements SandboxPlane {
       signal.throwIfAborted();
       if (error instanceof CaissonError) throw error;
       if (this.#host.isWhole())
-        this.#logger.error({ err: error, sandbox_id: request.id }, 'no sandbox could be made');
+        this.#logger.error({ err: error, sandbox_id: request.id }, 'sandbox not created');
       const problem = `the runtime ${runtime.name} could not make one`;
       throw new CaissonError('sandbox_unavailable', { problem }, { cause: error });
     }
   }
 
-  /** The language that a session most likely begins with. */
+  /** The language a session most likely starts with. */
   #firstLanguage({ templateId }: SandboxRequest): Language {
     return this.templates.find(({ id }) => id === templateId)?.languages[0] ?? 'shell';
   }
 
-  /** Ends a sandbox or a cell; never rejects, for there is nobody to try again: what is left, the next start removes. */
-  async #end(id: SandboxId, place: AsyncDisposable, held: readonly Disposable[] = []): Promise<void> {
+  /** Ends a sandbox or cell. Never rejects, because no caller could retry: the next start removes leftovers. */
+  async #end(id: SandboxId, sandboxOrCell: AsyncDisposable, held: readonly Disposable[] = []): Promise<void> {
     const ended = (async () => {
       try {
-        await place[Symbol.asyncDispose]();
+        await sandboxOrCell[Symbol.asyncDispose]();
         for (const each of held) each[Symbol.dispose]();
       } catch (error) {
         this.#logger.error({ err: error, sandbox_id: id }, 'sandbox not removed');
@@ -314,9 +320,9 @@ export class LocalSandboxPlane implements SandboxPlane {
   }
 
   #noteDeath(sandbox: Sandbox, lent: LentSandbox, detail: string): void {
-    // Where all of them died at once, that is told once for all.
+    // The death of all sandboxes at once is reported once.
     if (!this.#lent.has(sandbox.id) || !this.#host.isWhole()) return;
-    this.#logger.warn({ sandbox_id: sandbox.id, detail }, 'a sandbox was lost');
+    this.#logger.warn({ sandbox_id: sandbox.id, detail }, 'sandbox lost');
     this.#lose(sandbox, lent);
   }
 
@@ -335,8 +341,8 @@ function placementOf(
   return { runtime: name, isolation, scope };
 }
 
-/** @throws CaissonError `pause_unavailable` where the runtime cannot */
-function canPause(change: Sandbox['pause'], { runtime }: ServedIsolation): NonNullable<Sandbox['pause']> {
+/** @throws CaissonError `pause_unavailable` if the runtime cannot pause */
+function requirePause(change: Sandbox['pause'], { runtime }: ServedIsolation): NonNullable<Sandbox['pause']> {
   if (change === undefined) throw new CaissonError('pause_unavailable', { isolation: runtime.isolation });
   return change;
 }

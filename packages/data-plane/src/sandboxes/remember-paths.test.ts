@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { rememberPaths } from './remember-paths.ts';
 
-test('a path is missed when it is removed, and when something else has taken its place', () => {
+test('a path is reported when it is removed or replaced', () => {
   const directory = mkdtempSync(join(tmpdir(), 'paths of a test '));
   try {
     const [kept, removed, replaced] = ['kept', 'removed', 'replaced'].map((name) => join(directory, name));

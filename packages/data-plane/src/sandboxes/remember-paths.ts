@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
 
-/** Remembers what is at `paths` now. The function that it returns tells the first where that is not any more. */
+/** Remembers the files at `paths`. The returned function finds the first path that was removed or replaced since. */
 export function rememberPaths(paths: readonly string[]): () => string | undefined {
   const remembered = paths.map((path) => ({ path, identity: identityOf(path) }));
   return () => remembered.find(({ path, identity }) => identityOf(path) !== identity)?.path;

@@ -11,19 +11,19 @@ import type {
   Template,
 } from '@caisson/protocol/ports';
 
-/** What a node makes sandboxes with. Who they belong to, and how long they live, is decided above it. */
+/** Creates the sandboxes of a node. Ownership and leases are managed by the node. */
 export interface SandboxPlane extends AsyncDisposable {
   readonly templates: readonly Template[];
-  /** The most that one sandbox can be asked for with. */
+  /** The largest sandbox that can be requested. */
   readonly maximum: Resources;
   health(signal: AbortSignal): Promise<DataPlaneHealth>;
   /**
-   * Makes a sandbox for one tenant and lends it until it is destroyed.
+   * Creates a sandbox for one tenant and lends it until it is destroyed.
    * @throws CaissonError `sandbox_unavailable`, `isolation_unavailable`, `insufficient_capacity`
    */
   createSandbox(request: SandboxRequest, signal: AbortSignal): Promise<LentSandbox>;
   /**
-   * Runs one step in a fresh place and throws the place away.
+   * Runs one step in a fresh sandbox or cell, which is destroyed afterwards.
    * @throws CaissonError `sandbox_unavailable`, `isolation_unavailable`, `insufficient_capacity`, `sandbox_lost`
    */
   runJob(
@@ -32,7 +32,7 @@ export interface SandboxPlane extends AsyncDisposable {
     events: EventSink,
     signal: AbortSignal,
   ): Promise<JobOutcome>;
-  /** Calls `listener` with the id of each sandbox that ended without being destroyed; returns what ends the calls. */
+  /** Calls `listener` with the id of each sandbox that ended without being destroyed. Returns a function that unsubscribes. */
   onSandboxLost(listener: (id: SandboxId) => void): () => void;
 }
 
@@ -40,11 +40,11 @@ export interface LentSandbox {
   readonly id: SandboxId;
   readonly placement: Placement;
   readonly agent: Agent;
-  /** @throws CaissonError `pause_failed`; the sandbox goes on running */
+  /** @throws CaissonError `pause_failed`; the sandbox keeps running */
   pause(signal: AbortSignal): Promise<void>;
   /** @throws CaissonError `resume_failed`; the sandbox stays paused */
   resume(signal: AbortSignal): Promise<void>;
-  /** Ends everything in it and leaves nothing behind; can be called twice. */
+  /** Ends everything in it and leaves nothing behind. Calling it twice is harmless. */
   destroy(): Promise<void>;
 }
 

@@ -2,7 +2,7 @@ import { cpSync, existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RootFileSystem } from './root-file-system.ts';
 
-/** Mount points, and empty directories that programs expect; outer ones first. */
+/** Mount points, and empty directories that programs expect; parents first. */
 const DIRECTORIES = [
   'usr',
   'etc',
@@ -19,7 +19,7 @@ const DIRECTORIES = [
   'root',
   'home',
 ];
-/** A merged /usr, as Debian, Fedora and Arch have it. */
+/** Links of a merged /usr, as on Debian, Fedora and Arch. */
 const USR_LINKS = ['bin', 'sbin', 'lib', 'lib32', 'lib64', 'libx32'];
 
 /** The user that all code in a sandbox runs as. */
@@ -31,13 +31,13 @@ const ETC_FILES: Readonly<Record<string, string>> = {
   group: `root:x:0:\ntty:x:5:\n${SANDBOX_USER.name}:x:1000:\nnogroup:x:65534:\n`,
   hosts: `127.0.0.1 localhost ${SANDBOX_HOSTNAME}\n::1 localhost\n`,
   'nsswitch.conf': 'passwd: files\ngroup: files\nhosts: files dns\n',
-  // No resolver: there is no network to reach one by.
+  // No resolver: there is no network.
   'resolv.conf': '',
   hostname: `${SANDBOX_HOSTNAME}\n`,
   'os-release': 'NAME="Caisson sandbox"\nID=caisson\n',
 };
 
-/** What programs of /usr need of the host's /etc; none of it configures the host. */
+/** Files of the host's /etc that programs in /usr need; none of them configures the host. */
 const ETC_COPIES = [
   'alternatives',
   'ld.so.cache',
@@ -52,11 +52,11 @@ const ETC_COPIES = [
   'services',
 ];
 
-/** Debian keeps parts of Python's own library there, such as sitecustomize.py. */
+/** Debian keeps parts of Python's library there, such as sitecustomize.py. */
 const PYTHON_DIRECTORY = /^python3(\.\d+)?$/;
 
 /**
- * A root of the host's `/usr` and an `/etc` of its own.
+ * A root with the host's `/usr` and its own `/etc`.
  * @param etcDirectory an empty directory that `/etc` is written to
  */
 export function makeHostUsrRoot(etcDirectory: string): RootFileSystem {

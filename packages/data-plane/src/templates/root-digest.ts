@@ -3,12 +3,12 @@ import { statSync } from 'node:fs';
 import type { Branded } from '@caisson/protocol/api';
 import type { RootFileSystem } from './root-file-system.ts';
 
-/** Identifies the file system that a sandbox has as its root. Two sandboxes with the same digest see the same one. */
+/** Identifies the root file system of a sandbox. Sandboxes with the same digest see the same root. */
 export type RootDigest = Branded<string, 'rootDigest'>;
 
 /**
- * The digest of a root on this host: of its directories and links, and of which directories are mounted where. It identifies a
- * mounted directory by device and inode, not by its contents: packages that the host installs later do not change it.
+ * Digest of a root on this host: its directories, links and mounts. A mounted directory is identified by device and inode, not by
+ * its contents: packages that the host installs later do not change the digest.
  */
 export function rootDigest({ directories, links, mounts }: RootFileSystem): RootDigest {
   const identity = {

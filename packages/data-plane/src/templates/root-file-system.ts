@@ -1,9 +1,9 @@
 import { chmodSync, mkdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** What a sandbox sees as `/`, below the mounts that every sandbox gets (`/proc`, `/dev`, `/tmp`, `/workspace`). */
+/** The `/` of a sandbox, without the mounts that every sandbox gets (`/proc`, `/dev`, `/tmp`, `/workspace`). */
 export interface RootFileSystem {
-  /** Empty directories and mount points, relative to the root; outer ones first. */
+  /** Empty directories and mount points, relative to the root; parents first. */
   readonly directories: readonly string[];
   /** Symbolic links, relative to the root. */
   readonly links: readonly { readonly path: string; readonly target: string }[];
@@ -17,11 +17,11 @@ export interface ReadOnlyMount {
   readonly destination: string;
 }
 
-/** Writes the directories and links of a root to `directory`, which does not exist yet. Each sandbox has one to itself. */
+/** Creates the directories and links of a root in `directory`, which must not exist yet. Each sandbox has its own. */
 export function makeRoot(root: RootFileSystem, directory: string): void {
   mkdirSync(directory, { mode: 0o755 });
   for (const name of root.directories) mkdirSync(join(directory, name), { mode: 0o755 });
-  // runc gives what is mounted there the mode of the directory, whatever the mount's options say.
+  // runc gives the mount the mode of this directory, whatever the mount options say.
   chmodSync(join(directory, 'tmp'), 0o1777);
   for (const { path, target } of root.links) symlinkSync(target, join(directory, path));
 }

@@ -26,7 +26,7 @@ function start() {
   };
 }
 
-test('a digest tells roots apart by all that a sandbox sees of them', () => {
+test('roots that look different to a sandbox have different digests', () => {
   using started = start();
   const root = started.rootOn('one');
   const [mount] = root.mounts;
@@ -43,7 +43,7 @@ test('a digest tells roots apart by all that a sandbox sees of them', () => {
   assert.ok(digests.every((digest) => /^sha256:[0-9a-f]{64}$/.test(digest)));
 });
 
-test('a digest stays the same when a mounted directory gets another file', () => {
+test('a new file in a mounted directory does not change the digest', () => {
   using started = start();
   const root = started.rootOn('one');
   const before = rootDigest(root);

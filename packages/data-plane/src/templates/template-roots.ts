@@ -3,13 +3,13 @@ import { rootDigest } from './root-digest.ts';
 import type { RootDigest } from './root-digest.ts';
 import type { RootFileSystem } from './root-file-system.ts';
 
-/** Which file system the sandboxes of each template have as their root. */
+/** Root file systems by template. */
 export class TemplateRoots {
-  /** Each root once, however many templates have it. */
+  /** Each root once, however many templates share it. */
   readonly all: ReadonlyMap<RootDigest, RootFileSystem>;
   readonly #digests: ReadonlyMap<string, RootDigest>;
 
-  /** @param roots by the template's id; the directories that they mount must exist */
+  /** @param roots by template id; the directories that they mount must exist */
   constructor(roots: ReadonlyMap<string, RootFileSystem>) {
     const entries = [...roots].map(([templateId, root]) => ({ templateId, root, digest: rootDigest(root) }));
     this.all = new Map(entries.map(({ digest, root }) => [digest, root]));

@@ -4,10 +4,10 @@ const MIB = 2 ** 20;
 
 const RESOURCES: Resources = { cpuMillicores: 1000, memoryBytes: 512 * MIB, diskBytes: 256 * MIB, pids: 128 };
 
-/** How many sandboxes of a template's default size stand ready before the first request. */
+/** How many sandboxes of a template's default size are ready before the first request. */
 export const WARM_SANDBOXES: Readonly<Record<string, number>> = { python: 2, node: 2, shell: 1 };
 
-/** The templates that need no download: their root is the host's `/usr`. */
+/** Templates that need no download: their root is the host's `/usr`. */
 export const BUILT_IN_TEMPLATES: readonly Template[] = [
   {
     id: 'python',

@@ -4,30 +4,30 @@ import { mountOnDisk } from './disk/disk-workspaces.ts';
 import type { DiskWorkspace, Mounts } from './disk/disk-workspaces.ts';
 
 /**
- * A file system for one sandbox, mounted by the host, so that files can be put into it as the sandbox's user and are there
- * as long as the sandbox is lent. Disposing unmounts it.
+ * Mounts a file system for one sandbox. It is mounted by the host, so that files can be written to it as the sandbox's user, and
+ * it lasts as long as the sandbox is lent. Disposing unmounts it.
  * @param workspace.path an absolute path of the namespace that does not exist yet
- * @param workspace.diskDirectory where it lies; `undefined`: in memory
+ * @param workspace.diskDirectory holds its image; `undefined` for a workspace in memory
  */
 export async function mountWorkspace(
   mounts: Mounts,
   workspace: DiskWorkspace & { readonly diskDirectory: string | undefined },
 ): Promise<AsyncDisposable> {
   const { path, diskDirectory } = workspace;
-  const seen = mounts.resolve(path);
-  mkdirSync(seen, { mode: 0o711 });
+  const hostPath = mounts.resolve(path);
+  mkdirSync(hostPath, { mode: 0o711 });
   const unmount = async () => {
-    // A caller may still read a file of it; its space is given back when the last one is closed.
+    // Callers may still be reading files; the space is freed when the last one is closed.
     await mounts.unmount(path);
-    removeIfThere(seen);
+    removeIfThere(hostPath);
   };
   try {
     if (diskDirectory === undefined) await mountInMemory(mounts, workspace);
     else await mountOnDisk(mounts, diskDirectory, workspace);
   } catch (error) {
-    // Whether it was made in the end is not known: both are tried, and only the directory must go.
+    // It is unknown whether anything was mounted, so the unmount may fail; only the directory must go.
     await unmount().catch(() => {
-      removeIfThere(seen);
+      removeIfThere(hostPath);
     });
     throw error;
   }
@@ -35,7 +35,7 @@ export async function mountWorkspace(
   return { [Symbol.asyncDispose]: async () => (gone ??= unmount()) };
 }
 
-/** Where the namespace has ended, so has all that was in it. */
+/** Once the namespace has ended, the directory is gone too. */
 function removeIfThere(directory: string): void {
   try {
     rmdirSync(directory);

@@ -7,8 +7,8 @@ import type { Processes } from './processes.ts';
 import type { StepOutcome } from './step-outcome.ts';
 
 /**
- * What can be done inside one sandbox; a sandbox composes it. The agent may run in another process, so every call is
- * asynchronous. Ports of the sandbox are not forwarded.
+ * Operations inside one sandbox. The agent may run in another process, so every call is asynchronous. Network ports of the
+ * sandbox are not forwarded.
  */
 export interface Agent {
   readonly steps: Steps;
@@ -16,20 +16,19 @@ export interface Agent {
   readonly processes: Processes;
 }
 
-/** Runs code in the kernels of one sandbox, one step after the other. `SessionEngine` implements it. */
+/** Runs code in the kernels of one sandbox, one step at a time. Implemented by `SessionEngine`. */
 export interface Steps {
   /**
-   * Runs one step in the kernel of `request.language`, which is started if it is not there. Never throws for what the
-   * code does: that is the outcome. The deadline counts from the call; an abort of `signal` cancels, and its reason is a
-   * `Cancellation`.
-   * @throws CaissonError `sandbox_lost` if the sandbox is gone; what `events` throws
+   * Runs one step in the kernel of `request.language`, starting it if needed. Errors of the code are an outcome, never thrown.
+   * The deadline counts from the call; aborting `signal` cancels, with a `Cancellation` as the reason.
+   * @throws CaissonError `sandbox_lost` if the sandbox is gone; also whatever `events` throws
    */
   run(request: StepRequest, events: EventSink, signal: AbortSignal): Promise<StepOutcome>;
-  /** Starts the kernel of `language` unless it runs, and resolves when it is ready for a step. */
+  /** Starts the kernel of `language` unless it is running; resolves when it is ready for a step. */
   prewarm(language: Language, signal: AbortSignal): Promise<void>;
   /**
-   * Adds `env` to the environment of every kernel, also of those that run: they keep it from their next step on, as if they
-   * had started with it. To be called before the first step, for code may have set its own variables since.
+   * Adds `env` to the environment of every kernel, as if they had started with it; running ones have it from their next step on.
+   * Call it before the first step: later it could overwrite variables that code has set.
    */
   adoptEnvironment(env: Readonly<Record<string, string>>, signal: AbortSignal): Promise<void>;
 }
@@ -43,27 +42,27 @@ export interface StepRequest {
   readonly timeoutMs: number;
   /** Set in the kernel for this step only. */
   readonly env: Readonly<Record<string, string>>;
-  /** All of standard input; `null` is the same as an empty one. */
+  /** Complete standard input; `null` means empty. */
   readonly stdin: string | null;
-  /** Given to `handler`, if the code defines one. */
+  /** Argument of `handler`, if the code defines one. */
   readonly event: JsonText;
-  /** How much of each of stdout and stderr is kept, in bytes. */
+  /** Limit for stdout and for stderr each, in bytes. */
   readonly outputLimitBytes: number;
 }
 
-/** Takes events in their order. While what it returned is pending, no more of that stream is read from the process. */
+/** Takes events in order. While the returned promise is pending, no more of that stream is read from the process. */
 export type EventSink = (event: OutputEvent) => Promise<void> | undefined;
 
 export type OutputEvent =
   | { readonly type: 'stdout'; readonly text: string }
   | { readonly type: 'stderr'; readonly text: string }
   | { readonly type: 'result'; readonly bundle: MimeBundle }
-  /** The stream reached `outputLimitBytes`; what follows is dropped. */
+  /** The stream reached `outputLimitBytes`; the rest is dropped. */
   | { readonly type: 'truncated'; readonly stream: 'stdout' | 'stderr' }
-  /** The kernel was killed; the next step starts a fresh one, without the state. */
+  /** The kernel was killed; the next step starts a new one without the state. */
   | { readonly type: 'kernel_restarted' };
 
-/** JSON object: one value in several forms, by MIME type, as in Jupyter's `display_data`; binary ones are base64. */
+/** JSON object: one value in several formats by MIME type, as in Jupyter's `display_data`; binary formats are base64. */
 export type MimeBundle = JsonText;
 
 export interface FileEntry {
@@ -79,19 +78,19 @@ export interface FileEntry {
 
 export interface WrittenFile {
   readonly entry: FileEntry;
-  /** Whether there was something else of this name. Of several writers of a new name, exactly one is told `false`. */
+  /** Whether the name existed before. Of several writers of a new name, exactly one gets `false`. */
   readonly replaced: boolean;
 }
 
 /**
- * The files below `/workspace`. No link that was planted there leads out of it. All throw `CaissonError`:
+ * Files below `/workspace`. Links planted there never lead out of it. All methods throw `CaissonError`:
  * `file_not_found`, `not_a_directory`, `is_a_directory`, `not_a_regular_file`, `path_outside_workspace`,
- * `file_busy`, `workspace_full`, and `sandbox_lost` where the workspace is gone.
+ * `file_busy`, `workspace_full`, and `sandbox_lost` if the workspace is gone.
  */
 export interface Files {
-  /** The entry at `path`; a link in the last place is followed. */
+  /** The entry at `path`; a link as the last component is followed. */
   stat(path: WorkspacePath, signal: AbortSignal): Promise<FileEntry>;
-  /** The entries of a directory in the order of their names' bytes, after the name `after`, `limit` at most. */
+  /** Up to `limit` entries of a directory after the name `after`, in the byte order of their names. */
   list(
     path: WorkspacePath,
     page: { after: string; limit: number },
@@ -99,8 +98,8 @@ export interface Files {
   ): Promise<FileEntry[]>;
   /** The bytes of a regular file. The caller destroys `body`. */
   read(path: WorkspacePath, signal: AbortSignal): Promise<{ entry: FileEntry; body: Readable }>;
-  /** Writes a file whole or not at all, makes the directories above it, and gives it to the sandbox's user. */
+  /** Writes a file atomically, owned by the sandbox's user, and creates missing parent directories. */
   write(path: WorkspacePath, body: Readable, signal: AbortSignal): Promise<WrittenFile>;
-  /** Deletes a file, a link or a directory with all that is in it. */
+  /** Deletes a file, a link, or a directory with its contents. */
   delete(path: WorkspacePath, signal: AbortSignal): Promise<void>;
 }

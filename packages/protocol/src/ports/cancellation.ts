@@ -11,7 +11,7 @@ export class Cancellation extends Error {
   }
 }
 
-/** Why `signal` was aborted; any reason but a `Cancellation` counts as the caller's own cancel. */
+/** Why `signal` was aborted; any other reason than a `Cancellation` counts as a cancel by the caller. */
 export function cancelReason(signal: AbortSignal): CancelReason {
   return signal.reason instanceof Cancellation ? signal.reason.reason : 'cancelled';
 }

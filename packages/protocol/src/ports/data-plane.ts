@@ -6,12 +6,12 @@ import type { Files, OutputEvent, StepRequest } from './agent.ts';
 import type { StepOutcome } from './step-outcome.ts';
 
 /**
- * One node: it owns all that runs on it. Embedded, it is an object in the same process; elsewhere a client of one. Every
- * method may be called by several control planes at once, and with the same arguments twice. Each rejects with the reason of
- * `signal` when that is aborted first.
+ * One node, which owns everything that runs on it. It is an object in the same process, or a client of a remote node. Several
+ * control planes may call it at once, and every method may be called twice with the same arguments. Each rejects with the reason
+ * of `signal` if that is aborted first.
  */
 export interface DataPlane extends ExecutionHost, SandboxHost, AsyncDisposable {
-  /** What it is and offers; the same as long as it lives. */
+  /** Static description of the node. */
   describe(signal: AbortSignal): Promise<NodeDescription>;
   health(signal: AbortSignal): Promise<DataPlaneHealth>;
 }
@@ -19,25 +19,25 @@ export interface DataPlane extends ExecutionHost, SandboxHost, AsyncDisposable {
 export interface NodeDescription {
   readonly id: NodeId;
   readonly templates: readonly Template[];
-  /** The most that one sandbox can be asked for with. */
+  /** The largest sandbox that can be requested. */
   readonly maximum: Resources;
 }
 
 /**
- * The executions of a node. It keeps the output and the outcome of each, on disk where they are many, until they are acknowledged
- * or an hour has passed.
+ * Executions of a node. It keeps the output and outcome of each, on disk if there are many, until they are acknowledged or an
+ * hour has passed.
  */
 export interface ExecutionHost {
   /**
-   * Begins an execution under the id in `request.step`, and returns before it has ended; a second call with the same id does
-   * nothing. What goes wrong afterwards is its outcome.
-   * @throws CaissonError `sandbox_lost`, `sandbox_state_conflict` where its sandbox is paused, `insufficient_capacity` where
-   * too much that has ended waits to be acknowledged
+   * Starts an execution under the id in `request.step`, and returns before it has ended. A second call with the same id does
+   * nothing. Later failures are part of its outcome.
+   * @throws CaissonError `sandbox_lost`, `sandbox_state_conflict` if its sandbox is paused, `insufficient_capacity` if too many
+   * ended executions are not acknowledged
    */
   start(request: ExecutionRequest, signal: AbortSignal): Promise<void>;
   /**
-   * The output after the first `after` events, to any number of readers, as it comes; ends after the last. With `holdsBack`, the
-   * code has to wait for a reader that falls too far behind.
+   * Live output after the first `after` events, for any number of readers; ends after the last event. With `holdsBack`, the code
+   * is slowed down when this reader falls too far behind.
    * @throws CaissonError `execution_not_found`, also from the iterator
    */
   follow(id: ExecutionId, after: number, holdsBack: boolean, signal: AbortSignal): AsyncIterable<OutputBatch>;
@@ -45,11 +45,11 @@ export interface ExecutionHost {
   output(id: ExecutionId, after: number, signal: AbortSignal): Promise<OutputBatch>;
   /** Waits until it has ended. @throws CaissonError `execution_not_found` */
   outcome(id: ExecutionId, signal: AbortSignal): Promise<ExecutionOutcome>;
-  /** Begins to end it; does nothing where it has ended or is not known. The first of several reasons counts. */
+  /** Starts to end it; does nothing if it has ended or is unknown. Only the first reason counts. */
   cancel(id: ExecutionId, end: EndRequest, signal: AbortSignal): Promise<void>;
-  /** Forgets one that has ended: its outcome is on record. */
+  /** Drops an execution that has ended, because its outcome is on record. */
   acknowledge(id: ExecutionId, signal: AbortSignal): Promise<void>;
-  /** All that run, or have ended and are not acknowledged. */
+  /** All executions that are running, or ended and not acknowledged. */
   executions(signal: AbortSignal): Promise<ExecutionStatusOnNode[]>;
 }
 
@@ -57,23 +57,23 @@ export interface ExecutionRequest {
   readonly tenantId: TenantId;
   readonly step: StepRequest;
   readonly target: ExecutionTarget;
-  /** Whether a reader that holds back will follow it soon: until then its output does not run away from that one. */
+  /** Whether a reader that holds back will follow soon: until then the code is held back for it. */
   readonly streamed: boolean;
 }
 
 export type ExecutionTarget =
-  /** A fresh place that is thrown away afterwards. */
+  /** A fresh sandbox or cell, destroyed afterwards. */
   | { readonly type: 'fresh'; readonly sandbox: SandboxRequest }
-  /** A sandbox that lives. Steps of one sandbox run one after another; the deadline of each counts from its turn. */
+  /** An existing sandbox. Its steps run one at a time; the deadline of each counts from its turn. */
   | { readonly type: 'sandbox'; readonly sandboxId: SandboxId };
 
-/** Consecutive events, of which `first` is the number of the first; they count from 1. */
+/** Consecutive events; `first` is the number of the first one, counted from 1. */
 export interface OutputBatch {
   readonly first: number;
   readonly events: readonly OutputEvent[];
 }
 
-/** Why something is ended from outside, and who has asked for it; the node only passes on who. */
+/** Why something is ended from outside, and who requested it; the node only passes `by` on. */
 export interface EndRequest {
   readonly reason: CancelReason;
   readonly by: string;
@@ -81,9 +81,9 @@ export interface EndRequest {
 
 export interface ExecutionOutcome {
   readonly outcome: StepOutcome;
-  /** `null` where no place was found. */
+  /** `null` if it got no sandbox or cell. */
   readonly placement: Placement | null;
-  /** Who asked for the end, where it was ended from outside. */
+  /** Who requested the end; `null` unless it was ended from outside. */
   readonly endedBy: string | null;
   /** How long ago it ended, in milliseconds: the clocks of two machines differ. */
   readonly endedMsAgo: number;
@@ -92,36 +92,36 @@ export interface ExecutionOutcome {
 export interface ExecutionStatusOnNode {
   readonly id: ExecutionId;
   readonly tenantId: TenantId;
-  /** `null` for one in a fresh place. */
+  /** `null` for one in a fresh sandbox or cell. */
   readonly sandboxId: SandboxId | null;
   readonly state: 'running' | 'ended';
 }
 
-/** The sandboxes of a node that live for longer than one execution. Each has a lease: when that ends, so does the sandbox. */
+/** Sandboxes of a node that outlive a single execution. Each ends when its lease expires. */
 export interface SandboxHost {
   /**
-   * Makes a sandbox for one tenant. A second call with the same id makes no other.
-   * @param leaseMs for how long it lives unless the lease is renewed
+   * Creates a sandbox for one tenant. A second call with the same id creates no other.
+   * @param leaseMs how long it lives unless the lease is renewed
    * @throws CaissonError `sandbox_unavailable`, `isolation_unavailable`, `insufficient_capacity`
    */
   createSandbox(request: SandboxRequest, leaseMs: number, signal: AbortSignal): Promise<Placement>;
   sandboxes(signal: AbortSignal): Promise<SandboxStatus[]>;
-  /** The same of one; `undefined` where the node does not know it. */
+  /** Status of one sandbox; `undefined` if the node does not know it. */
   sandbox(id: SandboxId, signal: AbortSignal): Promise<SandboxStatus | undefined>;
-  /** Lets those that it knows live for `leaseMs` from now. */
+  /** Extends the leases of known sandboxes to `leaseMs` from now; unknown ids are ignored. */
   renewLeases(ids: readonly SandboxId[], leaseMs: number, signal: AbortSignal): Promise<void>;
   /**
-   * Freezes every process of one that does nothing; steps and file operations are refused meanwhile. Twice is the same as once.
-   * @throws CaissonError `sandbox_lost`, `sandbox_state_conflict` where it is in use
+   * Freezes every process of an idle sandbox; steps and file operations are refused until it is resumed. Idempotent.
+   * @throws CaissonError `sandbox_lost`, `sandbox_state_conflict` if it is in use
    */
   pauseSandbox(id: SandboxId, signal: AbortSignal): Promise<void>;
   /** @throws CaissonError `sandbox_lost` */
   resumeSandbox(id: SandboxId, signal: AbortSignal): Promise<void>;
-  /** Ends its executions and the sandbox, and leaves nothing behind; does nothing where the node does not know it. */
+  /** Ends its executions and the sandbox, and leaves nothing behind; does nothing if the node does not know it. */
   destroySandbox(id: SandboxId, end: EndRequest, signal: AbortSignal): Promise<void>;
-  /** The files of a sandbox. Also throws CaissonError `sandbox_lost` and `sandbox_state_conflict` where it is paused. */
+  /** Files of a sandbox. Also throws CaissonError `sandbox_lost`, and `sandbox_state_conflict` if it is paused. */
   files(id: SandboxId): Files;
-  /** The sandboxes that end without being destroyed, from now on: soon, but a reader that is cut off misses some. */
+  /** Ids of sandboxes that end without being destroyed, from now on. A reader that disconnects misses some. */
   lostSandboxes(signal: AbortSignal): AsyncIterable<readonly SandboxId[]>;
 }
 
@@ -129,11 +129,11 @@ export interface SandboxStatus {
   readonly id: SandboxId;
   readonly tenantId: TenantId;
   readonly state: 'running' | 'paused' | 'ending';
-  /** Executions and file operations under way or waiting. */
+  /** Running and waiting executions and file operations. */
   readonly uses: number;
-  /** How long ago something was last done with it, in milliseconds; 0 while it is in use. */
+  /** Time since its last use, in milliseconds; 0 while it is in use. */
   readonly idleMs: number;
-  /** For how long it still lives unless the lease is renewed, in milliseconds. */
+  /** Remaining lease, in milliseconds. */
   readonly leaseMs: number;
 }
 
@@ -143,20 +143,20 @@ export interface SandboxRequest {
   readonly templateId: string;
   readonly isolation: Isolation;
   readonly resources: Resources;
-  /** In the environment of every process of the sandbox. */
+  /** Environment variables of every process in the sandbox. */
   readonly env: Readonly<Record<string, string>>;
   readonly isolationScope: IsolationScope | 'auto';
   readonly quota: SandboxQuota;
 }
 
-/** How many sandboxes of one kind the tenant may hold at once. Whoever asks keeps to it; the data plane only plans by it. */
+/** How many sandboxes of one kind the tenant may hold at once. The caller enforces it; the data plane only plans with it. */
 export interface SandboxQuota {
-  /** What the sandbox is for: each kind is counted, and limited, apart. */
+  /** Purpose of the sandbox. Each kind is counted and limited separately. */
   readonly kind: 'session' | 'job';
   readonly limit: number;
 }
 
-/** Where something really ran. */
+/** Where an execution actually ran. */
 export interface Placement {
   readonly runtime: RuntimeName;
   readonly isolation: Isolation;
@@ -166,7 +166,7 @@ export interface Placement {
 export interface Resources {
   /** Thousandths of a core. */
   readonly cpuMillicores: number;
-  /** Memory of the processes; what lies in `/workspace` and `/tmp` is counted apart. */
+  /** Memory of the processes; files in `/workspace` and `/tmp` are counted separately. */
   readonly memoryBytes: number;
   /** Size of `/workspace`. */
   readonly diskBytes: number;
@@ -184,50 +184,50 @@ export interface Template {
 
 export interface DataPlaneHealth {
   readonly runtimes: readonly RuntimeHealth[];
-  /** Those of `sandboxes()`. */
+  /** Number of sandboxes that `sandboxes()` lists. */
   readonly sandboxes: number;
   readonly pools: readonly PoolHealth[];
   readonly capacity: NodeCapacity;
-  /** Why it makes no sandboxes any more; empty while it does. */
+  /** Why no sandboxes can be created; empty while they can. */
   readonly problems: readonly string[];
   readonly reads: ReadHealth;
 }
 
-/** What sandboxes made of the event loop that reads them, since the start. */
+/** Load of sandboxes on the event loop that reads their output, since the start. */
 export interface ReadHealth {
-  /** Written to the control channel by kernels that ran no step, in bytes. */
+  /** Bytes dropped because a kernel wrote them to its control channel while no step ran. */
   readonly droppedBytes: number;
-  /** How long the reading of sandboxes that were over their share was put off, all together. */
+  /** Total time that reading was delayed for sandboxes over their share. */
   readonly delayedMs: number;
-  /** Kernels that were killed because reading what they wrote failed. */
+  /** Kernels killed because reading their output failed. */
   readonly broken: number;
 }
 
-/** What the machine can hold, and what was promised of it to sandboxes. */
+/** Capacity of the machine, and how much of it is promised to sandboxes. */
 export interface NodeCapacity {
-  /** Processes, and files in memory. */
+  /** Memory of processes and of files in memory. */
   readonly memoryBytes: CapacityFigures;
-  /** Workspaces that lie on disk. */
+  /** Workspaces on disk. */
   readonly diskBytes: CapacityFigures;
   readonly cpuMillicores: CapacityFigures;
   readonly pids: CapacityFigures;
-  /** Open files of the data plane. */
+  /** Open file descriptors of the data plane. */
   readonly descriptors: CapacityFigures;
   readonly maximum: Resources;
 }
 
 export interface CapacityFigures {
-  /** What all sandboxes together can use. */
+  /** Limit for all sandboxes together. */
   readonly total: number;
-  /** What can be promised to them, which may be more. */
+  /** Limit for the sum of all promises, which may be higher. */
   readonly promisable: number;
-  /** What is promised to those that there are, ready ones included. */
+  /** Sum of all promises, including those to ready sandboxes. */
   readonly promised: number;
-  /** What they use now; `null` where that is not measured. */
+  /** Current use; `null` if it is not measured. */
   readonly used: number | null;
 }
 
-/** Sandboxes that were made ready ahead, of one class. */
+/** Sandboxes of one class that were prepared ahead. */
 export interface PoolHealth {
   readonly templateId: string;
   readonly isolation: Isolation;
@@ -235,9 +235,9 @@ export interface PoolHealth {
   readonly ready: number;
   /** How many should be ready. */
   readonly target: number;
-  /** Requests that got a ready one, since the start. */
+  /** Requests that got a ready sandbox, since the start. */
   readonly claimed: number;
-  /** Requests that found none, since the start. */
+  /** Requests that found no ready sandbox, since the start. */
   readonly missed: number;
 }
 
@@ -246,8 +246,8 @@ export interface RuntimeHealth {
   readonly isolation: Isolation;
   readonly version: string | null;
   readonly available: boolean;
-  /** Whether new sandboxes are made with it. */
+  /** Whether new sandboxes use it. */
   readonly chosen: boolean;
-  /** What is missing and what to do about it; empty where nothing is. */
+  /** What is missing and how to fix it; empty if nothing is. */
   readonly problems: readonly string[];
 }

@@ -3,8 +3,8 @@ import type { CancelReason, PlacementFailure } from '../states/execution-state.t
 import type { JsonText } from '../json/json-text.ts';
 
 /**
- * How a step or a job ended: what the session agent returns, what the data plane passes on, and what the control plane
- * records. Plain data, so JSON encodes it without loss. Each is also an `ExecutionState`.
+ * How a step or job ended, as returned by the session agent, passed on by the data plane and recorded by the control plane. Plain
+ * data: JSON encodes it without loss. Each is also an `ExecutionState`.
  */
 export type StepOutcome = SucceededStep | FailedStep | TimedOutStep | CancelledStep;
 
@@ -18,7 +18,7 @@ export interface SucceededStep extends StepFacts {
 
 export type FailedStep = RaisedStep | ExitedStep | CrashedStep | UnplacedStep;
 
-/** The code raised an exception that nothing caught. */
+/** The code raised an uncaught exception. */
 export interface RaisedStep extends StepFacts {
   readonly status: 'failed';
   readonly reason: 'exception';
@@ -26,7 +26,7 @@ export interface RaisedStep extends StepFacts {
   readonly error: CodeError;
 }
 
-/** The code ended itself with an exit code other than 0. */
+/** The code exited with a code other than 0. */
 export interface ExitedStep extends StepFacts {
   readonly status: 'failed';
   readonly reason: 'exit_code';
@@ -39,7 +39,7 @@ export interface CrashedStep extends StepFacts {
   readonly reason: 'out_of_memory' | 'kernel_crashed';
 }
 
-/** No sandbox could be made, or it was lost before the step ended. */
+/** No sandbox could be created, or it was lost before the step ended. */
 export interface UnplacedStep extends StepFacts {
   readonly status: 'failed';
   readonly reason: PlacementFailure;
@@ -57,7 +57,7 @@ export interface CancelledStep extends StepFacts {
   readonly reason: CancelReason;
 }
 
-/** What every outcome has. */
+/** Fields of every outcome. */
 export interface StepFacts {
   /** Whether output or values were dropped at their limits. */
   readonly truncated: boolean;
@@ -71,7 +71,7 @@ export interface StepUsage {
   readonly durationMs: number;
   /** CPU time of the whole sandbox during the step. */
   readonly cpuMs: number;
-  /** Highest memory of the whole sandbox during the step, files in memory included; `null` where it cannot be read. */
+  /** Peak memory of the whole sandbox during the step, including files in memory; `null` if it cannot be read. */
   readonly peakMemoryBytes: number | null;
 }
 
@@ -82,10 +82,10 @@ export interface CodeError {
   readonly traceback: readonly string[];
 }
 
-/** The facts of a step that no agent ran. */
+/** Facts of a step that no agent ran. */
 export const NOT_RUN: StepFacts = { truncated: false, kernelRestarted: false, usage: null };
 
-/** The outcome of a step that was stopped from outside. */
+/** Outcome of a step that was stopped from outside. */
 export function stoppedOutcome(cause: CancelReason | 'timeout', facts: StepFacts): StepOutcome {
   const { truncated, kernelRestarted, usage } = facts;
   return cause === 'timeout'
@@ -93,7 +93,7 @@ export function stoppedOutcome(cause: CancelReason | 'timeout', facts: StepFacts
     : { status: 'cancelled', reason: cause, truncated, kernelRestarted, usage };
 }
 
-/** The outcome of a step for which `error` left no sandbox. Text of errors outside the catalogue is not passed on. */
+/** Outcome of a step that has no sandbox because of `error`. Messages of errors outside the catalogue are not passed on. */
 export function unplacedOutcome(error: unknown): UnplacedStep {
   const reason = placementFailure(error);
   const known = error instanceof CaissonError ? (error as CaissonError) : undefined;
@@ -110,7 +110,7 @@ function placementFailure(error: unknown): PlacementFailure {
   return isCaissonError(error, 'insufficient_capacity') ? 'insufficient_capacity' : 'sandbox_unavailable';
 }
 
-/** The exit code of the code, if it came to one. */
+/** Exit code of the code, if it has one. */
 export function exitCodeOf(outcome: StepOutcome): number | null {
   return 'exitCode' in outcome ? outcome.exitCode : null;
 }

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { canBecome, EXECUTION_STATUSES, isFinished, QUEUED, RUNNING } from './execution-state.ts';
 import type { ExecutionEnd, ExecutionState } from './execution-state.ts';
 
-test('a queued and a running execution go on to the states of the table, and to no others', () => {
+test('queued and running executions change only to the states of the table', () => {
   const table: [typeof RUNNING | ExecutionEnd, boolean, boolean][] = [
     // next state, from queued, from running
     [RUNNING, true, false],

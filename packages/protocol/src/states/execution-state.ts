@@ -37,17 +37,17 @@ export const EXECUTION_REASONS = [
 ] as const;
 export type ExecutionReason = (typeof EXECUTION_REASONS)[number];
 
-/** What can end a `queued` or `running` execution from outside. */
+/** Why a `queued` or `running` execution was ended from outside. */
 export type CancelReason = 'cancelled' | 'session_terminated' | 'shutdown';
 
-/** Why an execution had no sandbox to its end. */
+/** Why an execution had no sandbox, or lost it. */
 export type PlacementFailure = 'sandbox_lost' | 'sandbox_unavailable' | 'insufficient_capacity';
 
 export type FailureReason = Exclude<ExecutionReason, CancelReason | 'timeout'>;
 
 export type ExecutionState = { readonly status: 'queued' | 'running'; readonly reason: null } | ExecutionEnd;
 
-/** How an execution ended. A `StepOutcome` is one, and says more. */
+/** How an execution ended. A `StepOutcome` is one, with more detail. */
 export type ExecutionEnd =
   | { readonly status: 'succeeded'; readonly reason: null }
   | { readonly status: 'failed'; readonly reason: FailureReason }
@@ -62,8 +62,8 @@ export function isFinished(status: ExecutionStatus): boolean {
 }
 
 /**
- * Whether an execution in `state` can go on to `next`: a finished one never changes again, and only a running one can
- * succeed, fail on its own or time out.
+ * Whether an execution in `state` can change to `next`. A finished one never changes, and only a running one can succeed, fail on
+ * its own or time out.
  */
 export function canBecome(state: ExecutionState, next: typeof RUNNING | ExecutionEnd): boolean {
   if (isFinished(state.status)) return false;
@@ -75,7 +75,7 @@ export function canBecome(state: ExecutionState, next: typeof RUNNING | Executio
     case 'timed_out':
       return running;
     case 'failed':
-      // One that waits can only fail because there is no sandbox for it any more.
+      // A queued one can only fail for lack of a sandbox.
       return running || next.reason === 'sandbox_lost' || next.reason === 'sandbox_unavailable';
     case 'cancelled':
       return true;

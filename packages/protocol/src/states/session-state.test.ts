@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { nextSessionState, SESSION_STATUSES } from './session-state.ts';
 import type { SessionEvent, SessionStatus } from './session-state.ts';
 
-test('every event in every state leads where the table says', () => {
+test('every event in every state has the result in the table', () => {
   const events: SessionEvent[] = [
     { type: 'created' },
     { type: 'paused' },
@@ -22,7 +22,7 @@ test('every event in every state leads where the table says', () => {
   }
 });
 
-test('a session that ended says why', () => {
+test('a terminated session has a reason', () => {
   const ended = nextSessionState(
     { status: 'running', reason: null },
     { type: 'terminated', reason: 'sandbox_lost' },

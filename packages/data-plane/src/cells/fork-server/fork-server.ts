@@ -1,7 +1,7 @@
 import type { Language } from '@caisson/protocol/api';
 import type { Resources } from '@caisson/protocol/ports';
 import type { SpawnedKernel, UsageMeter } from '@caisson/session-agent';
-import type { MemoryHolder } from '../../node/memory-holder.ts';
+import type { MemoryHolder } from '../../node/capacity/memory-holder.ts';
 import type { RootDigest } from '../../templates/root-digest.ts';
 
 /** Makes runners on this node; a sandbox of any runtime can hold one. */

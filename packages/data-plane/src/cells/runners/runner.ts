@@ -1,7 +1,7 @@
 import type { Cell, CellSpec, ForkServer } from '../fork-server/fork-server.ts';
 import type { RunnerState } from './runner-life.ts';
 import { ReadyCells } from './ready-cells.ts';
-import type { Reservation } from '../../node/reservations.ts';
+import type { Reservation } from '../../node/capacity/reservations.ts';
 
 /** One job's cell. Disposing ends it. */
 export interface LeasedCell extends AsyncDisposable {

@@ -1,7 +1,7 @@
 import type { Language, TenantId } from '@caisson/protocol/api';
 import type { SandboxRequest, StepRequest } from '@caisson/protocol/ports';
 import type { Logger } from 'pino';
-import type { Reservation } from '../../node/reservations.ts';
+import type { Reservation } from '../../node/capacity/reservations.ts';
 import type { ForkServers, RunnerSpec } from '../fork-server/fork-server.ts';
 import type { TemplateRoots } from '../../templates/template-roots.ts';
 import { Runner } from './runner.ts';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { FakeHost } from '../cgroup.testing.ts';
 
-test('each limit is written where its controller is, and what is not named stays', () => {
+test('each limit is written in the hierarchy of its controller, and omitted limits stay', () => {
   using host = new FakeHost('v1');
   const cgroup = host.cgroups.at('/a');
   cgroup.make();
@@ -20,21 +20,21 @@ test('each limit is written where its controller is, and what is not named stays
   assert.deepEqual([host.read('pids/a/pids.max'), host.read('cpu/a/cpu.cfs_quota_us')], ['30', '50000']);
 });
 
-test('swap is limited to nothing where it is counted', () => {
+test('swap is limited to 0 if it is counted', () => {
   using host = new FakeHost('v1');
   host.set('memory/a/memory.memsw.limit_in_bytes', '5000\n');
   host.cgroups.at('/a').limit({ memoryBytes: 1000 });
   assert.equal(host.read('memory/a/memory.memsw.limit_in_bytes'), '1000');
 });
 
-test('a limit that the host does not take is an error', () => {
+test('a limit that the host does not accept is an error', () => {
   using host = new FakeHost('v1');
   assert.throws(() => {
     host.cgroups.at('/nowhere').limit({ pids: 1 });
-  }, /does not take its limits/);
+  }, /does not accept its limits/);
 });
 
-test('a process enters by the tasks of each hierarchy', () => {
+test('a process enters through the tasks file of each hierarchy', () => {
   using host = new FakeHost('v1');
   const names = host.cgroups.at('/a').entrances();
   assert.deepEqual(
@@ -43,7 +43,7 @@ test('a process enters by the tasks of each hierarchy', () => {
   );
 });
 
-test('it counts as much as so many processes, down to a sixteenth of one', () => {
+test('the CPU weight is that of the number of processes, down to a sixteenth of one', () => {
   using host = new FakeHost('v1');
   const cgroup = host.cgroups.at('/a');
   cgroup.make();
@@ -57,7 +57,7 @@ test('it counts as much as so many processes, down to a sixteenth of one', () =>
   }
 });
 
-test('the buffers of sockets have a limit of their own', () => {
+test('socket buffers have their own limit', () => {
   using host = new FakeHost('v1');
   const cgroup = host.cgroups.at('/a');
   assert.throws(() => {

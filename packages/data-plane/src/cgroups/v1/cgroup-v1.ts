@@ -18,11 +18,11 @@ import { sendSignal } from '../send-signal.ts';
 import { freezeV1, thawV1 } from './freezer.ts';
 import { setMemoryLimitV1 } from './memory-limit.ts';
 
-/** Those that limit or count something; the rest is the OCI runtime's. */
+/** Controllers used here; the others belong to the OCI runtime. */
 const CONTROLLERS = ['memory', 'pids', 'cpu', 'cpuacct'];
 /** `cpu.shares` of a process that is in no cgroup. */
 const SHARES_OF_A_PROCESS = 1024;
-/** What the sockets of one sandbox or cell may hold beside its memory. */
+/** Limit for the socket buffers of one sandbox or cell, in addition to its memory. */
 const SOCKET_MEMORY_BYTES = 16 * 2 ** 20;
 
 /** A cgroup of version 1: a directory in the hierarchy of each controller. */
@@ -39,9 +39,9 @@ export class CgroupV1 implements Cgroup {
     for (const directory of this.#directories()) mkdirSync(directory, { recursive: true });
   }
 
-  /** Each cgroup has the controller of its hierarchy. */
+  /** On v1, every cgroup has the controller of its hierarchy. */
   delegate(): void {
-    // Nothing has to be passed on.
+    // Nothing to enable.
   }
 
   limit({ memoryBytes, cpuQuotaUs, pids }: CgroupLimits): void {
@@ -52,14 +52,14 @@ export class CgroupV1 implements Cgroup {
           this.#write('cpu', 'cpu.cfs_quota_us', cpuQuotaUs)),
       pids === undefined || this.#write('pids', 'pids.max', pids),
     ];
-    if (!limited.every(Boolean)) throw new Error(`the cgroup ${this.path} does not take its limits`);
+    if (!limited.every(Boolean)) throw new Error(`the cgroup ${this.path} does not accept its limits`);
   }
 
   setCpuWeight(processes: number): void {
     this.#write('cpu', 'cpu.shares', Math.floor(SHARES_OF_A_PROCESS * processes));
   }
 
-  /** They are in no count before this is written. */
+  /** The kernel does not count socket buffers before this file is written. */
   limitSocketMemory(): void {
     if (!this.#write('memory', 'memory.kmem.tcp.limit_in_bytes', SOCKET_MEMORY_BYTES))
       throw new Error(
@@ -83,8 +83,8 @@ export class CgroupV1 implements Cgroup {
   }
 
   /**
-   * `tasks` moves a single thread without the lock that `cgroup.procs` takes, which waits for every fork and exit of the host: 0.05 ms
-   * against 15. A child that was just forked has one thread only.
+   * Writing to `tasks` moves one thread without the lock of `cgroup.procs`, which waits for every fork and exit of the host: 0.05
+   * ms instead of 15. A child that was just forked has only one thread.
    */
   entrances(): readonly string[] {
     return this.#directories().map((directory) => join(directory, 'tasks'));
@@ -119,7 +119,7 @@ export class CgroupV1 implements Cgroup {
     for (const mountPoint of this.#layout.mountPoints) await removeTree(join(mountPoint, this.path), signal);
   }
 
-  /** A frozen process takes its SIGKILL only once it is thawed, and a cgroup may be frozen where the one above it is not. */
+  /** A frozen process dies of SIGKILL only once thawed, and a cgroup may be frozen even if its parent is not. */
   #thawAll(): void {
     const top = this.#directory('freezer');
     if (top === undefined) return;
@@ -132,7 +132,7 @@ export class CgroupV1 implements Cgroup {
     return mountPoint === undefined ? undefined : join(mountPoint, this.path);
   }
 
-  /** Of all controllers, each once. */
+  /** Directories of all controllers, each once. */
   #directories(): string[] {
     return [...new Set(CONTROLLERS.flatMap((controller) => this.#directory(controller) ?? []))];
   }

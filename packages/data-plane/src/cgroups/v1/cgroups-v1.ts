@@ -5,10 +5,10 @@ import type { Cgroup, Cgroups } from '../cgroup.ts';
 import { parseOwnCgroups } from '../own-cgroups.ts';
 import { CgroupV1 } from './cgroup-v1.ts';
 
-/** A hierarchy for each controller, two of which may share one; beside them, on a hybrid host, one of version 2. */
+/** One hierarchy per controller, some shared; on a hybrid host also one of version 2. */
 export class CgroupsV1 implements Cgroups {
   readonly #layout: CgroupLayout;
-  /** crun refuses a host with both versions of cgroups if v2 holds a controller, so it is kept from seeing v2. */
+  /** Hides v2 from crun, which refuses a host with both versions if v2 has a controller. */
   readonly hiddenMountPoints: readonly string[];
 
   constructor(layout: CgroupLayout) {

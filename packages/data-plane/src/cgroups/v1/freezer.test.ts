@@ -37,7 +37,7 @@ test('a cgroup that stays FREEZING is written to again', async () => {
   assert.deepEqual(state.writes, ['FROZEN', 'FROZEN', 'FROZEN']);
 });
 
-test('a process that can be stopped only once it has got on is thawed for a moment', async () => {
+test('a process that cannot be frozen where it is gets thawed for a moment', async () => {
   let thawed = false;
   const state = new FakeState((written) => {
     if (written === 'THAWED') thawed = true;
@@ -71,7 +71,7 @@ test('a cgroup without a freezer is not frozen', async () => {
   assert.equal(await freezeV1(new FakeState(() => 'gone'), AbortSignal.timeout(DEADLINE_MS)), false);
 });
 
-test('a cgroup is thawed only once it says so', async () => {
+test('a cgroup counts as thawed only once its state says so', async () => {
   const state = new FakeState((written, count) => (count < 3 ? 'FROZEN' : written));
   await thawV1(state, AbortSignal.timeout(DEADLINE_MS));
   assert.equal(state.state, 'THAWED');

@@ -1,13 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { StateFile } from '../state-file.ts';
 
-/** Where the process cannot be stopped from where it is, it has to get on first. */
+/** A process that cannot be frozen where it is has to run on first. */
 const WRITES_BEFORE_THAW = 4;
 const MAX_POLL_MS = 10;
 
 /**
- * Stops every process of a cgroup by its `freezer.state`. One write is not enough: it marks each process once, and one that begins to
- * wait for a vforked child just then misses its mark, which leaves the cgroup FREEZING for good. So each poll writes FROZEN again.
+ * Freezes every process of a cgroup with its `freezer.state`. One write is not enough: it marks each process once, and a process
+ * that starts to wait for a vforked child just then misses the mark, so the cgroup stays FREEZING forever. Each poll writes
+ * FROZEN again.
  * @returns `false` if the cgroup has no such file
  * @throws the reason of `signal`; the cgroup is thawed then
  */
@@ -27,8 +28,8 @@ export async function freezeV1(state: StateFile, signal: AbortSignal): Promise<b
 }
 
 /**
- * Lets every process run again. A cgroup that is gone counts as thawed.
- * @throws the reason of `signal`, such as where a cgroup above it stays frozen
+ * Resumes every process. A cgroup that is gone counts as thawed.
+ * @throws the reason of `signal`, for example because a parent cgroup stays frozen
  */
 export async function thawV1(state: StateFile, signal: AbortSignal): Promise<void> {
   for (let round = 1; state.write('THAWED') && !isIn('THAWED', state); round++) {
@@ -39,6 +40,6 @@ export async function thawV1(state: StateFile, signal: AbortSignal): Promise<voi
 
 function isIn(wanted: 'FROZEN' | 'THAWED', state: StateFile): boolean {
   const text = state.read();
-  // Gone since the write.
+  // The cgroup is gone since the write.
   return text === undefined || text.trim() === wanted;
 }

@@ -14,7 +14,7 @@ test('the limits are written in one directory, and swap is forbidden', () => {
   );
 });
 
-test('it counts as much as so many processes, within what the kernel takes', () => {
+test('the CPU weight is that of the number of processes, within the range of the kernel', () => {
   using host = new FakeHost('v2');
   const cgroup = host.cgroups.at('/a');
   cgroup.make();
@@ -28,7 +28,7 @@ test('it counts as much as so many processes, within what the kernel takes', () 
   }
 });
 
-test('a process enters by one file', () => {
+test('a process enters through one file', () => {
   using host = new FakeHost('v2');
   const entrances = host.cgroups.at('/a').entrances();
   assert.deepEqual(

@@ -18,7 +18,7 @@ import { delegateControllers } from './delegate-controllers.ts';
 import { freezeV2, thawV2 } from './freezer.ts';
 import type { FreezerFiles } from './freezer.ts';
 
-/** `cpu.weight` of a process that is in no cgroup, and the most that the kernel takes. */
+/** `cpu.weight` of a process that is in no cgroup, and the maximum of the kernel. */
 const WEIGHT_OF_A_PROCESS = 100;
 const MAX_WEIGHT = 10_000;
 
@@ -48,20 +48,20 @@ export class CgroupV2 implements Cgroup {
       cpuQuotaUs === undefined || this.#write('cpu.max', `${cpuQuotaUs} ${CPU_PERIOD_US}`),
       pids === undefined || this.#write('pids.max', String(pids)),
     ];
-    if (!limited.every(Boolean)) throw new Error(`the cgroup ${this.path} does not take its limits`);
-    // Not on every host: without swap accounting, or without swap, there is nothing to forbid.
+    if (!limited.every(Boolean)) throw new Error(`the cgroup ${this.path} does not accept its limits`);
+    // The file is missing on hosts without swap or swap accounting.
     if (memoryBytes !== undefined) this.#write('memory.swap.max', '0');
   }
 
   setCpuWeight(processes: number): void {
-    // The file is there once the controller is passed on; without it the default holds.
+    // The file exists once the controller is enabled; until then the default applies.
     const weight = Math.min(MAX_WEIGHT, Math.floor(WEIGHT_OF_A_PROCESS * processes));
     this.#write('cpu.weight', String(weight));
   }
 
-  /** They count as the memory of processes does. */
+  /** Socket buffers count as memory. */
   limitSocketMemory(): void {
-    // The limit of memory holds for them, too.
+    // The memory limit covers them.
   }
 
   openCounters(): CgroupCounters {
@@ -107,7 +107,7 @@ export class CgroupV2 implements Cgroup {
     await removeTree(this.#directory, signal);
   }
 
-  /** A cgroup may be frozen where the one above it is not. */
+  /** A cgroup may be frozen even if its parent is not. */
   #thawAll(): void {
     for (const directory of withSubdirectories(this.#directory))
       writeCgroupFile(join(directory, 'cgroup.freeze'), '0');

@@ -10,7 +10,7 @@ export interface FreezerFiles {
 }
 
 /**
- * Stops every process of a cgroup. The kernel keeps the wish itself, so one write is enough.
+ * Freezes every process of a cgroup. The kernel remembers the request, so one write is enough.
  * @returns `false` if the cgroup has no such file
  * @throws the reason of `signal`; the cgroup is thawed then
  */
@@ -27,8 +27,8 @@ export async function freezeV2(files: FreezerFiles, signal: AbortSignal): Promis
 }
 
 /**
- * Lets every process run again. A cgroup that is gone counts as thawed.
- * @throws the reason of `signal`, such as where a cgroup above it stays frozen
+ * Resumes every process. A cgroup that is gone counts as thawed.
+ * @throws the reason of `signal`, for example because a parent cgroup stays frozen
  */
 export async function thawV2(files: FreezerFiles, signal: AbortSignal): Promise<void> {
   if (files.freeze.write('0')) await untilFrozen(false, files, signal);
@@ -42,6 +42,6 @@ async function untilFrozen(wanted: boolean, { events }: FreezerFiles, signal: Ab
 }
 
 function isFrozen(wanted: boolean, events: string | undefined): boolean {
-  // Gone since the write.
+  // The cgroup is gone since the write.
   return events === undefined || events.includes(`frozen ${wanted ? 1 : 0}`);
 }

@@ -10,7 +10,7 @@ import type { EndRequest, OutputBatch } from '@caisson/protocol/ports';
 import { OutputLog } from './output-log.ts';
 import { SpillFile } from './spill-file.ts';
 
-/** How one ended, and when by the clock of its node. */
+/** How an execution ended, and when by the clock of its node. */
 export interface ExecutionEnd {
   readonly outcome: StepOutcome;
   readonly placement: Placement | null;
@@ -22,7 +22,7 @@ interface Spilled {
   readonly events: readonly OutputEvent[];
 }
 
-/** An execution that its node keeps: while it runs, and from its end until it is acknowledged. */
+/** An execution on its node, kept until it has ended and is acknowledged. */
 export class NodeExecution implements AsyncDisposable {
   readonly request: ExecutionRequest;
   readonly controller = new AbortController();
@@ -46,13 +46,13 @@ export class NodeExecution implements AsyncDisposable {
     this.#resolveEnded = resolve;
   }
 
-  /** What the output is written to. */
+  /** Takes the output. */
   get sink(): OutputLog['sink'] {
     if (this.#log === undefined) throw new TypeError('the execution has ended');
     return this.#log.sink;
   }
 
-  /** What it holds in memory, roughly, in bytes. */
+  /** Approximate memory of its output and return value, in bytes. */
   get heldBytes(): number {
     const returned = this.#end?.outcome.status === 'succeeded' ? this.#end.outcome.returnValue : null;
     return (this.#log?.size ?? 0) + (returned?.length ?? 0);
@@ -62,33 +62,33 @@ export class NodeExecution implements AsyncDisposable {
     return this.#spilled?.sizeBytes ?? 0;
   }
 
-  /** Begins to end it; the first of several reasons counts. */
+  /** Starts to end it; only the first reason counts. */
   cancel({ reason, by }: EndRequest): void {
     if (this.endedMs !== undefined || this.controller.signal.aborted) return;
     this.#endedBy = by;
     this.controller.abort(new Cancellation(reason));
   }
 
-  /** No more comes of it. */
+  /** Records its end; no output follows. */
   finish(outcome: StepOutcome, placement: Placement | null, endedMs: number): void {
     const log = this.#log;
     if (log === undefined || this.endedMs !== undefined)
       throw new TypeError('the execution has ended already');
-    const whole = log.resultsTruncated ? { ...outcome, truncated: true } : outcome;
-    this.#end = { outcome: whole, placement, endedMs };
+    const complete = log.resultsTruncated ? { ...outcome, truncated: true } : outcome;
+    this.#end = { outcome: complete, placement, endedMs };
     this.endedMs = endedMs;
     log.close();
     this.#resolveEnded(true);
   }
 
-  /** Its outcome, once it has ended. */
+  /** Waits for its end. */
   async outcome(nowMs: () => number): Promise<ExecutionOutcome> {
     await this.ended;
     const { outcome, placement, endedMs } = this.#end ?? (await this.#readSpilled()).end;
     return { outcome, placement, endedBy: this.#endedBy, endedMsAgo: Math.max(nowMs() - endedMs, 0) };
   }
 
-  /** What there is after the first `after` events. */
+  /** The output so far after the first `after` events. */
   async output(after: number): Promise<OutputBatch> {
     const events = this.#log?.events ?? (await this.#readSpilled()).events;
     return { first: after + 1, events: events.slice(after) };
@@ -118,7 +118,7 @@ export class NodeExecution implements AsyncDisposable {
     }
   }
 
-  /** Moves what it holds to disk, once it has ended; whoever reads it just now reads on. */
+  /** Moves its output and outcome to disk, once it has ended. Current readers are not interrupted. */
   async spill(directory: string): Promise<void> {
     const [end, log] = [this.#end, this.#log];
     if (end === undefined || log === undefined || this.#spilling) return;

@@ -108,7 +108,7 @@ function spilledTo(directory: string): number {
   }).length;
 }
 
-test('what waits to be acknowledged goes to disk, and is read from there', async (context) => {
+test('an unacknowledged output moves to disk and is read from there', async (context) => {
   await using node = start(context, 'x'.repeat(100_000));
   const id = await node.run();
   node.tick();
@@ -129,7 +129,7 @@ test('what waits to be acknowledged goes to disk, and is read from there', async
   await until(() => spilledTo(node.directory) === 0);
 });
 
-test('more than fits into memory goes to disk at once', async (context) => {
+test('outputs beyond the memory bound move to disk at once', async (context) => {
   await using node = start(context, 'x'.repeat(100_000), { memoryBytes: 150_000 });
   await node.run();
   await node.run();
@@ -137,7 +137,7 @@ test('more than fits into memory goes to disk at once', async (context) => {
   await until(() => spilledTo(node.directory) === 1);
 });
 
-test('what nobody acknowledges for an hour is dropped', async (context) => {
+test('an outcome that is not acknowledged within an hour is dropped', async (context) => {
   await using node = start(context, 'x');
   const id = await node.run();
   node.clock.nowMs = KEPT_BOUNDS.keepMs;
@@ -147,7 +147,7 @@ test('what nobody acknowledges for an hour is dropped', async (context) => {
   );
 });
 
-test('where too much waits to be acknowledged, nothing new begins and nothing is lost', async (context) => {
+test('too many unacknowledged outcomes stop new executions, and none is lost', async (context) => {
   await using node = start(context, 'x', { count: 2 });
   const ids = [await node.run(), await node.run()];
   await assert.rejects(node.executions.start(job(), signal), (error) =>

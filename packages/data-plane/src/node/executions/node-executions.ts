@@ -17,14 +17,14 @@ import { runGuarded } from './run-guarded.ts';
 
 const MIB = 2 ** 20;
 const TICK_MS = 1_000;
-/** What is acknowledged is so at once. What is not, waits for a control plane to come back: on disk. */
+/** Most ends are acknowledged at once. The others wait on disk for a control plane to return. */
 const SPILL_AFTER_MS = 5_000;
 const RETRY_AFTER_SECONDS = 5;
 
 export interface KeptBounds {
-  /** For how long an outcome that nobody acknowledges is kept. */
+  /** How long an outcome is kept without an acknowledgement. */
   readonly keepMs: number;
-  /** Of those that have ended: how many, and how much of them in memory and on disk. */
+  /** Bounds for ended executions: their number, and their size in memory and on disk. */
   readonly count: number;
   readonly memoryBytes: number;
   readonly diskBytes: number;
@@ -40,9 +40,9 @@ export const KEPT_BOUNDS: KeptBounds = {
 export interface NodeExecutionsParts {
   readonly plane: Pick<SandboxPlane, 'runJob'>;
   readonly sandboxes: Pick<NodeSandboxes, 'runStep'>;
-  /** Where the output lies that waits for long. */
+  /** For output that is not acknowledged soon. */
   readonly spillDirectory: string;
-  /** How long a sandbox may take beyond the deadline of a step before the step is given up. */
+  /** How long after its deadline a step is abandoned if its sandbox does not answer. */
   readonly graceMs: number;
   readonly bounds: KeptBounds;
   readonly logger: Logger;
@@ -50,11 +50,11 @@ export interface NodeExecutionsParts {
   readonly nowMs: () => number;
 }
 
-/** All executions of a node, see `ExecutionHost`. */
+/** Executions of a node, see `ExecutionHost`. */
 export class NodeExecutions implements ExecutionHost, AsyncDisposable {
   readonly #parts: NodeExecutionsParts;
   readonly #known = new Map<ExecutionId, NodeExecution>();
-  readonly #underWay = new Set<Promise<void>>();
+  readonly #running = new Set<Promise<void>>();
   readonly #tick: NodeJS.Timeout;
   #ended = 0;
   /** In memory, of those that have ended, when they were last looked at. */
@@ -79,14 +79,14 @@ export class NodeExecutions implements ExecutionHost, AsyncDisposable {
       });
     }
     const execution = new NodeExecution(request);
-    const run = this.#runnerOf(execution);
+    const run = this.#prepare(execution);
     this.#known.set(executionId, execution);
     const done = this.#run(execution, run);
-    this.#underWay.add(done);
+    this.#running.add(done);
     done.then(
-      () => this.#underWay.delete(done),
+      () => this.#running.delete(done),
       (error: unknown) => {
-        this.#underWay.delete(done);
+        this.#running.delete(done);
         this.#parts.logger.error({ err: error, execution_id: executionId }, 'execution left without an end');
       },
     );
@@ -124,8 +124,8 @@ export class NodeExecutions implements ExecutionHost, AsyncDisposable {
     return Promise.resolve([...this.#known.values()].map(statusOf));
   }
 
-  /** Begins to end all that run in a sandbox; resolves when they have ended. */
-  async endOf(sandboxId: SandboxId, end: EndRequest): Promise<void> {
+  /** Ends every execution in a sandbox; resolves when they have ended. */
+  async endAllIn(sandboxId: SandboxId, end: EndRequest): Promise<void> {
     const steps = [...this.#known.values()].filter(({ request: { target } }) => {
       return target.type === 'sandbox' && target.sandboxId === sandboxId;
     });
@@ -133,16 +133,16 @@ export class NodeExecutions implements ExecutionHost, AsyncDisposable {
     await Promise.all(steps.map(async ({ ended }) => ended));
   }
 
-  /** Ends all that run, and forgets all. */
+  /** Ends all executions and drops their output. */
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#tick);
     for (const execution of this.#known.values()) execution.cancel({ reason: 'shutdown', by: 'system' });
-    while (this.#underWay.size > 0) await Promise.allSettled(this.#underWay);
+    while (this.#running.size > 0) await Promise.allSettled(this.#running);
     await Promise.all([...this.#known].map(async ([id, execution]) => this.#forget(id, execution)));
   }
 
-  /** @throws what keeps it from being begun */
-  #runnerOf({ request, sink }: NodeExecution): (signal: AbortSignal) => Promise<JobOutcome> {
+  /** @throws CaissonError if the execution cannot start */
+  #prepare({ request, sink }: NodeExecution): (signal: AbortSignal) => Promise<JobOutcome> {
     const { plane, sandboxes } = this.#parts;
     const { step, target } = request;
     return target.type === 'fresh'
@@ -184,7 +184,7 @@ export class NodeExecutions implements ExecutionHost, AsyncDisposable {
     return this.#ended >= count || this.#heldBytes >= 2 * memoryBytes || this.#spilledBytes() >= diskBytes;
   }
 
-  /** Puts on disk what waits for long or is too much for memory, and forgets what nobody has asked for. */
+  /** Moves old or large outputs to disk, and drops those that were never acknowledged. */
   #tidy(): void {
     const { bounds, nowMs } = this.#parts;
     const now = nowMs();
@@ -193,13 +193,13 @@ export class NodeExecutions implements ExecutionHost, AsyncDisposable {
       if (execution.endedMs === undefined) continue;
       const ageMs = now - execution.endedMs;
       held += execution.heldBytes;
-      if (ageMs >= bounds.keepMs) this.#giveUp(id, execution);
+      if (ageMs >= bounds.keepMs) this.#drop(id, execution);
       else if (ageMs >= SPILL_AFTER_MS || held > bounds.memoryBytes) this.#spill(id, execution);
     }
     this.#heldBytes = held;
   }
 
-  #giveUp(id: ExecutionId, execution: NodeExecution): void {
+  #drop(id: ExecutionId, execution: NodeExecution): void {
     this.#parts.logger.error({ execution_id: id }, 'outcome dropped: no control plane has acknowledged it');
     this.#forget(id, execution).catch((error: unknown) => {
       this.#parts.logger.error({ err: error, execution_id: id }, 'output not removed');

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { jsonTextOf } from '@caisson/protocol/ports';
 import { OutputLog } from './output-log.ts';
 
-test('a byte at a time is joined, and nothing of it is lost', () => {
+test('single bytes are joined without loss', () => {
   const log = new OutputLog(2 ** 20);
   for (let index = 0; index < 50_000; index += 1) {
     assert.equal(log.sink({ type: index % 100 < 50 ? 'stdout' : 'stderr', text: 'x' }), undefined);
@@ -14,7 +14,7 @@ test('a byte at a time is joined, and nothing of it is lost', () => {
   assert.ok(log.events.length < 3000, String(log.events.length));
 });
 
-test('the process is held back only by a reader that holds back, and only while it is behind', async () => {
+test('only a reader that holds back slows the process down, and only while it is behind', async () => {
   const log = new OutputLog(2 ** 20);
   const text = 'x'.repeat(200 * 1024);
   using reader = log.read(0, true);
@@ -27,7 +27,7 @@ test('the process is held back only by a reader that holds back, and only while 
   assert.equal((await idle.next())?.first, 1);
 });
 
-test('a reader that leaves makes room', async () => {
+test('a disposed reader no longer slows the process down', async () => {
   const log = new OutputLog(2 ** 20);
   const reader = log.read(0, true);
   const room = log.sink({ type: 'stdout', text: 'x'.repeat(300 * 1024) });
@@ -37,7 +37,7 @@ test('a reader that leaves makes room', async () => {
   assert.equal(await reader.next(), undefined);
 });
 
-test('a reader gets a bounded part at a time, in order and from its own position', async () => {
+test('a reader gets bounded batches, in order, from its own position', async () => {
   const log = new OutputLog(2 ** 30);
   for (let index = 0; index < 900; index += 1) {
     assert.equal(log.sink({ type: 'stdout', text: 'x'.repeat(1024) }), undefined);
@@ -56,7 +56,7 @@ test('a reader gets a bounded part at a time, in order and from its own position
   assert.ok(firsts.length > 1);
 });
 
-test('rich results are bounded, and the outcome can say that some were dropped', () => {
+test('rich results are bounded, and dropped ones are reported', () => {
   const log = new OutputLog(1024);
   for (let index = 0; index < 100; index += 1) {
     assert.equal(

@@ -2,21 +2,21 @@ import type { EventSink, OutputBatch, OutputEvent } from '@caisson/protocol/port
 
 /** How far, in characters, a reader that holds back may fall behind before the process is held back. */
 const MAX_LAG = 256 * 1024;
-/** How long the process is held back for a reader that was announced and does not come. */
+/** How long the process is held back for an announced reader that does not connect. */
 const EXPECTED_MS = 10_000;
-/** From this many events on, small pieces of text are joined, so that a byte at a time cannot fill the memory. */
+/** After this many events, small pieces of text are joined, so that single bytes cannot fill the memory. */
 const JOIN_AFTER_EVENTS = 1000;
 const JOINED_CHARACTERS = 4096;
 const JOIN_MS = 100;
-/** Rich results are kept up to this many times the limit of one stream. */
+/** Limit for rich results, as a multiple of the limit of one stream. */
 const RESULT_LIMITS = 4;
-/** Bounds of what a reader gets at once. */
+/** Bounds of one batch. */
 const BATCH_EVENTS = 1000;
 const BATCH_CHARACTERS = 256 * 1024;
 
 type TextEvent = Extract<OutputEvent, { type: 'stdout' | 'stderr' }>;
 
-/** The output of one execution, in order, read by any number of readers while it comes and afterwards. */
+/** Output of one execution, in order, for any number of readers, live and afterwards. */
 export class OutputLog {
   readonly #events: OutputEvent[] = [];
   readonly #resultLimit: number;
@@ -30,7 +30,7 @@ export class OutputLog {
   #closed = false;
   #stopExpecting: (() => void) | undefined;
 
-  /** @param expectsReader whether one that holds back will come, so that nothing runs away from it before */
+  /** @param expectsReader whether a reader that holds back will follow: until then the process is held back for it */
   constructor(outputLimitBytes: number, expectsReader = false) {
     this.#resultLimit = RESULT_LIMITS * outputLimitBytes;
     if (expectsReader) this.#expectReader();
@@ -44,22 +44,22 @@ export class OutputLog {
     return this.#closed;
   }
 
-  /** Of the text so far. */
+  /** Length of the text so far. */
   get characters(): number {
     return this.#characters;
   }
 
-  /** Of all that was written and displayed so far. */
+  /** Length of all text and rich results so far. */
   get size(): number {
     return this.#characters + this.#resultCharacters;
   }
 
-  /** Whether rich results were dropped because there were too many of them. */
+  /** Whether rich results were dropped at their limit. */
   get resultsTruncated(): boolean {
     return this.#resultsTruncated;
   }
 
-  /** What the sandbox writes to; waits while a reader that holds back is too far behind. */
+  /** Takes the events of the sandbox; waits while a reader that holds back is too far behind. */
   readonly sink: EventSink = (event) => {
     if (this.#closed) return undefined;
     if (event.type === 'stdout' || event.type === 'stderr') this.#appendText(event);
@@ -70,7 +70,7 @@ export class OutputLog {
     return this.#room.promise;
   };
 
-  /** No more output comes. */
+  /** Ends the output. */
   close(): void {
     this.#flush();
     this.#closed = true;
@@ -79,7 +79,7 @@ export class OutputLog {
     this.#makeRoom();
   }
 
-  /** A reader of all events after the first `after`. Only one that `holdsBack` slows the process down. */
+  /** Reads all events after the first `after`. Only a reader that `holdsBack` slows the process down. */
   read(after: number, holdsBack: boolean): OutputReader {
     const reader = new OutputReader(this, after, holdsBack, () => {
       this.#readers.delete(reader);
@@ -90,8 +90,8 @@ export class OutputLog {
     return reader;
   }
 
-  /** Called when a reader has moved on. */
-  moved(): void {
+  /** Called when a reader has taken events. */
+  noteRead(): void {
     this.#makeRoom();
   }
 
@@ -163,7 +163,7 @@ export class OutputLog {
   }
 }
 
-/** Reads a log from a position of its own. */
+/** Reads a log from its own position. */
 export class OutputReader implements Disposable {
   readonly #log: OutputLog;
   readonly #holdsBack: boolean;
@@ -182,12 +182,12 @@ export class OutputReader implements Disposable {
     for (const event of log.events.slice(after)) this.#taken -= textLength(event);
   }
 
-  /** Characters that it has not taken, if it holds back. */
+  /** Characters not yet taken; 0 for a reader that does not hold back. */
   get lag(): number {
     return this.#holdsBack ? this.#log.characters - this.#taken : 0;
   }
 
-  /** The next events, as soon as there are any; `undefined` after the last, and once disposed of. */
+  /** The next events, as soon as there are any; `undefined` after the last, and once disposed. */
   async next(): Promise<OutputBatch | undefined> {
     for (;;) {
       if (this.#disposed) return undefined;
@@ -222,7 +222,7 @@ export class OutputReader implements Disposable {
       this.#taken += textLength(event);
     }
     if (this.#index <= first) return undefined;
-    this.#log.moved();
+    this.#log.noteRead();
     return { first: first + 1, events: events.slice(first, this.#index) };
   }
 }

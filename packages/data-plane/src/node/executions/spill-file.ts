@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { deserialize, serialize } from 'node:v8';
 
-/** A value on disk instead of in memory. The file has no name, so that nothing is left of it whatever becomes of this process. */
+/** A value on disk instead of in memory. The file has no name, so nothing is left of it however this process ends. */
 export class SpillFile<Value> implements AsyncDisposable {
   readonly sizeBytes: number;
   readonly #file: FileHandle;
@@ -14,7 +14,7 @@ export class SpillFile<Value> implements AsyncDisposable {
     this.sizeBytes = sizeBytes;
   }
 
-  /** @param directory is made if it is not there; @throws Error where the disk does not take it, and then nothing is left */
+  /** @param directory created if missing; @throws Error if the write fails; nothing is left then */
   static async write<Value>(directory: string, value: Value): Promise<SpillFile<Value>> {
     await mkdir(directory, { recursive: true, mode: 0o700 });
     const path = join(directory, `output-${randomUUID()}`);

@@ -1,6 +1,6 @@
 import type { SandboxId } from '@caisson/protocol/api';
 
-/** How many a reader may be behind; beyond, it is to look at what there is instead. */
+/** How many ids a reader may be behind. Beyond that it misses some, and has to list the sandboxes instead. */
 const MAX_BEHIND = 10_000;
 
 interface LostReader {
@@ -8,18 +8,18 @@ interface LostReader {
   wake: () => void;
 }
 
-/** Tells any number of readers which sandboxes were lost. */
+/** Publishes the ids of lost sandboxes to any number of readers. */
 export class LostSandboxes {
   readonly #readers = new Set<LostReader>();
 
-  tell(id: SandboxId): void {
+  publish(id: SandboxId): void {
     for (const reader of this.#readers) {
       if (reader.ids.length < MAX_BEHIND) reader.ids.push(id);
       reader.wake();
     }
   }
 
-  /** Those that are lost from the call on; ends when `signal` is aborted. */
+  /** Sandboxes lost after this call; ends when `signal` is aborted. */
   follow(signal: AbortSignal): AsyncIterable<readonly SandboxId[]> {
     const reader: LostReader = { ids: [], wake: () => undefined };
     this.#readers.add(reader);

@@ -18,10 +18,10 @@ import { SerialQueue } from './serial-queue.ts';
 import { usedFiles } from './used-files.ts';
 
 const TICK_MS = 1_000;
-/** How long the executions of a sandbox that is destroyed may take to end before their sandbox is taken from them. */
-const END_OF_STEPS_MS = 5_000;
+/** How long executions may take to end before their sandbox is destroyed under them. */
+const STEP_END_GRACE_MS = 5_000;
 
-/** A sandbox that lives for longer than one execution. */
+/** A sandbox that outlives a single execution. */
 interface HeldSandbox {
   readonly lent: LentSandbox;
   readonly tenantId: TenantId;
@@ -42,7 +42,7 @@ export interface NodeSandboxesParts {
   readonly nowMs: () => number;
 }
 
-/** The sandboxes of a node that are lent: to whom, what is done with them, and until when. See `SandboxHost`. */
+/** Lent sandboxes of a node: their tenants, uses, states and leases. See `SandboxHost`. */
 export class NodeSandboxes implements SandboxHost, AsyncDisposable {
   readonly #parts: NodeSandboxesParts;
   readonly #held = new Map<SandboxId, HeldSandbox>();
@@ -54,7 +54,7 @@ export class NodeSandboxes implements SandboxHost, AsyncDisposable {
   constructor(parts: NodeSandboxesParts) {
     this.#parts = parts;
     this.#stopListening = parts.plane.onSandboxLost((id) => {
-      if (this.#held.delete(id)) this.#lost.tell(id);
+      if (this.#held.delete(id)) this.#lost.publish(id);
     });
     this.#tick = setInterval(() => {
       this.#endExpired();
@@ -93,9 +93,9 @@ export class NodeSandboxes implements SandboxHost, AsyncDisposable {
     held.state = 'pausing';
     try {
       await held.lent.pause(signal);
-      moveOn(held, 'pausing', 'paused');
+      changeState(held, 'pausing', 'paused');
     } catch (error) {
-      moveOn(held, 'pausing', 'running');
+      changeState(held, 'pausing', 'running');
       throw error;
     }
     held.lastUsedMs = this.#parts.nowMs();
@@ -106,7 +106,7 @@ export class NodeSandboxes implements SandboxHost, AsyncDisposable {
     if (held.state === 'running') return;
     if (held.state !== 'paused') throw conflict(held, 'resume');
     await held.lent.resume(signal);
-    moveOn(held, 'paused', 'running');
+    changeState(held, 'paused', 'running');
     held.lastUsedMs = this.#parts.nowMs();
   }
 
@@ -138,7 +138,7 @@ export class NodeSandboxes implements SandboxHost, AsyncDisposable {
   }
 
   /**
-   * Takes a turn in a sandbox at once; what is returned waits for it and runs the step.
+   * Queues a step in a sandbox at once; the returned function waits for its turn and runs it.
    * @throws CaissonError `sandbox_lost`, `sandbox_state_conflict`
    */
   runStep(id: SandboxId, step: StepRequest, events: EventSink): (signal: AbortSignal) => Promise<JobOutcome> {
@@ -199,7 +199,7 @@ export class NodeSandboxes implements SandboxHost, AsyncDisposable {
     const late = new AbortController();
     const timer = setTimeout(() => {
       late.abort();
-    }, END_OF_STEPS_MS).unref();
+    }, STEP_END_GRACE_MS).unref();
     try {
       await orAborted(this.#parts.endExecutions(lent.id, end), late.signal).catch(() => undefined);
       await lent.destroy();
@@ -239,13 +239,13 @@ export class NodeSandboxes implements SandboxHost, AsyncDisposable {
     };
   }
 
-  /** It is gone, or nobody wants it any more. */
+  /** Destroys a sandbox that is gone or whose lease has expired, and publishes it as lost. */
   #lose(held: HeldSandbox): void {
     if (held.state === 'ending') return;
     const { id } = held.lent;
     this.#destroy(held, { reason: 'session_terminated', by: 'system' }).then(
       () => {
-        this.#lost.tell(id);
+        this.#lost.publish(id);
       },
       (error: unknown) => {
         this.#parts.logger.error({ err: error, sandbox_id: id }, 'sandbox not removed');
@@ -253,7 +253,7 @@ export class NodeSandboxes implements SandboxHost, AsyncDisposable {
     );
   }
 
-  /** No control plane wants them any more. */
+  /** Ends sandboxes whose lease no control plane has renewed. */
   #endExpired(): void {
     const now = this.#parts.nowMs();
     for (const held of this.#held.values()) {
@@ -265,12 +265,12 @@ export class NodeSandboxes implements SandboxHost, AsyncDisposable {
   }
 }
 
-/** Unless something else has happened to it meanwhile. */
-function moveOn(held: HeldSandbox, from: HeldSandbox['state'], to: HeldSandbox['state']): void {
+/** Changes the state, unless it has changed from `from` in the meantime. */
+function changeState(held: HeldSandbox, from: HeldSandbox['state'], to: HeldSandbox['state']): void {
   if (held.state === from) held.state = to;
 }
 
 function conflict({ lent, state, uses }: HeldSandbox, action: string): CaissonError {
-  const seen = state === 'running' && uses > 0 ? 'busy' : state;
-  return new CaissonError('sandbox_state_conflict', { id: lent.id, state: seen, action });
+  const shown = state === 'running' && uses > 0 ? 'busy' : state;
+  return new CaissonError('sandbox_state_conflict', { id: lent.id, state: shown, action });
 }

@@ -4,7 +4,7 @@ import { SerialQueue } from './serial-queue.ts';
 
 const never = new AbortController().signal;
 
-test('work runs one after another, in order, whatever becomes of it', async () => {
+test('work runs one at a time, in order, even after a failure', async () => {
   const queue = new SerialQueue();
   const order: string[] = [];
   const first = Promise.withResolvers<undefined>();
@@ -21,7 +21,7 @@ test('work runs one after another, in order, whatever becomes of it', async () =
   assert.deepEqual(order, ['a begins', 'a ends', 'b']);
 });
 
-test('who gives up its turn lets nobody pass those before it', async () => {
+test('later work does not overtake earlier work when the work between them is aborted', async () => {
   const queue = new SerialQueue();
   const order: string[] = [];
   const first = Promise.withResolvers<undefined>();

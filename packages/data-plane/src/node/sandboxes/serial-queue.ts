@@ -1,8 +1,8 @@
 import { orAborted } from '../../abort/or-aborted.ts';
 
-/** Runs one piece of work after another, in the order in which they were asked for. */
+/** Runs one piece of work at a time, in order of arrival. */
 export class SerialQueue {
-  /** Resolves when all before are done; `undefined` where there is none. */
+  /** Resolves when all queued work is done; `undefined` if there is none. */
   #last: Promise<unknown> | undefined;
 
   /** @throws what `work` throws, or the reason of `signal` if that is aborted before its turn */
@@ -16,7 +16,7 @@ export class SerialQueue {
       return await work();
     } finally {
       done.resolve(undefined);
-      // Who gave up its turn is still waited for with those before it.
+      // After an abort the work ahead may still be running, so later work must keep waiting for it.
       if (this.#last === last && !signal.aborted) this.#last = undefined;
     }
   }

@@ -1,11 +1,11 @@
 import type { Files } from '@caisson/protocol/ports';
 
-/** A use of a sandbox that goes on until it is disposed of. */
+/** A use of a sandbox that lasts until disposed. */
 export interface FileUse extends Disposable {
   readonly files: Files;
 }
 
-/** Files of which every operation is a use of their sandbox; one that is read is in use until its body is closed. */
+/** Wraps `Files` so that every operation counts as a use of the sandbox; a read counts until its body is closed. */
 export function usedFiles(begin: () => FileUse): Files {
   const during = async <Result>(work: (files: Files) => Promise<Result>): Promise<Result> => {
     using use = begin();
@@ -18,9 +18,9 @@ export function usedFiles(begin: () => FileUse): Files {
       using stack = new DisposableStack();
       const { files } = stack.use(begin());
       const read = await files.read(path, signal);
-      const held = stack.move();
+      const untilClosed = stack.move();
       read.body.once('close', () => {
-        held.dispose();
+        untilClosed.dispose();
       });
       return read;
     },

@@ -1,6 +1,6 @@
 import type { SandboxId } from '@caisson/protocol/api';
 import type { SandboxRequest } from '@caisson/protocol/ports';
-import type { Reservation } from '../../node/reservations.ts';
+import type { Reservation } from '../../node/capacity/reservations.ts';
 import type { Sandbox } from '../../runtimes/runtime.ts';
 
 /** Gives a ready sandbox the environment of `request`, and the CPU weight of one that is used. */

@@ -20,11 +20,11 @@ const PROBE_BYTES = 2 ** 20;
 
 /** The mount namespace that workspaces are mounted in. */
 export interface Mounts {
-  /** Where a path of the namespace is seen from this process. */
+  /** Path by which this process sees a path of the namespace. */
   resolve(path: string): string;
   mountTmpfs(path: string, options: readonly string[]): Promise<void>;
   unmount(path: string): Promise<void>;
-  /** Runs a program in the namespace, with descriptors of this process from 0 on. */
+  /** Runs a program in the namespace; `files` become its descriptors from 0 on. */
   start(
     argv: readonly string[],
     files: readonly { readonly fd: number; readonly flags: number }[],
@@ -32,17 +32,17 @@ export interface Mounts {
 }
 
 export interface DiskWorkspace {
-  /** A directory of the namespace that nothing is mounted on. */
+  /** A directory of the namespace with nothing mounted on it. */
   readonly path: string;
   readonly sizeBytes: number;
   readonly owner: { readonly uid: number; readonly gid: number };
 }
 
 /**
- * Mounts a file system with room for `sizeBytes`, which lies on the disk of `directory`. Nothing has a name there: whatever
- * becomes of this process, its blocks are free when the mount is gone.
- * @param directory is made if it is not there, and stays empty
- * @throws Error with what went wrong, such as a disk without so much space; then something may be mounted all the same
+ * Mounts a file system with room for `sizeBytes` on the disk of `directory`. Its image has no name: however this process ends,
+ * its blocks are free once the mount is gone.
+ * @param directory created if missing, and stays empty
+ * @throws Error with the cause, such as a full disk; something may be mounted even then
  */
 export async function mountOnDisk(
   mounts: Mounts,
@@ -51,8 +51,8 @@ export async function mountOnDisk(
 ): Promise<void> {
   const { path, sizeBytes, owner } = workspace;
   mkdirSync(directory, { recursive: true, mode: 0o700 });
-  const complaints = `${mounts.resolve(path)}.log`;
-  const log = openSync(complaints, 'w', 0o600);
+  const logPath = `${mounts.resolve(path)}.log`;
+  const log = openSync(logPath, 'w', 0o600);
   try {
     const numbers = [imageBytes(sizeBytes), fileCount(sizeBytes), owner.uid, owner.gid];
     const program = await mounts.start(
@@ -64,15 +64,15 @@ export async function mountOnDisk(
       clearTimeout(timer);
     });
     if (code === 0) return;
-    const lastLine = readFileSync(complaints, 'utf8').trim().split('\n').at(-1) ?? '';
-    throw new Error(`no workspace could be made on disk (${code}): ${lastLine.slice(0, 500)}`);
+    const lastLine = readFileSync(logPath, 'utf8').trim().split('\n').at(-1) ?? '';
+    throw new Error(`cannot create a workspace on disk (${code}): ${lastLine.slice(0, 500)}`);
   } finally {
     closeSync(log);
-    rmSync(complaints, { force: true });
+    rmSync(logPath, { force: true });
   }
 }
 
-/** What keeps workspaces from lying on the disk of `directory`, as what to do about it; `undefined` where nothing does. */
+/** Why workspaces cannot be kept on the disk of `directory`, and how to fix it; `undefined` if they can. */
 export async function whyNotOnDisk(
   mounts: Mounts & { readonly directory: string },
   directory: string,
@@ -81,13 +81,14 @@ export async function whyNotOnDisk(
   mkdirSync(mounts.resolve(path));
   try {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
-    if (IN_MEMORY.includes(statfsSync(directory).type)) throw new Error(`${directory} lies in memory itself`);
+    if (IN_MEMORY.includes(statfsSync(directory).type))
+      throw new Error(`${directory} is a file system in memory`);
     await mountOnDisk(mounts, directory, { path, sizeBytes: PROBE_BYTES, owner: { uid: 0, gid: 0 } });
     return undefined;
   } catch (error) {
     return (
       'workspaces can only lie in memory, so large ones are refused: install the package e2fsprogs, allow loop devices, and ' +
-      `choose a directory for workspaces on a file system that knows O_TMPFILE and fallocate: ${(error as Error).message}`
+      `choose a directory for workspaces on a file system that supports O_TMPFILE and fallocate: ${(error as Error).message}`
     );
   } finally {
     await mounts.unmount(path).catch(() => undefined);

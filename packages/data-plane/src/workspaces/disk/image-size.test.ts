@@ -4,7 +4,7 @@ import { fileCount, imageBytes, usableBytes } from './image-size.ts';
 
 const MIB = 2 ** 20;
 
-test('an image is larger than what it has room for, by less and less', () => {
+test('an image is larger than the room in it, relatively less the larger it is', () => {
   const sizes = [MIB, 256 * MIB, 1024 * MIB, 65_536 * MIB];
   const shares = sizes.map((size) => imageBytes(size) / size - 1);
   assert.deepEqual(
@@ -16,7 +16,7 @@ test('an image is larger than what it has room for, by less and less', () => {
   for (const size of sizes) assert.equal(imageBytes(size) % 4096, 0);
 });
 
-test('the most room that fits has an image that fits, and one page more has none', () => {
+test('the image of the largest room fits, and one page more does not', () => {
   for (const bytes of [300 * MIB, 1024 * MIB, 70_000 * MIB]) {
     const room = usableBytes(bytes);
     assert.ok(imageBytes(room) <= bytes);
@@ -26,6 +26,6 @@ test('the most room that fits has an image that fits, and one page more has none
   assert.equal(usableBytes(MIB), 0);
 });
 
-test('the number of files is bounded by the size, and not below 1024', () => {
+test('the number of files is limited by the size, but is at least 1024', () => {
   assert.deepEqual([fileCount(MIB), fileCount(1024 * MIB)], [1024, 131_072]);
 });

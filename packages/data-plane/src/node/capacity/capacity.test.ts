@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { nodeCapacity } from './capacity.ts';
 import type { HostFigures } from './host-figures.ts';
-import { nodeOptions } from './node-options.ts';
-import type { NodeOptionsInput } from './node-options.ts';
+import { nodeOptions } from '../node-options.ts';
+import type { NodeOptionsInput } from '../node-options.ts';
 
 const MIB = 2 ** 20;
 const GIB = 2 ** 30;
@@ -20,7 +20,7 @@ function capacity(host: HostFigures, options: NodeOptionsInput = {}) {
   return nodeCapacity(host, nodeOptions.parse(options));
 }
 
-test('a tenth of a large machine is kept for itself, and half of a small one', () => {
+test('the reserve is a tenth of a large machine and half of a small one', () => {
   const { total, reserveMemoryBytes } = capacity(LARGE);
   assert.equal(reserveMemoryBytes, Math.floor(2.4 * GIB));
   assert.equal(total.memoryBytes, 24 * GIB - reserveMemoryBytes);
@@ -31,7 +31,7 @@ test('a tenth of a large machine is kept for itself, and half of a small one', (
   assert.deepEqual([capacity(SMALL).total.memoryBytes, capacity(SMALL).total.pids], [384 * MIB, 500]);
 });
 
-test('memory, processors and processes can be promised more than once; disk and descriptors cannot', () => {
+test('memory, processors and processes can be overcommitted; disk and descriptors cannot', () => {
   const { total, promisable } = capacity(LARGE, { memoryOvercommit: 2, cpuOvercommit: 3, pidsOvercommit: 4 });
   assert.deepEqual(promisable, {
     memoryBytes: 2 * total.memoryBytes,
@@ -67,13 +67,13 @@ const maxima: [string, HostFigures, NodeOptionsInput, Partial<ReturnType<typeof 
 ];
 
 for (const [name, host, options, expected] of maxima) {
-  test(`the maximum of one request: ${name}`, () => {
+  test(`the largest request: ${name}`, () => {
     const { maximum } = capacity(host, options);
     assert.deepEqual({ ...maximum, ...expected }, maximum);
   });
 }
 
-test('the largest request of all fits on an empty machine', () => {
+test('the largest request fits on an empty machine', () => {
   for (const host of [LARGE, SMALL]) {
     const { maximum, total, diskWorkspaceBeyondBytes } = capacity(host);
     assert.ok(maximum.memoryBytes + diskWorkspaceBeyondBytes + 128 * MIB <= total.memoryBytes);

@@ -45,7 +45,7 @@ class Machine implements Disposable {
   }
 }
 
-test('near the limit those that hold most are ended, and only as many as needed', () => {
+test('near the limit the largest are ended, and only as many as needed', () => {
   using machine = new Machine();
   for (const [id, mib] of [
     ['small', 50],
@@ -61,7 +61,7 @@ test('near the limit those that hold most are ended, and only as many as needed'
   assert.deepEqual(machine.ended, ['largest']);
 });
 
-test('what is on its way back is waited for, but not for ever', () => {
+test('memory that is being freed is waited for, but not forever', () => {
   using machine = new Machine();
   const largest = machine.hold('largest', 500);
   machine.hold('large', 300);
@@ -76,7 +76,7 @@ test('what is on its way back is waited for, but not for ever', () => {
   largest[Symbol.dispose]();
 });
 
-test('once one is gone, and it was not enough, the next is ended at once', () => {
+test('if ending one was not enough, the next is ended as soon as it is gone', () => {
   using machine = new Machine();
   const largest = machine.hold('largest', 500);
   machine.hold('large', 300);
@@ -87,7 +87,7 @@ test('once one is gone, and it was not enough, the next is ended at once', () =>
   assert.deepEqual(machine.ended, ['largest', 'large']);
 });
 
-test('caches of files are no reason to end anything', () => {
+test('file caches are no reason to end anything', () => {
   using machine = new Machine();
   machine.hold('one', 500);
   [machine.usedMib, machine.cachedMib] = [1000, 600];
@@ -95,7 +95,7 @@ test('caches of files are no reason to end anything', () => {
   assert.deepEqual([machine.ended, machine.guard.heldBytes], [[], 400 * MIB]);
 });
 
-test('where the machine itself lacks memory, whatever holds most is ended, such as files that were uploaded', () => {
+test('when the machine itself runs short, the largest is ended, even if it holds only uploaded files', () => {
   using machine = new Machine();
   machine.hold('small', 10);
   machine.hold('large', 300);
@@ -109,7 +109,7 @@ test('where the machine itself lacks memory, whatever holds most is ended, such 
   assert.deepEqual([machine.ended, emptied], [['large'], 1]);
 });
 
-test('where others take the memory of the machine, small sandboxes live on', () => {
+test('small sandboxes survive when other programs fill the memory of the machine', () => {
   using machine = new Machine();
   machine.hold('small', 10);
   [machine.usedMib, machine.availableMib] = [10, 0];
@@ -117,7 +117,7 @@ test('where others take the memory of the machine, small sandboxes live on', () 
   assert.deepEqual(machine.ended, []);
 });
 
-test('as much can begin at once as there is memory for, until the next look', () => {
+test('between two measurements, only as much starts as there is memory for', () => {
   using machine = new Machine();
   machine.availableMib = 200 + 3 * 32;
   machine.guard.tick();

@@ -21,7 +21,7 @@ function refusedFor(resource: string) {
     error.context.resource === resource;
 }
 
-test('never is more promised than there is, and what is given back can be promised again', async () => {
+test('promises never exceed the limit, and a disposed reservation can be promised again', async () => {
   const reservations = new Reservations(ALL, () => undefined);
   const first = await reservations.reserve(of(6), 0, never);
   await assert.rejects(reservations.reserve(of(5), 0, never), refusedFor('memory'));
@@ -42,14 +42,14 @@ for (const [resource, amounts] of [
   ['pids', of(1, { pids: PLENTY + 1 })],
   ['descriptors', of(1, { descriptors: PLENTY + 1 })],
 ] as const) {
-  test(`more ${resource} than there ever is, is refused at once`, async () => {
+  test(`a request for more ${resource} than the limit is refused at once`, async () => {
     const reservations = new Reservations(ALL, () => undefined);
     await assert.rejects(reservations.reserve(amounts, LONG_MS, never), refusedFor(resource));
     assert.equal(reservations.waiting, 0);
   });
 }
 
-test('who waits gets what others give back, and a large one never holds up a small one', async () => {
+test('a waiting request gets what others free, and a large one never holds up a small one', async () => {
   const reservations = new Reservations(ALL, () => undefined);
   const [four, six] = [
     await reservations.reserve(of(4), 0, never),
@@ -73,7 +73,7 @@ test('who waits gets what others give back, and a large one never holds up a sma
   assert.equal(reservations.promised.memoryBytes, 10);
 });
 
-test('who gives up waiting keeps nothing', async () => {
+test('an aborted wait holds no reservation', async () => {
   const reservations = new Reservations(ALL, () => undefined);
   const all = await reservations.reserve(of(10), 0, never);
   const caller = new AbortController();
@@ -87,7 +87,7 @@ test('who gives up waiting keeps nothing', async () => {
   assert.deepEqual([reservations.promised, reservations.waiting], [NOTHING, 0]);
 });
 
-test('what nobody uses gives way, as much as is missing and no more', async () => {
+test('idle resources are reclaimed, as much as is missing and no more', async () => {
   const reservations = new Reservations(ALL, () => undefined);
   const ready = [3, 3, 3].map((amount) => reservations.tryReserve(of(amount)));
   const asked: number[] = [];
@@ -107,7 +107,7 @@ test('what nobody uses gives way, as much as is missing and no more', async () =
   assert.deepEqual(asked, [3, 5, 2]);
 });
 
-test('what came to stand idle while someone waits gives way too', async () => {
+test('resources that become idle during a wait are reclaimed too', async () => {
   const reservations = new Reservations(ALL, () => undefined);
   const busy = await reservations.reserve(of(10), 0, never);
   const idle: Disposable[] = [];
@@ -125,7 +125,7 @@ test('what came to stand idle while someone waits gives way too', async () => {
   assert.equal(reservations.promised.memoryBytes, 5);
 });
 
-test('an objection of the machine counts until it is gone', async () => {
+test('a shortage of the machine blocks reservations until it is over', async () => {
   let objection: 'disk' | undefined = 'disk';
   const reservations = new Reservations(ALL, () => objection);
   await assert.rejects(reservations.reserve(of(1), 0, never), refusedFor('disk'));

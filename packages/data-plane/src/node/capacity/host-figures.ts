@@ -1,15 +1,15 @@
 import { mkdirSync, readFileSync, statfsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import type { Cgroups } from '../cgroups/cgroup.ts';
+import type { Cgroups } from '../../cgroups/cgroup.ts';
 
-/** What this machine has, as far as this server may use it. */
+/** Resources of this machine that this server may use. */
 export interface HostFigures {
   readonly memoryBytes: number;
   readonly cores: number;
   readonly pids: number;
-  /** Open files that this process may have. */
+  /** Limit of open file descriptors of this process. */
   readonly descriptors: number;
-  /** Of the file system that workspaces on disk lie on; `undefined` where they cannot lie there. */
+  /** Space on the file system that holds workspaces; `undefined` if they cannot be kept on disk. */
   readonly disk: DiskSpace | undefined;
 }
 
@@ -18,7 +18,7 @@ export interface DiskSpace {
   readonly availableBytes: number;
 }
 
-/** @param diskDirectory where workspaces on disk lie, if they can */
+/** @param diskDirectory where workspaces on disk are kept; `undefined` if they cannot be */
 export function readHostFigures(
   cgroups: Pick<Cgroups, 'ownLimits'>,
   diskDirectory: string | undefined,
@@ -34,7 +34,7 @@ export function readHostFigures(
       readNumber('/proc/sys/kernel/threads-max'),
       limits.pids,
     ),
-    // Of the files of the whole machine at most half.
+    // At most half of the open files of the whole machine.
     descriptors: Math.min(
       parseDescriptorLimit(readFileSync('/proc/self/limits', 'utf8')),
       readNumber('/proc/sys/fs/file-max') / 2,
@@ -43,14 +43,14 @@ export function readHostFigures(
   };
 }
 
-/** The space of the file system that `directory` lies on, which is made if it is not there. */
+/** Space on the file system of `directory`, which is created if missing. */
 export function readDiskSpace(directory: string): DiskSpace {
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   const { bsize, blocks, bavail } = statfsSync(directory);
   return { totalBytes: bsize * blocks, availableBytes: bsize * bavail };
 }
 
-/** From the text of /proc/self/limits: the soft limit of open files. */
+/** The soft limit of open files, from the text of /proc/self/limits. */
 export function parseDescriptorLimit(text: string): number {
   const limit = /^Max open files +(\S+)/m.exec(text)?.[1];
   return limit === undefined || limit === 'unlimited' ? Infinity : Number(limit);

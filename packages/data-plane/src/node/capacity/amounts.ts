@@ -1,13 +1,13 @@
-/** All that a place for code takes of its machine. */
+/** Resources of a machine, as one sandbox, cell or runner takes them. */
 export interface Amounts {
-  /** Of processes, and of files in memory. */
+  /** Memory of processes and of files in memory. */
   readonly memoryBytes: number;
-  /** Of the file system that workspaces on disk lie on. */
+  /** Space on the file system that holds workspaces on disk. */
   readonly diskBytes: number;
   readonly cpuMillicores: number;
   /** Processes and threads. */
   readonly pids: number;
-  /** Open files of this server. */
+  /** Open file descriptors of this server. */
   readonly descriptors: number;
 }
 
@@ -35,7 +35,7 @@ export function difference(one: Amounts, other: Amounts): Amounts {
   };
 }
 
-/** The first resource of which `wanted` is more than `available`; `undefined` where it fits. */
+/** The first resource that `wanted` exceeds `available` in; `undefined` if it fits. */
 export function scarceResource(wanted: Amounts, available: Amounts): ResourceName | undefined {
   if (wanted.memoryBytes > available.memoryBytes) return 'memory';
   if (wanted.diskBytes > available.diskBytes) return 'disk';

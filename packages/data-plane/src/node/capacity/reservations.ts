@@ -2,7 +2,7 @@ import { CaissonError } from '@caisson/protocol/api';
 import { difference, NOTHING, scarceResource, sum } from './amounts.ts';
 import type { Amounts, ResourceName } from './amounts.ts';
 
-/** Part of the machine that is one place's until it is disposed, which can be done twice. */
+/** Resources held for one sandbox, cell or runner until disposed. Disposing twice is harmless. */
 export type Reservation = Disposable;
 
 interface Waiter {
@@ -10,24 +10,24 @@ interface Waiter {
   serve(reservation: Reservation): void;
 }
 
-/** What the machine itself says to one place more, beyond what was promised; `undefined`: nothing against it. */
+/** The resource that the machine itself is short of for one more reservation; `undefined` if none. */
 export type Objection = (amounts: Amounts) => ResourceName | undefined;
 
-/** Begins to end what nobody uses, until no more is missing (negative where nothing is); tells how much that gives back. */
-export type GiveWay = (missing: Amounts) => Amounts;
+/** Starts to end what is idle, until nothing is `missing` (negative: to spare). Returns how much that frees. */
+export type Reclaim = (missing: Amounts) => Amounts;
 
 /**
- * Keeps count of what was promised, and promises no more than there is. Who finds no room waits until others have made some;
- * those for whom it is enough are served in the order in which they came, so that a large one never holds up the small ones.
+ * Keeps the sum of all promises within its limit. A request without room waits until others free some. Waiting requests that fit
+ * are served in order of arrival, so a large one never holds up small ones.
  */
 export class Reservations {
   readonly #promisable: Amounts;
   readonly #objection: Objection;
   readonly #waiters = new Set<Waiter>();
-  readonly #reclaims: GiveWay[] = [];
+  readonly #reclaimers: Reclaim[] = [];
   #promised = NOTHING;
 
-  /** @param promisable the sum of all reservations at any time */
+  /** @param promisable limit for the sum of all reservations */
   constructor(promisable: Amounts, objection: Objection) {
     this.#promisable = promisable;
     this.#objection = objection;
@@ -41,18 +41,18 @@ export class Reservations {
     return this.#waiters.size;
   }
 
-  /** Has `giveWay` called when someone finds no room, if those that were named before it have not given back enough. */
-  onShortage(giveWay: GiveWay): void {
-    this.#reclaims.push(giveWay);
+  /** Calls `reclaim` when a request finds no room, if those registered earlier have not freed enough. */
+  onShortage(reclaim: Reclaim): void {
+    this.#reclaimers.push(reclaim);
   }
 
-  /** Takes room at once, for what can be done without: `undefined` where there is none, or where others wait for it. */
+  /** For optional work: reserves at once; `undefined` if there is no room, or if others are waiting. */
   tryReserve(amounts: Amounts): Reservation | undefined {
     return this.#waiters.size === 0 ? this.#take(amounts) : undefined;
   }
 
   /**
-   * Takes room, or waits `waitMs` for it.
+   * Reserves room, waiting up to `waitMs` for it.
    * @throws CaissonError `insufficient_capacity`, or the reason of `signal`
    */
   async reserve(amounts: Amounts, waitMs: number, signal: AbortSignal): Promise<Reservation> {
@@ -64,7 +64,7 @@ export class Reservations {
     return this.#wait(amounts, waitMs, signal);
   }
 
-  /** Serves those who wait, if the machine has no objections any more. */
+  /** Serves the waiting requests that fit now. */
   recheck(): void {
     for (const waiter of [...this.#waiters]) {
       const taken = this.#take(waiter.amounts);
@@ -72,14 +72,14 @@ export class Reservations {
     }
   }
 
-  /** Asks once more for what nobody uses, for there may be new ones since: of each that waits, as much as it lacks. */
+  /** Reclaims again for each waiting request what it lacks, because more may be idle by now. */
   reclaim(): void {
     for (const waiter of [...this.#waiters]) if (this.#waiters.has(waiter)) this.#reclaim(waiter.amounts);
   }
 
   async #wait(amounts: Amounts, waitMs: number, signal: AbortSignal): Promise<Reservation> {
     const { promise, resolve, reject } = Promise.withResolvers<Reservation>();
-    // Once it is settled it must not be served any more: nobody would give back what it got.
+    // Must not be served once settled: nothing would free the reservation.
     const waiter: Waiter = {
       amounts,
       serve: (reservation) => {
@@ -110,9 +110,9 @@ export class Reservations {
 
   #reclaim(amounts: Amounts): void {
     let missing = difference(sum(this.#promised, amounts), this.#promisable);
-    for (const giveWay of this.#reclaims) {
+    for (const reclaim of this.#reclaimers) {
       if (scarceResource(missing, NOTHING) === undefined) return;
-      missing = difference(missing, giveWay(missing));
+      missing = difference(missing, reclaim(missing));
     }
   }
 

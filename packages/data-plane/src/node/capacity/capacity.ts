@@ -1,33 +1,33 @@
 import type { Resources } from '@caisson/protocol/ports';
-import { SHM_BYTES, TMP_BYTES } from '../limits/memory-file-systems.ts';
-import { usableBytes } from '../workspaces/disk/image-size.ts';
+import { SHM_BYTES, TMP_BYTES } from '../../limits/memory-file-systems.ts';
+import { usableBytes } from '../../workspaces/disk/image-size.ts';
 import type { Amounts } from './amounts.ts';
 import type { HostFigures } from './host-figures.ts';
-import type { NodeOptions } from './node-options.ts';
+import type { NodeOptions } from '../node-options.ts';
 
 const MIB = 2 ** 20;
-/** Bounds of the API, beyond which a maximum means nothing. */
-const MOST = { memoryBytes: 256 * 1024 * MIB, diskBytes: 64 * 1024 * MIB, pids: 4096 };
-/** Of the memory for sandboxes, as much may be the workspace of one. */
-const SHARE_OF_WORKSPACE = 1 / 4;
-/** Of the processes for sandboxes, as many may be one's. */
-const SHARE_OF_PIDS = 1 / 4;
+/** Upper bounds of the API: a higher maximum would have no effect. */
+const API_MAXIMUM = { memoryBytes: 256 * 1024 * MIB, diskBytes: 64 * 1024 * MIB, pids: 4096 };
+/** Share of the memory for sandboxes that one workspace may take. */
+const WORKSPACE_SHARE = 1 / 4;
+/** Share of the processes for sandboxes that one sandbox may have. */
+const PIDS_SHARE = 1 / 4;
 
 export interface Capacity {
-  /** What all sandboxes together may use: the kernel lets them have no more. */
+  /** Limit for all sandboxes together, enforced by the kernel. */
   readonly total: Amounts;
-  /** What may be promised to all together: the total, times its overcommit. */
+  /** Limit for the sum of all promises: the total times its overcommit. */
   readonly promisable: Amounts;
-  /** The most that one request may ask for: what one sandbox can have if there is no other. */
+  /** The largest request: what one sandbox gets on an otherwise empty machine. */
   readonly maximum: Resources;
-  /** Workspaces beyond this size lie on disk. */
+  /** Workspaces larger than this are kept on disk. */
   readonly diskWorkspaceBeyondBytes: number;
-  /** Below as much available memory of the machine, in bytes, nothing new is begun. */
+  /** Nothing new starts while the machine has less available memory than this, in bytes. */
   readonly reserveMemoryBytes: number;
   readonly reserveDiskBytes: number;
 }
 
-/** How much a machine can hold. */
+/** Capacity of a machine, from its resources and the settings. */
 export function nodeCapacity(host: HostFigures, options: NodeOptions): Capacity {
   const reserveMemoryBytes = options.reserveMemoryBytes ?? defaultReserve(host.memoryBytes, 512 * MIB);
   const reservePids = options.reservePids ?? defaultReserve(host.pids, 1024);
@@ -41,10 +41,7 @@ export function nodeCapacity(host: HostFigures, options: NodeOptions): Capacity 
     pids: options.capacityPids ?? Math.max(0, host.pids - reservePids),
     descriptors: Math.max(0, host.descriptors - reserveDescriptors),
   };
-  const beyond = Math.min(
-    options.diskWorkspaceBeyondBytes,
-    Math.floor(total.memoryBytes * SHARE_OF_WORKSPACE),
-  );
+  const beyond = Math.min(options.diskWorkspaceBeyondBytes, Math.floor(total.memoryBytes * WORKSPACE_SHARE));
   return {
     total,
     promisable: {
@@ -61,21 +58,24 @@ export function nodeCapacity(host: HostFigures, options: NodeOptions): Capacity 
 }
 
 function maximumOf(total: Amounts, diskWorkspaceBeyondBytes: number, options: NodeOptions): Resources {
-  // So that it fits with the largest workspace in memory that can be asked for beside it.
+  // Leaves room for the largest workspace in memory.
   const memoryBytes = total.memoryBytes - diskWorkspaceBeyondBytes - TMP_BYTES - SHM_BYTES;
   const onDisk = wholeMebibytes(usableBytes(total.diskBytes));
   return {
     cpuMillicores: Math.min(options.maxCpuMillicores ?? Infinity, total.cpuMillicores),
     memoryBytes: Math.min(
-      options.maxMemoryBytes ?? MOST.memoryBytes,
+      options.maxMemoryBytes ?? API_MAXIMUM.memoryBytes,
       wholeMebibytes(Math.max(0, memoryBytes)),
     ),
-    diskBytes: Math.min(options.maxDiskBytes ?? MOST.diskBytes, Math.max(diskWorkspaceBeyondBytes, onDisk)),
-    pids: Math.min(options.maxPids ?? MOST.pids, Math.floor(total.pids * SHARE_OF_PIDS)),
+    diskBytes: Math.min(
+      options.maxDiskBytes ?? API_MAXIMUM.diskBytes,
+      Math.max(diskWorkspaceBeyondBytes, onDisk),
+    ),
+    pids: Math.min(options.maxPids ?? API_MAXIMUM.pids, Math.floor(total.pids * PIDS_SHARE)),
   };
 }
 
-/** A tenth, but not less than `least`, of which a small machine gives half of what it has. */
+/** A tenth of `total`, at least `least`, but never more than half of `total`. */
 function defaultReserve(total: number, least: number): number {
   return Math.floor(Math.min(total / 2, Math.max(least, total / 10)));
 }

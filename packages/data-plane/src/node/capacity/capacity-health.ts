@@ -2,7 +2,7 @@ import type { CapacityFigures, NodeCapacity } from '@caisson/protocol/ports';
 import type { Amounts } from './amounts.ts';
 import type { Capacity } from './capacity.ts';
 
-/** What is told of a machine's capacity. @param used by all its sandboxes together, where it is known */
+/** Capacity figures for the health report. @param used current use by all sandboxes together */
 export function capacityHealth(
   { total, promisable, maximum }: Capacity,
   promised: Amounts,
@@ -16,7 +16,7 @@ export function capacityHealth(
   });
   return {
     memoryBytes: figures('memoryBytes', used.memoryBytes),
-    // Set aside when it is promised.
+    // Disk space is allocated in full when it is promised.
     diskBytes: figures('diskBytes', promised.diskBytes),
     cpuMillicores: figures('cpuMillicores', null),
     pids: figures('pids', used.pids),

@@ -17,7 +17,7 @@ for (const [name, cores, hogs] of CASES) {
   });
 }
 
-test('a hog keeps its low weight until it was none for five seconds', () => {
+test('a hog keeps its low weight until it has not been one for five seconds', () => {
   let demoted = demotedAfter(1_000, new Map(), ['one', 'other']);
   assert.deepEqual([...demoted.keys()], ['one', 'other']);
   demoted = demotedAfter(5_000, demoted, ['one']);
