@@ -48,7 +48,7 @@ test('a session without capacity is refused with Retry-After', async () => {
   assert.equal(answer.headers.get('retry-after'), '3');
   const { code, detail } = (await answer.json()) as { code: string; detail: string };
   assert.equal(code, 'insufficient_capacity');
-  assert.match(detail, /memory is short/);
+  assert.match(detail, /not enough memory/);
 });
 
 test('a job that gets no capacity in time fails for that reason', async () => {
