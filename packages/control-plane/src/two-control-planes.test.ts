@@ -91,7 +91,7 @@ async function read(server: Started, id: string) {
   return executionResult.parse(await (await server.call('GET', `/api/v1/executions/${id}`)).json());
 }
 
-async function endsOf(server: Started, id: string): Promise<number> {
+async function recordedOutcomes(server: Started, id: string): Promise<number> {
   const trail = auditList.parse(await (await server.call('GET', '/api/v1/audit?limit=1000')).json());
   return trail.items.filter(({ subject, action }) => subject === id && action === 'execution.finished')
     .length;
@@ -122,7 +122,7 @@ test('each reads the events of the executions of the other as they happen', asyn
     ['1 status', '2 status', '3 stdout', '4 stdout', '5 finished'],
   );
   assert.equal((await read(b, id)).stdout, 'firstsecond');
-  assert.equal(await endsOf(b, id), 1);
+  assert.equal(await recordedOutcomes(b, id), 1);
 });
 
 test("a reader gets all output of a short execution from the other's queue", async () => {
@@ -150,7 +150,7 @@ test("a reader gets all output of a short execution from the other's queue", asy
   assert.equal(text, replayed);
 });
 
-test('each cancels executions of the other, and the audit trail names the canceller', async () => {
+test('each cancels executions of the other, and the outcome is recorded once', async () => {
   await using pair = await startPair();
   const { a, b } = pair;
   const id = await submit(a, 'forever');
@@ -159,7 +159,7 @@ test('each cancels executions of the other, and the audit trail names the cancel
   );
   assert.deepEqual([cancelled.status, cancelled.reason], ['cancelled', 'cancelled']);
   await until(async () => (await read(a, id)).status === 'cancelled');
-  assert.equal(await endsOf(a, id), 1);
+  assert.equal(await recordedOutcomes(a, id), 1);
 });
 
 test('a session of one can be used, paused, resumed and ended through the other', async () => {
@@ -202,7 +202,7 @@ test('after one crashes, the other records every outcome exactly once', async ()
   for (const id of [...ids, ofB]) {
     await until(async () => (await read(b, id)).status === 'succeeded');
     assert.equal((await read(b, id)).stdout, 'kept');
-    assert.equal(await endsOf(b, id), 1);
+    assert.equal(await recordedOutcomes(b, id), 1);
   }
   await until(async () => (await plane.executions()).length === 0);
 });

@@ -167,7 +167,7 @@ export class Executions {
     }
   }
 
-  /** Reserves one of the tenant's event readers, before the execution exists. @throws CaissonError `too_many_readers` */
+  /** Takes a seat of the tenant's event readers, before the execution exists. @throws CaissonError `too_many_readers` */
   takeSeat(tenantId: TenantId): Disposable {
     return this.#seats.take(tenantId);
   }

@@ -8,7 +8,7 @@ const LIMITS = { perSession: 2, perTenant: 3, waitingPerTenant: 4 };
 const NEVER = new AbortController().signal;
 
 /** Queues operations, and lists those that have begun by their names. */
-function operations() {
+function startOperations() {
   const operations = new FileOperations(LIMITS);
   const [tenant, otherTenant] = [newTenantId(), newTenantId()];
   const sessions = new Map(['a', 'b', 'c'].map((name) => [name, newSessionId()]));
@@ -28,7 +28,7 @@ function operations() {
 }
 
 test('a session has two concurrent operations, a tenant three, and sessions take turns', async () => {
-  const { enter, leave, begun } = operations();
+  const { enter, leave, begun } = startOperations();
   const all = ['a1', 'a2', 'a3', 'a4', 'b1', 'c1'].map((name) => enter(name));
   await new Promise(setImmediate);
   assert.deepEqual(begun, ['a1', 'a2', 'b1']);
@@ -42,7 +42,7 @@ test('a session has two concurrent operations, a tenant three, and sessions take
 });
 
 test('a full queue refuses operations, but not those of another tenant', async () => {
-  const { enter, begun, otherTenant } = operations();
+  const { enter, begun, otherTenant } = startOperations();
   const waiting = ['a1', 'a2', 'a3', 'a4', 'a5', 'a6'].map((name) => enter(name));
   await assert.rejects(enter('a7'), { code: 'file_operations_limit_reached' });
   await enter('b1');
@@ -53,13 +53,13 @@ test('a full queue refuses operations, but not those of another tenant', async (
 });
 
 test('an aborted waiting operation leaves its turn to the next', async () => {
-  const { enter, leave, begun } = operations();
+  const { enter, leave, begun } = startOperations();
   await Promise.all([enter('a1'), enter('a2')]);
   const gone = new AbortController();
-  const given = enter('a3', { signal: gone.signal });
+  const aborted = enter('a3', { signal: gone.signal });
   const next = enter('a4');
   gone.abort();
-  await assert.rejects(given, { name: 'AbortError' });
+  await assert.rejects(aborted, { name: 'AbortError' });
   await leave('a1');
   await next;
   await assert.rejects(enter('a5', { signal: gone.signal }), { name: 'AbortError' });
@@ -67,7 +67,7 @@ test('an aborted waiting operation leaves its turn to the next', async () => {
 });
 
 test('a turn that is disposed of twice is freed once', async () => {
-  const { enter, leave, begun } = operations();
+  const { enter, leave, begun } = startOperations();
   await Promise.all([enter('a1'), enter('a2')]);
   const [third, fourth] = [enter('a3'), enter('a4')];
   await leave('a1');

@@ -76,7 +76,7 @@ export class SessionFiles {
   }
 
   /**
-   * The caller destroys `body`. The read outlasts the operation, whose deadline covers only the wait and the open.
+   * The caller destroys `body`. The read outlasts the operation, whose deadline covers only the wait for its turn.
    * @throws CaissonError `file_operation_unfinished`, `file_operations_limit_reached`
    */
   async read(

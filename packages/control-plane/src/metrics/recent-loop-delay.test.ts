@@ -6,7 +6,7 @@ import { start } from '../testing/start.ts';
 import { RecentLoopDelay } from './recent-loop-delay.ts';
 
 /** Blocks the event loop for 150 ms, after some ticks: the first tick of a recorder measures no delay. */
-async function keepLoop(): Promise<void> {
+async function blockLoop(): Promise<void> {
   await delay(60);
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 150);
   await delay(60);
@@ -16,7 +16,7 @@ test('the recent delay is reset by time, not by readers', async () => {
   let nowMs = 1000;
   using recent = new RecentLoopDelay({ nowMs: () => nowMs });
   assert.deepEqual(recent.read(), { p50: 0, p99: 0, max: 0, overMs: 0 });
-  await keepLoop();
+  await blockLoop();
   const seen = recent.read().max;
   assert.ok(seen > 0.1 && seen < 5, `${seen} seconds`);
   assert.equal(recent.read().max, seen);
@@ -41,7 +41,7 @@ test('the detailed status gives the delay, however often it and the metrics are 
     return Number(/^caisson_event_loop_delay_max_seconds (\S+)$/m.exec(text)?.[1]);
   };
   await metrics();
-  await keepLoop();
+  await blockLoop();
   const first = await health();
   assert.ok(first.max_ms > 100 && first.max_ms >= first.p99_ms && first.p99_ms >= first.p50_ms);
   assert.ok(first.over_ms > 0);

@@ -9,7 +9,7 @@ import type { Executions } from '../executions/executions.ts';
 import type { Jobs } from '../executions/jobs.ts';
 import type { ExecutionRecord } from '../model/execution-record.ts';
 import type { SessionRecord } from '../model/session-record.ts';
-import { judge } from '../sessions/session-expiry.ts';
+import { checkExpiry } from '../sessions/session-expiry.ts';
 
 import type { Sessions } from '../sessions/sessions.ts';
 import type { ExecutionRepository, UnfinishedExecution } from '../store/executions.ts';
@@ -215,9 +215,9 @@ export class Reconciler {
     const { clock, sessions } = this.#dependencies;
     const now = clock.nowMs();
     const lastUsedAt = Math.max(row.lastUsedAt, Math.round(now - idleMs));
-    const verdict = judge(now, { ...row, lastUsedAt }, uses);
-    if (verdict.keep || sessions.isChanging(row.id)) return;
-    sessions.end(row, verdict.reason, SYSTEM).catch((error: unknown) => {
+    const check = checkExpiry(now, { ...row, lastUsedAt }, uses);
+    if (check.keep || sessions.isChanging(row.id)) return;
+    sessions.end(row, check.reason, SYSTEM).catch((error: unknown) => {
       this.#dependencies.logger.error({ err: error, session_id: row.id }, 'expired session not ended');
     });
   }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { SessionStatus } from '@caisson/protocol/api';
-import { judge } from './session-expiry.ts';
+import { checkExpiry } from './session-expiry.ts';
 
 test('a session is kept or ended according to the table', () => {
   const table: [
@@ -27,7 +27,7 @@ test('a session is kept or ended according to the table', () => {
   ];
   for (const [status, at, expiresAt, idleTimeoutMs, lastUsedAt, steps, expected] of table) {
     const state = { status, reason: null };
-    const verdict = judge(at, { state, expiresAt, idleTimeoutMs, lastUsedAt }, steps);
-    assert.equal(verdict.keep ? 'keep' : verdict.reason, expected, JSON.stringify([status, at, steps]));
+    const check = checkExpiry(at, { state, expiresAt, idleTimeoutMs, lastUsedAt }, steps);
+    assert.equal(check.keep ? 'keep' : check.reason, expected, JSON.stringify([status, at, steps]));
   }
 });

@@ -217,7 +217,7 @@ test('requests with one idempotency key run one job, and wait for its result', a
   assert.equal(problemSchema.parse(await other.json()).code, 'idempotency_key_reused');
 });
 
-test('a failing data plane is the reason of the failure, without its error message', async () => {
+test('a job on a failing data plane fails as sandbox_unavailable, without the error message', async () => {
   await using server = await start();
   server.plane.on('x', () => Promise.reject(new Error('/run/secret')));
   const answer = await job(server, 'x');
