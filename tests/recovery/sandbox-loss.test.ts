@@ -21,7 +21,7 @@ for (const runtime of ['crun', 'runc'] as const) {
       await dataPlane.createSandbox(sandboxRequest(), signal),
     ];
     process.kill(firstPid(stateDirectory, instance, dies.id), 'SIGKILL');
-    await until('it is told', async () => Promise.resolve(lost.includes(dies.id)), NOTICE_MS);
+    await until('the loss is reported', async () => Promise.resolve(lost.includes(dies.id)), NOTICE_MS);
     const left = () =>
       leftoversOf(stateDirectory, `${instance}/${dies.id}`).filter((line) => line.includes(dies.id));
     await until('nothing of it is left', async () => Promise.resolve(left().length === 0));

@@ -105,7 +105,7 @@ const MOUNTS: readonly Mutation[] = [
     ],
     tests: MOUNT_TESTS,
   })),
-  byConfig('mounts that nobody else sees', "config.linux.rootfsPropagation = 'shared';", MOUNT_TESTS),
+  byConfig('private mounts', "config.linux.rootfsPropagation = 'shared';", MOUNT_TESTS),
   byConfig(
     '/usr a file system of its own',
     `for (const each of config.mounts) if (each.destination === '/usr') {

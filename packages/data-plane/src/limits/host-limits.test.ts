@@ -22,7 +22,7 @@ suite('limits of the host that sandboxes could exhaust are reported, with a suff
     ],
     ['terminals', { 'kernel.pty.max': 160 }, []],
     [
-      'terminals, of which some are kept back',
+      'terminals, with a reserve',
       { 'kernel.pty.max': 160, 'kernel.pty.reserve': 10 },
       ['kernel.pty.max=170'],
     ],

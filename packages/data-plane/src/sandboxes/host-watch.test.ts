@@ -5,7 +5,7 @@ import { HostWatch } from './host-watch.ts';
 
 const logger = pino({ level: 'silent' });
 
-/** A host of which a part can be taken away. */
+/** A host that can lose a part. */
 function makeHost() {
   const ended = Promise.withResolvers<undefined>();
   const state: { problem: string | undefined; kills: number } = { problem: undefined, kills: 0 };

@@ -4,7 +4,7 @@ import { freezeV2, thawV2 } from './freezer.ts';
 
 const DEADLINE_MS = 60_000;
 
-/** `cgroup.freeze` and `cgroup.events`; the processes do as they are told after so many looks. */
+/** `cgroup.freeze` and `cgroup.events`; the processes change state after this many reads. */
 function fakeFiles(looksUntilDone: number) {
   const writes: string[] = [];
   let [frozen, looks] = ['0', 0];

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { demotedAfter, findHogs } from './cpu-hogs.ts';
 
 const CASES: readonly (readonly [string, Readonly<Record<string, number>>, readonly string[]])[] = [
-  ['nobody', {}, []],
+  ['no cgroups', {}, []],
   ['idle places', { one: 0, other: 0 }, []],
   ['many that use a little each', { one: 0.2, other: 0.25, third: 0.24 }, []],
   ['one that uses a core beside one that uses a tenth', { one: 1, other: 0.1 }, ['one']],

@@ -5,7 +5,7 @@ import { MemoryGuard } from './memory-guard.ts';
 
 const MIB = 2 ** 20;
 
-/** A machine whose sandboxes may hold 1000 MiB together, and of which 200 MiB are to be left. */
+/** A machine that allows its sandboxes 1000 MiB in total and keeps 200 MiB in reserve. */
 class Machine implements Disposable {
   readonly guard: MemoryGuard;
   readonly ended: string[] = [];

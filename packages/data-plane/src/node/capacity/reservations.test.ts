@@ -80,7 +80,7 @@ test('an aborted wait holds no reservation', async () => {
   const aborted = reservations.reserve(of(1), LONG_MS, caller.signal);
   const overdue = reservations.reserve(of(1), 1, never);
   caller.abort(new Error('gone'));
-  // In the same turn as the abort: whoever left must not be served.
+  // In the same turn as the abort: an aborted request must not be served.
   all[Symbol.dispose]();
   await assert.rejects(aborted, /gone/);
   (await overdue)[Symbol.dispose]();
@@ -102,7 +102,7 @@ test('idle resources are reclaimed, as much as is missing and no more', async ()
     return NOTHING;
   });
   await reservations.reserve(of(4), LONG_MS, never);
-  assert.deepEqual(asked, [3], 'nobody else is asked once it is enough');
+  assert.deepEqual(asked, [3], 'the next one is not asked once enough is freed');
   await assert.rejects(reservations.reserve(of(5), 1, never), refusedFor('memory'));
   assert.deepEqual(asked, [3, 5, 2]);
 });
