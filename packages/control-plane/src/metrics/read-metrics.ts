@@ -16,7 +16,7 @@ export function registerReadMetrics(registry: Registry, read: () => Promise<Read
     });
   counter(
     'caisson_sandbox_dropped_bytes_total',
-    'Bytes said by kernels that ran no step',
+    'Bytes written by kernels that ran no step',
     ({ droppedBytes }) => droppedBytes,
   );
   counter(

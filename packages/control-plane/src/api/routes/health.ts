@@ -122,7 +122,8 @@ export function operatorRoutes(api: Api, services: Services): void {
     url: '/api/v1/health/sync',
     schema: {
       summary: 'Compare the records with what runs, and repair differences',
-      description: 'Runs at the start and all the time anyway; this runs it now and tells what it changed.',
+      description:
+        'The server does this at the start and every second; this runs it now and answers with what it changed.',
       tags,
       response: { 200: syncReport, ...problems },
     },

@@ -87,7 +87,7 @@ export class NodeExecutions implements ExecutionHost, AsyncDisposable {
       () => this.#running.delete(done),
       (error: unknown) => {
         this.#running.delete(done);
-        this.#parts.logger.error({ err: error, execution_id: executionId }, 'execution left without an end');
+        this.#parts.logger.error({ err: error, execution_id: executionId }, 'execution has no outcome');
       },
     );
     return Promise.resolve();
