@@ -41,12 +41,18 @@ const settings = z.object({
   /** How long a new session waits for room before it is refused. */
   sessionRoomWaitMs: amount.default(2_000),
   /** Name of this node in the records of the control plane; must survive a restart. */
-  nodeId: nodeId.default(() => hostname() as NodeId),
+  nodeId: nodeId.default(() => nodeIdOf(hostname())),
   /** How long after its deadline a step is abandoned if its sandbox does not answer. */
   stepGraceMs: amount.default(60_000),
   /** How long a job waits for room; its own timeout may end the wait earlier. */
   jobRoomWaitMs: amount.default(30_000),
 });
+
+/** The name of a host as the id of its node: what an id cannot have becomes a hyphen. */
+export function nodeIdOf(host: string): NodeId {
+  const name = host.replaceAll(/[^a-zA-Z0-9._-]/g, '-').slice(0, 64);
+  return (/^\.{0,2}$/.test(name) ? 'node' : name) as NodeId;
+}
 
 /** Names of all settings. */
 export const NODE_SETTINGS: readonly string[] = Object.keys(settings.shape);
