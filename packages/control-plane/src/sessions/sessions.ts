@@ -191,7 +191,9 @@ export class Sessions {
   async endAll(): Promise<void> {
     const { dataPlane, store, closing } = this.#dependencies;
     const live = await store.live();
-    const known = new Set((await dataPlane.sandboxes(closing)).map(({ id }) => id));
+    // A sandbox that its node ends, although no session of it was ended, is lost.
+    const sandboxes = (await dataPlane.sandboxes(closing)).filter(({ state }) => state !== 'ending');
+    const known = new Set(sandboxes.map(({ id }) => id));
     const isLost = ({ id, sandboxId }: SessionRecord) => !known.has(sandboxId) && !this.isChanging(id);
     await Promise.all(
       live.map((record) => this.end(record, isLost(record) ? 'sandbox_lost' : 'shutdown', SYSTEM)),
