@@ -11,12 +11,13 @@ import type { StorageHealth } from '../store/writing/storage-health.ts';
 import type { Clock } from '../time/clock.ts';
 import { settledWithin } from '../time/settled-within.ts';
 import { executionResultOf } from '../views/execution-view.ts';
-import { assertKept, resultPieces, storedResultOf } from '../views/stored-result.ts';
+import { assertKept, resultPieces } from '../views/stored-result.ts';
 import { LOST } from './end-recorder.ts';
 import type { EndRecorder, RecordedEnd } from './end-recorder.ts';
 import type { FinishedEvent } from './execution-events.ts';
 import type { LiveExecution } from './live-execution.ts';
 import type { Dispatcher } from './queue/dispatcher.ts';
+import { finishedEventOf } from './stored-follower.ts';
 
 /** Results up to this length are sent to event readers whole. */
 const SHORT_RESULT_CHARACTERS = 64 * 1024;
@@ -79,7 +80,7 @@ export class ExecutionLife {
   /** Runs a started execution to its end. Never rejects: a failure becomes its outcome, or a line in the log. */
   async run(execution: LiveExecution): Promise<void> {
     const { dataPlane, dispatcher, closing } = this.#dependencies;
-    const { run, record } = execution;
+    const { record } = execution;
     try {
       const refused = await this.#start(execution);
       execution.started.resolve(undefined);
@@ -90,7 +91,7 @@ export class ExecutionLife {
       if (execution.end !== undefined) await dataPlane.cancel(record.id, execution.end, closing);
       const outcome = await this.#outcomeOf(record);
       if (outcome === undefined) await this.#finish(execution, LOST);
-      else await this.#finish(execution, outcome, run.request.step.executionId);
+      else await this.#finish(execution, outcome, true);
     } catch (error) {
       // Its node keeps the outcome for the next reconciliation.
       this.#giveUp(execution, error);
@@ -156,12 +157,8 @@ export class ExecutionLife {
     }
   }
 
-  /** @param onNode its id, if its node has its output */
-  async #finish(
-    execution: LiveExecution,
-    outcome: ExecutionOutcome,
-    onNode?: ExecutionRecord['id'],
-  ): Promise<void> {
+  /** @param isOnNode whether its node has its output */
+  async #finish(execution: LiveExecution, outcome: ExecutionOutcome, isOnNode = false): Promise<void> {
     const { recorder, closing } = this.#dependencies;
     const onUnwritten = (error: CaissonError) => {
       execution.unwritten = error;
@@ -170,10 +167,9 @@ export class ExecutionLife {
     let recorded: RecordedEnd | undefined;
     try {
       await execution.inserted;
-      recorded =
-        onNode === undefined
-          ? await recorder.record(execution.record, outcome, [], onUnwritten)
-          : await recorder.recordFromNode(execution.record, outcome, closing, onUnwritten);
+      recorded = isOnNode
+        ? await recorder.recordFromNode(execution.record, outcome, closing, onUnwritten)
+        : await recorder.record(execution.record, outcome, [], onUnwritten);
     } catch (error) {
       if (isCaissonError(error, 'execution_not_found')) {
         // Another replica has recorded the outcome, and the node has forgotten the execution.
@@ -198,12 +194,7 @@ export class ExecutionLife {
       if (stored === undefined || !isFinished(stored.record.state.status)) {
         throw new CaissonError('execution_not_found', { id });
       }
-      const result = await storedResultOf(stored);
-      const event: FinishedEvent =
-        Symbol.asyncIterator in result
-          ? { type: 'finished', pieces: () => resultPieces(stored) }
-          : { type: 'finished', execution: result };
-      this.#settle(execution, stored.record, event);
+      this.#settle(execution, stored.record, await finishedEventOf(stored));
     } catch (error) {
       this.#giveUp(execution, error);
     }

@@ -10,7 +10,6 @@ import type { Jobs } from '../executions/jobs.ts';
 import type { ExecutionRecord } from '../model/execution-record.ts';
 import type { SessionRecord } from '../model/session-record.ts';
 import { checkExpiry } from '../sessions/session-expiry.ts';
-
 import type { Sessions } from '../sessions/sessions.ts';
 import type { ExecutionRepository, UnfinishedExecution } from '../store/executions.ts';
 import type { ReplicaRepository } from '../store/replicas.ts';
@@ -95,7 +94,8 @@ export class Reconciler {
     const { id: nodeId } = await dataPlane.describe(closing);
     const isGone = (id: ReplicaId | null) => id === null || id === replicaId || gone.includes(id);
     const found: UnfinishedExecution[] = [];
-    const filters = scope === 'all' ? [undefined] : [{ nodeId }, { queuedBy: gone }];
+    const orphaned = gone.length === 0 ? [] : [{ queuedBy: gone }];
+    const filters = scope === 'all' ? [undefined] : [{ nodeId }, ...orphaned];
     for (const filter of filters) {
       for await (const each of executionStore.unfinished(filter)) {
         const { record, job } = each;

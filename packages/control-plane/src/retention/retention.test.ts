@@ -148,14 +148,9 @@ test('expired executions, sessions and idempotency keys are removed, live ones s
     old.push(await execute(store, tenantId, 'x'.repeat(index * 20)));
   const step = await execute(store, tenantId, 'x', session);
   const stillRunning = await begin(store, tenantId);
-  await store.keys.put({
-    tenantId,
-    endpoint: 'jobs',
-    key: 'k',
-    fingerprint: '',
-    resourceId: step,
-    createdAt: store.clock.now,
-  });
+  const { now: createdAt } = store.clock;
+  const key = { tenantId, endpoint: 'jobs', key: 'k', fingerprint: '', resourceId: step, createdAt };
+  await store.keys.reserve(key, createdAt);
   await store.retention.sweep(never);
   assert.equal(await stateOf(store, tenantId, old[0] ?? step), 'kept');
   store.clock.now += 7 * DAY_MS - 1;

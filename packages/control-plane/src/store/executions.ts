@@ -194,7 +194,10 @@ export function executionRepository(
       let last = '' as ExecutionId;
       for (;;) {
         const rows = await unfinished.where('id', '>', last).execute();
-        for (const row of rows) yield { record: fromUnfinishedRow(row), job: await queuedJob(row.id) };
+        for (const row of rows) {
+          const job = row.status === 'queued' ? await queuedJob(row.id) : null;
+          yield { record: fromUnfinishedRow(row), job };
+        }
         const next = rows.at(-1)?.id;
         if (next === undefined) return;
         last = next;

@@ -34,8 +34,6 @@ export interface IdempotencyRepository {
     key: string,
     since: number,
   ): Promise<IdempotentResource | undefined>;
-  /** Writes a record, replacing any record of the same key. */
-  put(record: IdempotencyRecord): Promise<void>;
 }
 
 export function idempotencyRepository(db: Kysely<Tables>, writer: Writer): IdempotencyRepository {
@@ -79,14 +77,5 @@ export function idempotencyRepository(db: Kysely<Tables>, writer: Writer): Idemp
       await writer.writeAnyway([remove.compile()]);
     },
     find,
-    put({ tenantId, endpoint, key, fingerprint, resourceId, createdAt }) {
-      const made = { fingerprint, resource_id: resourceId, created_at: createdAt };
-      const insert = db
-        .insertInto('idempotency_keys')
-        .values({ tenant_id: tenantId, endpoint, key, ...made })
-        .onConflict((conflict) => conflict.columns(['tenant_id', 'endpoint', 'key']).doUpdateSet(made))
-        .compile();
-      return writer.writeAnyway([insert]);
-    },
   };
 }
